@@ -1,0 +1,64 @@
+"""What can go wrong through a person's doing, each with the code that events carry and the exit code of the process."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How the worker's process ended."""
+
+    OK = 0
+    BUG = 1
+    BAD_INPUT = 2
+    OUT_OF_MEMORY = 3
+    CANCELLED = 4
+
+
+class SuperResolutionError(Exception):
+    """Base of all errors that are told in one sentence and need no traceback."""
+
+    code = "error"
+    exit_code = ExitCode.BAD_INPUT
+
+
+class InputError(SuperResolutionError):
+    """An argument that cannot be used."""
+
+    code = "input"
+
+
+class VolumeError(InputError):
+    """A file that is no usable volume: missing, truncated, not 3D, not finite, constant."""
+
+    code = "volume"
+
+
+class GeometryError(InputError):
+    """A grid that cannot be used: sheared, degenerate, uneven, or not the grid that was asked for."""
+
+    code = "geometry"
+
+
+class ModelError(InputError):
+    """A model file that is missing, damaged, of an unknown version or of the wrong kind."""
+
+    code = "model"
+
+
+class OutputError(InputError):
+    """A result that cannot be written: folder missing, file exists, disk full."""
+
+    code = "output"
+
+
+class ResourceError(SuperResolutionError):
+    """The result does not fit into the memory that may be used."""
+
+    code = "memory"
+    exit_code = ExitCode.OUT_OF_MEMORY
+
+
+class CancelledError(SuperResolutionError):
+    """The run was cancelled; nothing was written."""
+
+    code = "cancelled"
+    exit_code = ExitCode.CANCELLED

@@ -1,0 +1,282 @@
+"""Who may import whom. Every file is parsed and none is run, so the rules hold without Slicer, torch or a GPU."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = "SuperResolution3DLib"
+# Folder -> where its module names start. Slicer puts the folder of the module file itself on sys.path.
+FOLDERS = {"SuperResolution3D": ROOT / "SuperResolution3D", LIBRARY: ROOT, "Training": ROOT}
+NEVER = {
+    "SuperResolution3D": {"torch", "monai", "lpips", "torchvision", "Training"},
+    LIBRARY: {"slicer", "qt", "vtk", "monai", "lpips", "torchvision", "Training"},
+    "Training": {"slicer", "qt", "vtk", "SuperResolution3D", "SuperResolution3DSlicer"},
+}
+GUI_MODULES = [f"{LIBRARY}.{name}" for name in ("errors", "job", "geometry", "model_card", "memory_plan")]
+TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks", *GUI_MODULES] + [
+    f"{LIBRARY}.{name}" for name in ("intensity", "volume", "foreground", "metrics", "figure")
+]
+WHERE_USED = {"nibabel", "tqdm", "matplotlib"}  # imported inside functions: the worker in Slicer runs without them
+
+
+Level = Literal["module", "function", "typing"]
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module."""
+
+    target: str
+    """dotted name, made absolute"""
+    level: Level
+    """when it happens: on import of the file, on a call, or never (TYPE_CHECKING)"""
+    line: int
+
+
+Project = dict[str, list[Import]]  # module -> its imports
+
+
+# --- The rules on this project ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def the_project() -> Project:
+    return parse({name: path.read_text("utf-8") for name, path in source_files()}, package_names())
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_folder_imports_what_it_must_never_import(the_project: Project, folder: str) -> None:
+    modules = [name for name, path in source_files() if path.is_relative_to(ROOT / folder)]
+    assert forbidden(the_project, modules, NEVER[folder], levels=("module", "function", "typing")) == []
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_module_works_without_torch(the_project: Project, module: str) -> None:
+    assert module in the_project, f"{module} is in the list of this test, but there is no such module"
+    assert forbidden(the_project, [module], {"torch"}) == []
+    assert chain(the_project, module, {"torch"}) == []
+
+
+def test_the_slicer_module_imports_only_the_torch_free_part_of_the_library(the_project: Project) -> None:
+    modules = [name for name, path in source_files() if path.is_relative_to(ROOT / "SuperResolution3D")]
+    used = {item.target for name in modules for item in the_project[name] if item.target.split(".")[0] == LIBRARY}
+    assert used <= {LIBRARY, *GUI_MODULES}
+
+
+def test_the_library_imports_nibabel_tqdm_and_matplotlib_only_where_they_are_used(the_project: Project) -> None:
+    assert forbidden(the_project, library_modules(the_project), WHERE_USED, levels=["module"]) == []
+
+
+def test_the_library_imports_only_what_the_base_installation_has(the_project: Project) -> None:
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    installed = {re.split(r"[^\w-]", dependency)[0] for dependency in dependencies}
+    known = installed | set(sys.stdlib_module_names) | {LIBRARY}
+    imports = [(name, item) for name in library_modules(the_project) for item in the_project[name]]
+    assert [
+        f"{name}:{item.line} {item.target}" for name, item in imports if item.target.split(".")[0] not in known
+    ] == []
+
+
+def test_there_are_no_import_cycles(the_project: Project) -> None:
+    assert cycle(the_project) == []
+
+
+def test_package_files_import_nothing_heavy(the_project: Project) -> None:
+    light = set(sys.stdlib_module_names) | {name.split(".")[0] for name in the_project}
+    for package in package_names():
+        assert [part for part in closure(the_project, package) if part.split(".")[0] not in light] == [], package
+
+
+def test_importing_what_the_gui_needs_leaves_torch_out() -> None:
+    heavy = "{'torch', 'scipy', 'SimpleITK', 'nibabel', 'matplotlib', 'tqdm', 'monai', 'lightning'}"
+    program = f"import sys, {LIBRARY}, {', '.join(GUI_MODULES)}; print(*sorted({heavy} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == ""
+
+
+# --- The checks themselves, on small sources that break the rules ----------------------------------------------------
+
+
+def test_a_forbidden_import_is_found_wherever_it_stands() -> None:
+    sources = {
+        "top": "import torch.nn\n",
+        "inside": "def run():\n    from torch import nn\n",
+        "guarded": "try:\n    import torch as t\nexcept ImportError:\n    pass\n",
+        "dynamic": "import importlib\nnetwork = importlib.import_module('torch')\n",
+        "similar": "import torchlike\nfrom a.torch import nn\n",
+    }
+    found = forbidden(parse(sources), list(sources), {"torch"})
+    assert found == ["top:1 torch.nn", "inside:2 torch", "guarded:2 torch", "dynamic:2 torch"]
+
+
+def test_imports_for_annotations_alone_are_told_apart() -> None:
+    project = parse(
+        {"a": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch\nelse:\n    import b\n"}
+    )
+    assert [(item.target, item.level) for item in project["a"]][1:] == [("torch", "typing"), ("b", "module")]
+    assert forbidden(project, ["a"], {"torch"}) == []
+
+
+def test_torch_is_found_behind_other_modules_and_their_packages() -> None:
+    sources = {
+        "p": "from p import engine\n",
+        "p.engine": "import torch\n",
+        "p.job": "import json\n",
+        "q": "",
+        "q.card": "from q import plan\n",
+        "q.plan": "from .deep import thing\n",
+        "q.deep": "class A:\n    import torch\n",
+        "q.lazy": "def run():\n    import q.deep\n",
+    }
+    project = parse(sources, packages={"p", "q"})
+    assert chain(project, "p.job", {"torch"}) == ["p.job", "p", "p.engine", "torch"]  # importing p.job runs p first
+    assert chain(project, "q.card", {"torch"}) == ["q.card", "q.plan", "q.deep", "torch"]
+    assert chain(project, "q.lazy", {"torch"}) == []
+
+
+def test_an_import_inside_a_function_does_not_count_as_one_of_the_file() -> None:
+    project = parse({"a": "def draw():\n    import matplotlib\n", "b": "import matplotlib.image\n"})
+    assert forbidden(project, ["a", "b"], {"matplotlib"}, levels=["module"]) == ["b:1 matplotlib.image"]
+
+
+def test_a_cycle_is_found_and_shown() -> None:
+    assert cycle(parse({"a": "import b\n", "b": "from c import x\n", "c": "import a\n"})) == ["a", "b", "c", "a"]
+    assert cycle(parse({"a": "import b\n", "b": "def run():\n    import a\n"})) == []
+
+
+def test_relative_imports_are_made_absolute() -> None:
+    sources = {"p": "from .a import x\n", "p.a": "from . import b\n", "p.b": "", "p.n.c": "from ..a import x\n"}
+    project = parse(sources, packages={"p"})
+    assert {name: [item.target for item in items] for name, items in project.items()} == {
+        "p": ["p.a"],
+        "p.a": ["p.b"],
+        "p.b": [],
+        "p.n.c": ["p.a"],
+    }
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------------
+
+
+def source_files() -> Iterator[tuple[str, Path]]:
+    """Yield each Python file of the project with the name that it is imported by."""
+    for folder, start in FOLDERS.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(start).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def package_names() -> set[str]:
+    return {name for name, path in source_files() if path.name == "__init__.py"}
+
+
+def library_modules(project: Project) -> list[str]:
+    return [name for name in project if name.split(".")[0] == LIBRARY]
+
+
+def parse(sources: dict[str, str], packages: Collection[str] = ()) -> Project:
+    """Return the imports of each module, given as name -> source; packages are the names of ``__init__`` files."""
+    project = {}
+    for name, source in sources.items():
+        found: list[Import] = []
+        _collect(
+            ast.parse(source), name if name in packages else name.rpartition(".")[0], set(sources), "module", found
+        )
+        project[name] = found
+    return project
+
+
+def _collect(node: ast.AST, package: str, modules: set[str], level: Level, found: list[Import]) -> None:
+    """Walk the tree, knowing at each node when its code runs."""
+    if isinstance(node, ast.Import):
+        found += [Import(alias.name, level, node.lineno) for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            parts = package.split(".")
+            base = ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [node.module])])
+        targets = [f"{base}.{alias.name}" if f"{base}.{alias.name}" in modules else base for alias in node.names]
+        found += [Import(target, level, node.lineno) for target in dict.fromkeys(targets)]
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("importlib.import_module", "__import__"):
+        found += [
+            Import(str(name.value), level, node.lineno) for name in node.args[:1] if isinstance(name, ast.Constant)
+        ]
+    if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+        for statement in node.body:
+            _collect(statement, package, modules, "typing", found)
+        children: list[ast.AST] = [*node.orelse]
+    else:
+        children = [*ast.iter_child_nodes(node)]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and level == "module":
+        level = "function"
+    for child in children:
+        _collect(child, package, modules, level, found)
+
+
+# --- Checking --------------------------------------------------------------------------------------------------------
+
+
+def forbidden(
+    project: Project, modules: list[str], names: set[str], levels: Collection[str] = ("module", "function")
+) -> list[str]:
+    """Return "module:line target" for each import of a forbidden top-level name."""
+    return [
+        f"{module}:{item.line} {item.target}"
+        for module in modules
+        for item in project[module]
+        if item.level in levels and item.target.split(".")[0] in names
+    ]
+
+
+def closure(project: Project, start: str) -> dict[str, str]:
+    """Return everything that importing ``start`` imports, project or not, each with the module that asked for it."""
+    reason: dict[str, str] = {}
+    waiting = [(start, "")]
+    while waiting:
+        module, asked_by = waiting.pop(0)
+        if module in reason:
+            continue
+        reason[module] = asked_by
+        parent = module.rpartition(".")[0]
+        wanted = [item.target for item in project.get(module, []) if item.level == "module"]
+        waiting += [(target, module) for target in ([parent] if parent in project else []) + wanted]
+    return reason
+
+
+def chain(project: Project, start: str, names: set[str]) -> list[str]:
+    """Return the way from ``start`` to the first module of the forbidden top-level names; empty if there is none."""
+    reason = closure(project, start)
+    reached = next((module for module in reason if module.split(".")[0] in names), "")
+    way: list[str] = []
+    while reached:
+        way.insert(0, reached)
+        reached = reason[reached]
+    return way
+
+
+def cycle(project: Project) -> list[str]:
+    """Return the first cycle of imports at module level; empty if there is none."""
+    finished: set[str] = set()
+
+    def visit(module: str, way: list[str]) -> list[str]:
+        if module in way:
+            return [*way[way.index(module) :], module]
+        if module in finished or module not in project:
+            return []
+        for item in project[module]:
+            if item.level == "module" and (found := visit(item.target, [*way, module])):
+                return found
+        finished.add(module)
+        return []
+
+    return next((found for module in project if (found := visit(module, []))), [])
