@@ -1,0 +1,217 @@
+"""Volumes in files: NIfTI, NRRD, MetaImage, MGZ and DICOM series in, files out, with their exact place in space.
+
+Inside the library a volume is an array (D, H, W) with an affine to RAS mm; the LPS of SimpleITK and DICOM stays in
+``itk_image.py`` and ``dicom.py``.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from SuperResolution3DLib import dicom, itk_image, mgz, nifti
+from SuperResolution3DLib.errors import OutputError, VolumeError
+from SuperResolution3DLib.geometry import Orientation, check_affine, voxel_spacing
+
+READ_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh")
+WRITE_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mgz", ".mgh")
+GIB = 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A scalar 3D image and where it lies in the patient."""
+
+    array: np.ndarray
+    """Voxels (D, H, W) = (K, J, I), in the file's data type"""
+
+    affine: np.ndarray
+    """(4, 4) float64, maps voxel (I, J, K, 1) to RAS mm"""
+
+    modality: str = ""
+    """MR, CT or another, as a DICOM file says; empty when unknown"""
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != 3 or self.affine.shape != (4, 4):
+            raise ValueError(
+                f"A volume needs an array (D, H, W) and an affine (4, 4), not {self.array.shape} and "
+                f"{self.affine.shape}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels (D, H, W)."""
+        depth, height, width = self.array.shape
+        return depth, height, width
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxels (D, H, W) in mm."""
+        return voxel_spacing(self.affine)
+
+    def canonical(self) -> "Volume":
+        """Return this volume along the nearest RAS axes, D = S, H = A, W = R; its array is a view."""
+        orientation = Orientation.of(self.affine)
+        affine = orientation.canonical_affine(self.affine, self.shape)
+        return replace(self, array=orientation.to_canonical(self.array), affine=affine)
+
+    def with_array(self, array: np.ndarray, affine: np.ndarray | None = None) -> "Volume":
+        """Return a volume of the same modality with other voxels (D, H, W), on the same grid unless one is given."""
+        return replace(self, array=array, affine=self.affine if affine is None else affine)
+
+
+def read_volume(path: str | Path, series: str | None = None) -> Volume:
+    """Read a scalar 3D volume from a file or from a folder with a DICOM series.
+
+    The voxels keep the type that the file stores (rescaled CT is in HU; NIfTI with a slope becomes float). A fourth
+    axis of length 1, as in a time series of one time point, is dropped.
+
+    Args:
+        path: a .nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, .mgz or .mgh file, or a folder of DICOM slices.
+        series: the SeriesInstanceUID to read, where a folder holds several.
+
+    Raises:
+        VolumeError: nothing there, no image, cut short or damaged, not scalar 3D, an axis shorter than 2, voxels that
+            are not finite or all alike; no DICOM series, several to choose from, or one with unusable slices.
+        GeometryError: a sheared or degenerate affine, one that is told in two ways, uneven slices, a gantry tilt.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise VolumeError(f"There is no file or folder {path}; check the path")
+    if path.is_dir():
+        array, affine, modality = dicom.read_series(path, series)
+    else:
+        if series is not None:
+            raise VolumeError(
+                f"{path} is a file and --series chooses among the DICOM series of a folder; leave it away"
+            )
+        array, affine = _read_file(path)
+        modality = ""
+    check_affine(affine)
+    _check_voxels(array, path)
+    return Volume(array, affine, modality)
+
+
+def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a volume under a temporary name in the same folder and rename it once it is complete.
+
+    NIfTI and MGZ carry the affine to float32 rounding, NRRD and MHA to float64. Only .nii.gz and .mgz are compressed.
+
+    Raises:
+        OutputError: see ``check_writable``, or the writing itself fails.
+    """
+    path = Path(path)
+    check_writable(path, volume.array.nbytes, overwrite=overwrite)
+    extension = _extension(path, WRITE_EXTENSIONS)
+    temporary = path.with_name(f".{path.name[: -len(extension)]}.{os.getpid()}.tmp{extension}")
+    try:
+        if extension in (".nii", ".nii.gz"):
+            nifti.write(temporary, volume.array, volume.affine)
+        elif extension in (".mgz", ".mgh"):
+            mgz.write(temporary, volume.array, volume.affine)
+        else:
+            itk_image.write(temporary, volume.array, volume.affine)
+        os.replace(temporary, path)
+    except (OSError, RuntimeError, VolumeError) as error:
+        raise OutputError(
+            f"{path} cannot be written ({itk_image.reason_of(error)}), nothing was left behind; write to another folder"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path, num_bytes: int, *, overwrite: bool = False) -> None:
+    """Make sure, before anything is computed, that a result can be written.
+
+    Args:
+        path: the file to be written.
+        num_bytes: size of its voxels, uncompressed.
+        overwrite: whether a file of that name may be replaced.
+
+    Raises:
+        OutputError: unknown extension, the name of a folder, a file of that name, folder missing or not writable, or
+            less space on the disk than the voxels take.
+    """
+    path = Path(path)
+    if not _extension(path, WRITE_EXTENSIONS):
+        raise OutputError(f"{path.name} has no extension that can be written; use one of {' '.join(WRITE_EXTENSIONS)}")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; use --overwrite or another name")
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent} to write {path.name} to; create it or use another one")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder {path.parent} may not be written to; change its permissions or use another one")
+    free = shutil.disk_usage(path.parent).free
+    if num_bytes > free:
+        raise OutputError(
+            f"{path.name} takes {num_bytes / GIB:.3g} GiB and {free / GIB:.3g} GiB are free in {path.parent}; "
+            "free some space or use another disk"
+        )
+
+
+def cast_like(array: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+    """Return (D, H, W) in another data type: integers are rounded and clipped to their range.
+
+    Raises:
+        ValueError: an integer is asked for and a voxel is NaN or infinite.
+    """
+    dtype = np.dtype(dtype)
+    if array.dtype == dtype or dtype.kind == "f":
+        return array.astype(dtype, copy=False)
+    lowest, highest = _integer_bounds(dtype, array.dtype)
+    result = np.empty(array.shape, dtype)
+    for plane, target in zip(array, result, strict=True):  # plane by plane: an SR volume fills much of the memory
+        if not np.isfinite((plane.min(), plane.max())).all():
+            raise ValueError(f"A volume with voxels that are not finite has no {dtype} form")
+        target[...] = np.clip(np.rint(plane) if plane.dtype.kind == "f" else plane, lowest, highest)
+    return result
+
+
+def _integer_bounds(dtype: np.dtype, source: np.dtype) -> tuple[int | float, int | float]:
+    """Return the bounds of an integer type as values that the source type can hold."""
+    bounds = np.iinfo(dtype)
+    if source.kind != "f":
+        return max(bounds.min, np.iinfo(source).min), min(bounds.max, np.iinfo(source).max)
+    highest = source.type(bounds.max)
+    if int(highest) > bounds.max:  # float32 rounds 2147483647 up to 2147483648, which int32 cannot hold
+        highest = np.nextafter(highest, source.type(0))
+    return float(bounds.min), float(highest)
+
+
+def _read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the voxels (D, H, W) and the affine to RAS mm of a volume file."""
+    extension = _extension(path, READ_EXTENSIONS)
+    if not extension:
+        raise VolumeError(
+            f"{path} is not a volume of a known kind; give a file that ends in one of {' '.join(READ_EXTENSIONS)} "
+            "or a folder of DICOM slices"
+        )
+    if extension in (".mgz", ".mgh"):
+        return mgz.read(path)
+    if extension in (".nii", ".nii.gz"):
+        return nifti.read(path)
+    return itk_image.read(path)
+
+
+def _check_voxels(array: np.ndarray, path: Path) -> None:
+    """Refuse volumes that are too thin, constant or not finite."""
+    size = " x ".join(map(str, array.shape))
+    if min(array.shape) < 2:
+        raise VolumeError(f"{path} has {size} voxels (D, H, W) and each axis needs 2 at least; give a 3D volume")
+    lowest, highest = array.min(), array.max()  # either is NaN if a voxel is
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        count = array.size - int(np.count_nonzero(np.isfinite(array)))
+        raise VolumeError(
+            f"{path} has {count} of {array.size} voxels that are NaN or infinite; replace them with numbers first"
+        )
+    if lowest == highest:
+        raise VolumeError(f"All {size} voxels (D, H, W) of {path} are {lowest:g}; give a volume that shows something")
+
+
+def _extension(path: Path, known: tuple[str, ...]) -> str:
+    """Return the extension if it is among the known ones, else an empty string."""
+    return max((extension for extension in known if path.name.lower().endswith(extension)), key=len, default="")
