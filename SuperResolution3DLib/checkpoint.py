@@ -1,0 +1,104 @@
+"""Model files: safetensors with a card in the header. Nothing is ever unpickled."""
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.intensity import IntensityPolicy
+from SuperResolution3DLib.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
+from SuperResolution3DLib.networks import NETWORKS
+
+
+@dataclass(frozen=True)
+class Model:
+    """A generator in fp32 on the CPU, ready for the engine, with its card."""
+
+    network: nn.Module
+    card: ModelCard
+    sha256: str
+    """of the file it came from"""
+
+    @property
+    def intensity(self) -> IntensityPolicy:
+        return IntensityPolicy(**self.card.intensity)
+
+
+def build_network(name: str, config: dict) -> nn.Module:
+    """Build an untrained network of the table in ``networks``.
+
+    Raises:
+        ModelError: unknown network, or a config that it refuses.
+    """
+    if name not in NETWORKS:
+        raise ModelError(f"Unknown network {name!r}; this program has {', '.join(sorted(NETWORKS))}")
+    module, network, config_class = NETWORKS[name]
+    source = importlib.import_module(module)
+    try:
+        return getattr(source, network)(getattr(source, config_class)(**config))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"Network {name!r} cannot be built from its config: {error}") from error
+
+
+def save_model(path: Path, state: dict[str, Tensor], card: ModelCard, dtype: torch.dtype = torch.float16) -> None:
+    """Write a model file under a temporary name and rename it.
+
+    Args:
+        path: final name, ``*.safetensors``; an existing file is replaced.
+        state: the generator's state dict.
+        card: goes into the header.
+        dtype: of the stored tensors.
+    """
+    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in state.items()}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(save(tensors, metadata={HEADER_KEY: card.to_json()}))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_model(path: Path) -> Model:
+    """Load a model file.
+
+    Raises:
+        ModelError: missing, damaged, of an unknown version, with wrong, missing or non-finite tensors.
+    """
+    card = read_card(path)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path.name} is damaged: {error}") from error
+    network = build_network(card.network, card.config)
+    if tuple(getattr(network, "config").scale) != card.scale:  # noqa: B009
+        raise ModelError(f"{path.name}: the card says scale {card.scale}, the network's config another")
+    try:
+        IntensityPolicy(**card.intensity)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path.name}: the card's intensity policy cannot be used: {error}") from error
+    _check_tensors(path.name, network.state_dict(), tensors)
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    return Model(network.eval().requires_grad_(False), card, file_sha256(path))
+
+
+def _check_tensors(source: str, wanted: dict[str, Tensor], given: dict[str, Tensor]) -> None:
+    missing, unknown = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    if missing or unknown:
+        raise ModelError(f"{source} does not fit its network: {_few('lacks', missing)}{_few('has unknown', unknown)}")
+    for name, tensor in given.items():
+        if tensor.shape != wanted[name].shape:
+            raise ModelError(
+                f"{source}: tensor {name} has shape {tuple(tensor.shape)}, wanted {tuple(wanted[name].shape)}"
+            )
+        if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+            raise ModelError(f"{source}: tensor {name} holds values that are not finite numbers")
+
+
+def _few(word: str, names: list[str]) -> str:
+    return f"{word} {len(names)} tensors ({', '.join(names[:3])}) " if names else ""

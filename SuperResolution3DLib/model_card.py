@@ -1,0 +1,201 @@
+"""The card inside a model file, read with the standard library alone, and the list of installed models.
+
+A model file is a safetensors file: 8 bytes with the length of a JSON header, the header, the tensors. The header's
+``__metadata__`` holds one entry of ours, ``superresolution3d``: the card as JSON.
+"""
+
+import hashlib
+import json
+import os
+import struct
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from SuperResolution3DLib.errors import ModelError
+
+FORMAT_VERSION = 1
+HEADER_KEY = "superresolution3d"
+MODELS_VARIABLE = "SUPERRES3D_MODELS"
+SUFFIX = ".safetensors"
+_LARGEST_HEADER = 10_000_000  # bytes; a longer one is no header of ours
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says of itself."""
+
+    name: str
+    """how the model is chosen, for example rrdb-mr-brain-x4"""
+    network: str
+    """entry of networks.NETWORKS"""
+    config: dict[str, Any]
+    """arguments of the network's config"""
+    scale: tuple[int, int, int]
+    """factor per axis (D, H, W) of the canonical RAS orientation"""
+    grid: str
+    """center or corner"""
+    skip: str
+    """none, or zero-filled: the network adds to the zero-filled volume"""
+    intensity: dict[str, Any]
+    """arguments of IntensityPolicy"""
+    modality: str
+    """for example MR T1w"""
+    spacing_range: tuple[float, float]
+    """smallest and largest voxel spacing (mm) of the LR volumes it was trained on"""
+    licence: str
+    """SPDX name of the model's licence"""
+    description: str = ""
+    """one sentence for the person who chooses"""
+    training: dict[str, Any] = field(default_factory=dict)
+    """recipe: command, seed, steps, data by name and sha256, sha256 of the config"""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """measured quality, by data set and method"""
+    performance: dict[str, Any] = field(default_factory=dict)
+    """seconds per million SR voxels by device; trunk_halo: LR voxels for 1e-3 relative error of a tiled trunk"""
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", tuple(self.scale))
+        object.__setattr__(self, "spacing_range", tuple(self.spacing_range))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "ModelCard":
+        """Read a card; ``source`` names the file in errors.
+
+        Raises:
+            ModelError: not a card, of another format version, or with fields missing or unusable.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ModelError(f"{source}: the model's header is no JSON ({error})") from error
+        if not isinstance(values, dict):
+            raise ModelError(f"{source}: the model's header is no JSON object")
+        version = values.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ModelError(f"{source}: model format version {version}, this program reads {FORMAT_VERSION}")
+        required = {item.name for item in fields(cls)} - {"description", "training", "metrics", "performance"}
+        missing = sorted(required - set(values))
+        unknown = sorted(set(values) - {item.name for item in fields(cls)})
+        if missing or unknown:
+            raise ModelError(f"{source}: the model's header lacks {missing or 'nothing'}, has unknown {unknown}")
+        try:
+            card = cls(**values)
+            card._check()
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{source}: the model's header cannot be used: {error}") from error
+        return card
+
+    def _check(self) -> None:
+        if len(self.scale) != 3 or not all(type(factor) is int and factor >= 1 for factor in self.scale):
+            raise ValueError(f"scale {self.scale} is not three whole numbers")
+        if self.grid not in ("center", "corner"):
+            raise ValueError(f"grid {self.grid!r} is neither center nor corner")
+        if self.skip not in ("none", "zero-filled"):
+            raise ValueError(f"skip {self.skip!r} is neither none nor zero-filled")
+        if len(self.spacing_range) != 2 or not 0 < self.spacing_range[0] <= self.spacing_range[1]:
+            raise ValueError(f"spacing range {self.spacing_range} is not two increasing numbers (mm)")
+        if not isinstance(self.config, dict) or not isinstance(self.intensity, dict):
+            raise ValueError("config and intensity must be JSON objects")
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model file that was found, with its card or the reason why it cannot be used."""
+
+    path: Path
+    card: ModelCard | None
+    problem: str = ""
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read the card of a model file without loading its tensors.
+
+    Raises:
+        ModelError: no such file, no safetensors file, or no usable card.
+    """
+    if not path.is_file():
+        raise ModelError(f"No such model file: {path}")
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            if not 2 <= length <= min(_LARGEST_HEADER, path.stat().st_size - 8):
+                raise ModelError(f"{path.name} is not a model file (no safetensors header)")
+            header = json.loads(file.read(length))
+        metadata = header.get("__metadata__", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path.name} is not a model file (unreadable safetensors header)") from error
+    if not isinstance(metadata, dict) or HEADER_KEY not in metadata:
+        raise ModelError(f"{path.name} holds no model card of this program (no {HEADER_KEY!r} entry in its header)")
+    return ModelCard.from_json(metadata[HEADER_KEY], path.name)
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def user_model_folder() -> Path:
+    """Return the user's model folder: outside the package, so that it survives updates; it may not exist yet."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "SuperResolution3D" / "Models"
+
+
+def model_folders() -> list[Path]:
+    """Return the folders that are searched, first to last: $SUPERRES3D_MODELS, the user's, the shipped one."""
+    from_variable = [Path(part) for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part]
+    library = Path(__file__).resolve().parent
+    shipped = [library / "Resources" / "Models", library.parent / "Resources" / "Models"]  # wheel or extension, source
+    return [folder for folder in (*from_variable, user_model_folder(), *shipped) if folder.is_dir()]
+
+
+def installed_models() -> list[InstalledModel]:
+    """Return every model file of the searched folders; of two with one name the first found counts."""
+    found: list[InstalledModel] = []
+    names: set[str] = set()
+    for folder in model_folders():
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                card = read_card(path)
+            except ModelError as error:
+                found.append(InstalledModel(path, None, str(error)))
+                continue
+            if card.name not in names:
+                names.add(card.name)
+                found.append(InstalledModel(path, card))
+    return found
+
+
+def find_model(name_or_file: str | None) -> Path:
+    """Return the model file that a person named, or the first installed one.
+
+    Raises:
+        ModelError: nothing of that name, or no model installed at all.
+    """
+    if name_or_file and (name_or_file.endswith(SUFFIX) or Path(name_or_file).is_file()):
+        path = Path(name_or_file)
+        if not path.is_file():
+            raise ModelError(f"No such model file: {path}")
+        return path
+    usable = [(model.card.name, model.path) for model in installed_models() if model.card]
+    if not usable:
+        raise ModelError(
+            f"No model is installed: put a model file into {user_model_folder()} "
+            f"or name its folder in ${MODELS_VARIABLE}"
+        )
+    for name, path in usable:
+        if name_or_file in (None, name):
+            return path
+    names = ", ".join(name for name, _ in usable)
+    raise ModelError(f"No model is called {name_or_file!r}; installed: {names}")

@@ -1,0 +1,3 @@
+"""The table of networks that a model file may name: name -> (module, network class, config class)."""
+
+NETWORKS = {"rrdb": ("SuperResolution3DLib.networks.rrdb", "RRDBNet", "RRDBConfig")}

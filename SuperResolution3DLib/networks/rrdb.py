@@ -1,0 +1,124 @@
+"""The paper's generator: a 3D residual-in-residual dense block network (RRDBNet)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.scale import upsampling_stages
+
+RESIDUAL_SCALE = 0.2  # inside dense blocks and around three of them: ESRGAN, Wang et al. 2018
+NEGATIVE_SLOPE = 0.2  # LeakyReLU, likewise
+INITIAL_GAIN = 0.1  # Kaiming normal times 0.1 in the dense blocks, likewise
+
+
+@dataclass(frozen=True)
+class RRDBConfig:
+    """Size of the generator. The defaults are the paper's network with 50 059 905 parameters."""
+
+    scale: Scale = (4, 4, 4)
+    """upsampling factor per axis (D, H, W), each a product of 2s and 3s (or 1)"""
+    num_features: int = 64
+    """channels of the trunk, which runs at LR resolution"""
+    num_blocks: int = 23
+    """residual-in-residual dense blocks"""
+    growth: int = 32
+    """channels that each convolution of a dense block adds"""
+    tail_features: int = 64
+    """channels after upsampling; the tail works at HR resolution, so few channels make a fast network"""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", tuple(self.scale))
+        for name in ("num_features", "num_blocks", "growth", "tail_features"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        upsampling_stages(self.scale)
+
+
+class RRDBNet(nn.Module):
+    """LR volume (N, 1, D, H, W) to SR volume (N, 1, D*s, H*s, W*s), in network units.
+
+    ``trunk`` works at LR resolution, ``tail`` upsamples (nearest neighbour) and convolves: ``forward`` is both.
+    """
+
+    TRUNK = ("conv_first", "body", "conv_body")
+
+    def __init__(self, config: RRDBConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or RRDBConfig()
+        self.conv_first = conv3(1, config.num_features)
+        self.body = nn.Sequential(*[RRDB(config.num_features, config.growth) for _ in range(config.num_blocks)])
+        self.conv_body = conv3(config.num_features, config.num_features)
+        stages = upsampling_stages(config.scale)
+        inputs = [config.num_features] + [config.tail_features] * len(stages)
+        self.upsampling = nn.Sequential(
+            *[Upsampling(inputs[i], config.tail_features, stage) for i, stage in enumerate(stages)]
+        )
+        self.conv_hr = conv3(inputs[-1], config.tail_features)
+        self.conv_last = conv3(config.tail_features, 1)
+
+    def trunk(self, lr: Tensor) -> Tensor:
+        """Return the features of the LR volume: (N, 1, D, H, W) to (N, F, D, H, W)."""
+        features = self.conv_first(lr)
+        return features + self.conv_body(self.body(features))
+
+    def tail(self, features: Tensor) -> Tensor:
+        """Return the SR volume of the trunk's features: (N, F, D, H, W) to (N, 1, D*s, H*s, W*s)."""
+        return self.conv_last(leaky_relu(self.conv_hr(self.upsampling(features))))
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.tail(self.trunk(lr))
+
+
+class RRDB(nn.Module):
+    """Three dense blocks with a residual around them, (N, F, D, H, W) to the same."""
+
+    def __init__(self, num_features: int, growth: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*[DenseBlock(num_features, growth) for _ in range(3)])
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + RESIDUAL_SCALE * self.blocks(features)
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each of which sees the input and all that came before it, (N, F, D, H, W) to the same."""
+
+    def __init__(self, num_features: int, growth: int) -> None:
+        super().__init__()
+        self.growing = nn.ModuleList(conv3(num_features + i * growth, growth) for i in range(4))
+        self.fusing = conv3(num_features + 4 * growth, num_features)
+        for convolution in (*self.growing, self.fusing):
+            nn.init.kaiming_normal_(convolution.weight)
+            nn.init.zeros_(convolution.bias)
+            with torch.no_grad():
+                convolution.weight *= INITIAL_GAIN
+
+    def forward(self, features: Tensor) -> Tensor:
+        stack = features
+        for convolution in self.growing:
+            stack = torch.cat([stack, leaky_relu(convolution(stack))], dim=1)
+        return features + RESIDUAL_SCALE * self.fusing(stack)
+
+
+class Upsampling(nn.Module):
+    """Nearest-neighbour upsampling and a convolution, (N, F, D, H, W) to (N, T, D*a, H*b, W*c)."""
+
+    def __init__(self, in_features: int, out_features: int, factors: Scale) -> None:
+        super().__init__()
+        self.factors = factors
+        self.convolution = conv3(in_features, out_features)
+
+    def forward(self, features: Tensor) -> Tensor:
+        enlarged = functional.interpolate(features, scale_factor=[float(f) for f in self.factors], mode="nearest")
+        return leaky_relu(self.convolution(enlarged))
+
+
+def conv3(in_features: int, out_features: int) -> nn.Conv3d:
+    return nn.Conv3d(in_features, out_features, kernel_size=3, padding=1)
+
+
+def leaky_relu(features: Tensor) -> Tensor:
+    return functional.leaky_relu(features, NEGATIVE_SLOPE, inplace=True)

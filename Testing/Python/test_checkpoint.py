@@ -1,0 +1,186 @@
+"""Model files: what goes in comes out, and a bad file gets one sentence."""
+
+import json
+import struct
+from dataclasses import replace
+
+import pytest
+import torch
+from models import a_tiny_card, a_tiny_model_file
+from safetensors.torch import load_file, save_file
+
+from SuperResolution3DLib.checkpoint import load_model, save_model
+from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.model_card import (
+    HEADER_KEY,
+    MODELS_VARIABLE,
+    ModelCard,
+    file_sha256,
+    find_model,
+    installed_models,
+    read_card,
+)
+
+
+@pytest.fixture
+def a_model_file(tmp_path):
+    return a_tiny_model_file(tmp_path)
+
+
+def rewrite(path, tensors=None, header=None):
+    """Write the file anew with other tensors or another card text."""
+    tensors = load_file(path) if tensors is None else tensors
+    header = read_card(path).to_json() if header is None else header
+    save_file(tensors, path, metadata={HEADER_KEY: header})
+
+
+def test_a_saved_model_is_loaded_with_its_card_and_weights(a_model_file):
+    model = load_model(a_model_file)
+    assert json.loads(model.card.to_json()) == json.loads(a_tiny_card().to_json())
+    assert model.sha256 == file_sha256(a_model_file)
+    for name, tensor in load_file(a_model_file).items():
+        assert torch.equal(model.network.state_dict()[name], tensor)
+
+
+def test_a_model_is_stored_in_fp16_and_used_in_fp32(tmp_path, a_model_file):
+    network = load_model(a_model_file).network
+    save_model(tmp_path / "half.safetensors", network.state_dict(), a_tiny_card())
+    assert {tensor.dtype for tensor in load_file(tmp_path / "half.safetensors").values()} == {torch.float16}
+    assert {tensor.dtype for tensor in load_model(tmp_path / "half.safetensors").network.parameters()} == {
+        torch.float32
+    }
+
+
+def test_a_failed_save_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("SuperResolution3DLib.checkpoint.save", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save_model(tmp_path / "new.safetensors", {}, a_tiny_card())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_card_is_read_without_the_tensors(a_model_file):
+    assert read_card(a_model_file).to_json() == a_tiny_card().to_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format_version": 2}, "model format version 2, this program reads 1"),
+        ({"scale": [4, 4]}, "not three whole numbers"),
+        ({"grid": "middle"}, "neither center nor corner"),
+        ({"skip": "cubic"}, "neither none nor zero-filled"),
+        ({"spacing_range": [2, 1]}, "not two increasing numbers"),
+        ({"surprise": 1}, "has unknown \\['surprise'\\]"),
+        ({"config": []}, "must be JSON objects"),
+        ({"network": "transformer"}, "Unknown network 'transformer'"),
+        ({"config": {"layers": 3}}, "cannot be built from its config"),
+        ({"scale": [4, 4, 4]}, "the card says scale"),
+        ({"intensity": {"policy": "guess"}}, "intensity policy"),
+    ],
+)
+def test_a_wrong_header_is_refused_with_the_reason(a_model_file, change, message):
+    rewrite(a_model_file, header=json.dumps(json.loads(a_tiny_card().to_json()) | change))
+    with pytest.raises(ModelError, match=message):
+        load_model(a_model_file)
+
+
+def test_a_header_without_a_field_is_refused(a_model_file):
+    values = json.loads(a_tiny_card().to_json())
+    del values["grid"]
+    rewrite(a_model_file, header=json.dumps(values))
+    with pytest.raises(ModelError, match=r"lacks \['grid'\]"):
+        read_card(a_model_file)
+
+
+@pytest.mark.parametrize("header", ["no json", "[1]"])
+def test_a_header_that_is_no_json_object_is_refused(a_model_file, header):
+    rewrite(a_model_file, header=header)
+    with pytest.raises(ModelError, match="no JSON"):
+        read_card(a_model_file)
+
+
+def test_wrong_tensors_are_refused_by_name(a_model_file):
+    tensors = load_file(a_model_file)
+    for wrong, message in (
+        ({name: tensor for name, tensor in tensors.items() if name != "conv_last.bias"}, "lacks 1 tensors"),
+        (tensors | {"extra": torch.zeros(1)}, "has unknown 1 tensors"),
+        (tensors | {"conv_last.bias": torch.zeros(2)}, r"conv_last.bias has shape \(2,\), wanted \(1,\)"),
+        (tensors | {"conv_last.bias": torch.tensor([float("nan")])}, "not finite"),
+        (tensors | {"conv_last.bias": torch.zeros(1, dtype=torch.int32)}, "not finite"),
+    ):
+        rewrite(a_model_file, tensors=wrong, header=a_tiny_card().to_json())
+        with pytest.raises(ModelError, match=message):
+            load_model(a_model_file)
+
+
+def test_files_that_are_no_model_files_are_refused(tmp_path, a_model_file):
+    content = a_model_file.read_bytes()
+    for name, data in (
+        ("empty", b""),
+        ("text", b"PK\x03\x04 this is a pickled checkpoint, not a model"),
+        ("long-header", struct.pack("<Q", 1 << 40) + b"{}"),
+        ("no-json", struct.pack("<Q", 4) + b"abcd"),
+        ("list", struct.pack("<Q", 2) + b"[]"),
+    ):
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match="is not a model file"):
+            read_card(path)
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelError, match="holds no model card"):
+        read_card(tmp_path / "other.safetensors")
+    a_model_file.write_bytes(content[:-100])
+    with pytest.raises(ModelError, match="is damaged"):
+        load_model(a_model_file)
+    with pytest.raises(ModelError, match="No such model file"):
+        read_card(tmp_path / "missing.safetensors")
+
+
+@pytest.fixture
+def two_folders(tmp_path, monkeypatch):
+    first, user = tmp_path / "first", tmp_path / "data" / "SuperResolution3D" / "Models"
+    for folder in (first, user):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv(MODELS_VARIABLE, str(first))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr("sys.platform", "linux")
+    return first, user
+
+
+def test_the_variables_folder_comes_before_the_users_and_the_shipped_one(two_folders):
+    first, user = two_folders
+    in_user = a_tiny_model_file(user, name="mine")
+    assert find_model(None) == in_user
+    a_tiny_model_file(user, name="both")
+    in_first = a_tiny_model_file(first, name="both")
+    assert find_model("both") == in_first
+    assert find_model("mine") == in_user
+    assert find_model(str(in_user)) == in_user
+    names = [model.card.name for model in installed_models() if model.card]
+    assert names[:2] == ["both", "mine"]
+
+
+def test_a_broken_file_is_listed_with_its_problem(two_folders):
+    (two_folders[0] / "broken.safetensors").write_bytes(b"nothing")
+    broken = installed_models()[0]
+    assert broken.card is None
+    assert "not a model file" in broken.problem
+
+
+def test_an_unknown_name_lists_the_installed_models(two_folders):
+    a_tiny_model_file(two_folders[0], name="mine")
+    with pytest.raises(ModelError, match="No model is called 'yours'; installed: mine"):
+        find_model("yours")
+    with pytest.raises(ModelError, match="No such model file"):
+        find_model("yours.safetensors")
+
+
+def test_no_model_at_all_says_where_to_put_one(two_folders, monkeypatch):
+    monkeypatch.setattr("SuperResolution3DLib.model_card.model_folders", list)
+    with pytest.raises(ModelError, match="No model is installed: put a model file into"):
+        find_model(None)
+
+
+def test_a_card_survives_json():
+    card = replace(a_tiny_card(), training={"seed": 1}, metrics={"psnr": 30.5})
+    assert ModelCard.from_json(card.to_json(), "test").to_json() == card.to_json()
