@@ -1,0 +1,295 @@
+"""LR-space inference: the trunk once over the whole LR volume, the tail streamed tile by tile with its exact halo.
+
+Almost all of the generator works at LR resolution, so the trunk runs on the whole volume where memory allows. Only the
+tail, which works at HR resolution, is cut into tiles; each gets the LR voxels around it that it can see, so nothing
+changes by the cutting. Where memory is short the trunk is tiled too, with a halo that keeps the relative error below
+the figure in the model's card.
+"""
+
+import copy
+import logging
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from SuperResolution3DLib.box import Box, Shape, box_shape, expand, intersection, relative, scaled, tiles, whole
+from SuperResolution3DLib.checkpoint import Model
+from SuperResolution3DLib.devices import (
+    DTYPES,
+    choose_device,
+    choose_precision,
+    device_name,
+    free_device_memory,
+    is_out_of_memory,
+)
+from SuperResolution3DLib.errors import CancelledError, ResourceError
+from SuperResolution3DLib.geometry import Grid
+from SuperResolution3DLib.job import Monitor
+from SuperResolution3DLib.kspace import zero_fill
+from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, TilePlan, free_memory, plan_tiles, sr_shape, tail_halo
+from SuperResolution3DLib.windows import WindowGrid
+
+log = logging.getLogger(__name__)
+
+SELF_TEST_SIZE = 12  # LR voxels per axis
+SELF_TEST_TOLERANCE = 0.03  # relative L2 error of a 16-bit tile against fp32; sound bf16 stands at about 0.005
+SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Where and how the network runs."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+    precision: str = "auto"
+    """auto, fp32 or bf16"""
+    memory_limit: float | None = None
+    """GiB on the device; None takes 80 % of what is free at the start"""
+    window: int | None = None
+    """edge of a sliding window in LR voxels (the published protocol: 24), None for the whole volume"""
+    overlap: float = 0.625
+    """of neighbouring windows, as a share of their edge"""
+
+
+@dataclass
+class EngineReport:
+    """How a volume was computed."""
+
+    device: str = ""
+    precision: str = ""
+    trunk_tiles: int = 0
+    trunk_saw_whole_volume: bool = False
+    """False: the trunk was tiled or ran on a region, an approximation whose error the model's card gives"""
+    tail_tiles: int = 0
+    windows: int = 0
+    """of the published sliding window; 0 when it was not used"""
+    warnings: list[str] = field(default_factory=list)
+
+
+class Engine:
+    """Runs one model on one device."""
+
+    def __init__(self, model: Model, settings: EngineSettings | None = None, monitor: Monitor | None = None) -> None:
+        """Choose the device; the precision is chosen when the first volume is there to test it on.
+
+        Raises:
+            InputError: a device that is not there, or an unknown precision.
+        """
+        self.model = model
+        self.settings = settings or EngineSettings()
+        self.monitor = monitor or Monitor()
+        self.report = EngineReport()
+        self.scale = model.card.scale
+        self.grid: Grid = "center" if model.card.grid == "center" else "corner"
+        self.device = choose_device(self.settings.device)
+        self.precision = choose_precision(self.settings.precision, self.device)
+        self.network: nn.Module = model.network
+
+    @torch.inference_mode()
+    def run(self, lr: np.ndarray, region: Box | None = None) -> np.ndarray:
+        """Super-resolve a volume.
+
+        Args:
+            lr: (D, H, W) float32 in network units, the whole volume.
+            region: the LR voxels (D, H, W) whose result is wanted; all by default.
+
+        Returns:
+            (D*s, H*s, W*s) float32 of the region, in network units.
+
+        Raises:
+            ResourceError: not even the smallest tiles fit.
+            CancelledError: the monitor said so.
+        """
+        region = region or whole(lr.shape)
+        volume = torch.from_numpy(np.ascontiguousarray(lr, dtype=np.float32))
+        plan = self._prepare(volume, region)
+        while True:
+            try:
+                # fp32 means fp32: no TF32 convolutions behind the caller's back
+                with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                    if self.settings.window is not None:
+                        return self._run_windows(volume, region, self.settings.window)
+                    return self._run_whole(volume, region, plan)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            plan = self._after_running_out(plan, volume, region)
+
+    def _run_whole(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
+        """Run the trunk into one block of features and the tail out of it, tile by tile.
+
+        LR   |   [    [=== region ===]    ]   |      [ ]  region and what the tail sees: the block of features
+             |[ [    trunk tile    ] ]        |           each trunk tile is computed with the trunk's halo
+        """
+        shape = _shape(volume)
+        needed = expand(region, plan.tail_halo, shape)
+        features = self._run_trunk(volume, needed, plan)
+        out = np.empty(sr_shape(box_shape(region), self.scale), np.float32)
+        boxes = tiles(region, plan.tail_tile)
+        self.report.tail_tiles = len(boxes)
+        for number, box in enumerate(boxes):
+            self._step("tail", number, len(boxes))
+            padded = expand(box, plan.tail_halo, shape)
+            block = features[(..., *relative(padded, needed))].contiguous(memory_format=torch.channels_last_3d)
+            detail = self._tail(block)[0, 0][scaled(relative(box, padded), self.scale)].float()
+            out[scaled(relative(box, region), self.scale)] = self._add_skip(detail, volume, box).cpu().numpy()
+        self._step("tail", len(boxes), len(boxes))
+        return out
+
+    def _run_trunk(self, volume: Tensor, needed: Box, plan: TilePlan) -> Tensor:
+        """Return the features of a box of the volume, (1, F, D, H, W) on the device."""
+        boxes = tiles(needed, plan.trunk_tile)
+        self.report.trunk_tiles = len(boxes)
+        self.report.trunk_saw_whole_volume = len(boxes) == 1 and needed == whole(volume.shape)
+        convolutions = self._trunk_convolutions()
+        features: Tensor | None = None
+        for number, box in enumerate(boxes):
+            padded = expand(box, (plan.trunk_halo,) * 3, _shape(volume))
+            done = iter(range(number * len(convolutions), (number + 1) * len(convolutions)))
+            hooks = [
+                convolution.register_forward_pre_hook(
+                    lambda *_, done=done: self._step("trunk", next(done), len(boxes) * len(convolutions))
+                )
+                for convolution in convolutions
+            ]
+            try:
+                tile = self._trunk(self._to_device(volume[padded]))[(..., *relative(box, padded))]
+            finally:
+                for hook in hooks:
+                    hook.remove()
+            if len(boxes) == 1:
+                features = tile
+                break
+            if features is None:
+                features = tile.new_empty((1, tile.shape[1], *box_shape(needed)))
+            features[(..., *relative(box, needed))] = tile
+        self._step("trunk", len(boxes) * len(convolutions), len(boxes) * len(convolutions))
+        if features is None:
+            raise ValueError(f"The region {needed} holds no voxel")
+        return features
+
+    def _run_windows(self, volume: Tensor, region: Box, size: int) -> np.ndarray:
+        """Run the published sliding window (paper 5.1); sums and weights in fp32."""
+        grid = WindowGrid(_shape(volume), size, self.settings.overlap)
+        boxes = [(box, inside) for box in grid.boxes() if (inside := intersection(box, region))]
+        self.report.windows = len(boxes)
+        total, weight_sum = (torch.zeros(sr_shape(box_shape(region), self.scale)) for _ in range(2))
+        weights = torch.from_numpy(grid.weights(self.scale))
+        for number, (box, inside) in enumerate(boxes):
+            self._step("tail", number, len(boxes))
+            window = self._tail(self._trunk(self._to_device(volume[box])))[0, 0].float().cpu()
+            target, source = (scaled(relative(inside, outer), self.scale) for outer in (region, box))
+            total[target] += window[source] * weights[source]
+            weight_sum[target] += weights[source]
+        total /= weight_sum
+        for box in tiles(region, (SKIP_SLAB, *box_shape(region)[1:])):
+            part = scaled(relative(box, region), self.scale)
+            total[part] = self._add_skip(total[part].to(self.device), volume, box).cpu()
+        self._step("tail", len(boxes), len(boxes))
+        return total.numpy()
+
+    def _add_skip(self, detail: Tensor, volume: Tensor, box: Box) -> Tensor:
+        """Add the whole volume's zero-filled interpolation, cut to the box."""
+        if self.model.card.skip == "none":
+            return detail
+        return detail + zero_fill(volume.to(self.device), self.scale, self.grid, scaled(box, self.scale))
+
+    def _prepare(self, volume: Tensor, region: Box) -> TilePlan:
+        """Move the network to the device in a number format that a tile of this volume proves, and plan the tiles."""
+        if self.precision != "fp32" and not self._passes_self_test(volume, DTYPES[self.precision]):
+            name = device_name(self.device)
+            self._warn("precision", f"{self.precision} is not accurate enough on {name}: computing in fp32")
+            self.precision = "fp32"
+        self.network = self._converted(DTYPES[self.precision])
+        self.report.device, self.report.precision = device_name(self.device), self.precision
+        return self._plan(_shape(volume), region)
+
+    def _converted(self, dtype: torch.dtype) -> nn.Module:
+        network = copy.deepcopy(self.model.network).to(self.device, dtype)
+        return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload, no-any-return]
+
+    def _passes_self_test(self, volume: Tensor, dtype: torch.dtype) -> bool:
+        """Compare a tile from the volume's middle in 16 bits with fp32 (some library versions compute nonsense)."""
+        box = tuple(
+            slice(max(size // 2 - SELF_TEST_SIZE // 2, 0), size // 2 + SELF_TEST_SIZE // 2) for size in volume.shape
+        )
+        tile = volume[box].to(self.device)[None, None]
+        try:
+            wanted = self._converted(torch.float32)(tile)
+            given = self._converted(dtype)(tile.to(dtype)).float()
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            log.warning("The 16-bit self-test failed: %s", error)
+            return False
+        error = float((given - wanted).norm() / wanted.norm().clamp(min=1e-12))
+        return math.isfinite(error) and error <= SELF_TEST_TOLERANCE
+
+    def _plan(self, shape: Shape, region: Box) -> TilePlan:
+        limit = self.settings.memory_limit
+        allowed = FREE_SHARE * free_device_memory(self.device) if limit is None else limit * GIB
+        needed = expand(region, tail_halo(self.scale), shape)
+        result = 4 * math.prod(sr_shape(box_shape(region), self.scale)) * (2 if self.settings.window else 1)
+        if self.device.type == "cpu":  # the result shares the memory with the network
+            return plan_tiles(
+                self.model.card, box_shape(needed), shape, DTYPES[self.precision].itemsize, allowed, result
+            )
+        if result > FREE_SHARE * free_memory():
+            raise ResourceError(
+                f"The result takes {result / GIB:.2f} GiB of main memory and may use "
+                f"{FREE_SHARE * free_memory() / GIB:.2f} GiB: choose a smaller region"
+            )
+        fixed = 4 * math.prod(shape)
+        return plan_tiles(self.model.card, box_shape(needed), shape, DTYPES[self.precision].itemsize, allowed, fixed)
+
+    def _after_running_out(self, plan: TilePlan, volume: Tensor, region: Box) -> TilePlan:
+        """Return a smaller plan, on the CPU when the device has no room even for the smallest tiles."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        smaller = plan.halved() if self.settings.window is None else None
+        if smaller is not None:
+            self._warn("memory", f"Out of memory on {device_name(self.device)}: halving the tiles")
+            return smaller
+        if self.device.type == "cpu":
+            raise ResourceError("Out of memory on the CPU even with the smallest tiles: choose a smaller region")
+        self._warn("memory", f"Out of memory on {device_name(self.device)} even with the smallest tiles: using the CPU")
+        self.device = torch.device("cpu")
+        self.precision = choose_precision(self.settings.precision, self.device)
+        return self._prepare(volume, region)
+
+    def _trunk(self, tile: Tensor) -> Tensor:
+        return self.network.trunk(tile)  # type: ignore[operator, no-any-return]
+
+    def _tail(self, features: Tensor) -> Tensor:
+        return self.network.tail(features)  # type: ignore[operator, no-any-return]
+
+    def _trunk_convolutions(self) -> list[nn.Module]:
+        """Return the trunk's convolutions: the points where a run can be followed and cancelled."""
+        names = self.network.TRUNK
+        return [
+            module
+            for name, module in self.network.named_modules()
+            if name.split(".")[0] in names and isinstance(module, nn.Conv3d)  # type: ignore[operator]
+        ]
+
+    def _to_device(self, tile: Tensor) -> Tensor:
+        tile = tile[None, None].to(self.device, DTYPES[self.precision])
+        return tile.contiguous(memory_format=torch.channels_last_3d)
+
+    def _step(self, stage: str, done: int, total: int) -> None:
+        if self.monitor.is_cancelled():
+            raise CancelledError("Cancelled; nothing was written")
+        self.monitor.progress(stage, done, total)
+
+    def _warn(self, code: str, message: str) -> None:
+        self.report.warnings.append(message)
+        self.monitor.warn(code, message)
+
+
+def _shape(volume: Tensor) -> Shape:
+    depth, height, width = volume.shape
+    return depth, height, width

@@ -1,0 +1,175 @@
+"""Sizes, bytes and seconds of a run, from the model's card and the volume's shape alone (no torch)."""
+
+import math
+import os
+import sys
+from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
+from pathlib import Path
+
+from SuperResolution3DLib.box import Shape
+from SuperResolution3DLib.errors import ResourceError
+from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.scale import upsampling_stages
+
+GIB = 1024**3
+FREE_SHARE = 0.8  # of the free memory that a run may take by default
+DEFAULT_TRUNK_HALO = 16  # LR voxels, when the card has not measured one
+LARGEST_TAIL_TILE = 32  # LR voxels per axis; larger ones gain nothing and leave the caches
+SMALLEST_TILE = 8  # LR voxels per axis
+_WORKSPACE = 1.3  # of the activations: reordered copies that convolution libraries make
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """How a volume is cut: tile sizes in LR voxels (D, H, W), without their halos."""
+
+    trunk_tile: Shape
+    trunk_halo: int
+    tail_tile: Shape
+    tail_halo: Shape
+    peak_bytes: int
+    """on the device, estimated"""
+
+    def halved(self) -> "TilePlan | None":
+        """Return the plan with half the tile in each part along its longest axis, or None at the smallest tile."""
+        if max(self.trunk_tile) <= SMALLEST_TILE and max(self.tail_tile) <= SMALLEST_TILE:
+            return None
+        return TilePlan(
+            _halve(self.trunk_tile), self.trunk_halo, _halve(self.tail_tile), self.tail_halo, self.peak_bytes // 2
+        )
+
+
+def sr_shape(lr_shape: Shape, scale: Scale) -> Shape:
+    """Return the shape (D, H, W) of the result."""
+    depth, height, width = (size * factor for size, factor in zip(lr_shape, scale, strict=True))
+    return depth, height, width
+
+
+def host_bytes(lr_shape: Shape, scale: Scale, itemsize: int, *, with_zero_filled: bool = False) -> int:
+    """Return the main memory that the result takes: in fp32 while it is computed, and in the file's type."""
+    voxels = math.prod(sr_shape(lr_shape, scale))
+    return voxels * (4 + itemsize) + (voxels * itemsize if with_zero_filled else 0)
+
+
+def tail_halo(scale: Scale) -> Shape:
+    """Return the LR voxels per axis that the tail sees beyond a tile: exact, from its four 3^3 convolutions.
+
+    Each convolution reaches one voxel of the grid that it works on: after the first of n stages 1 / (the stage's
+    factor) of an LR voxel, and so on; the two convolutions after the last stage reach 1 / scale each.
+    """
+    stages = upsampling_stages(scale)
+    reaches = []
+    for axis in range(3):
+        reached = list(accumulate((stage[axis] for stage in stages), mul))
+        reaches.append(math.ceil(sum(1 / factor for factor in (*reached, reached[-1], reached[-1]))))
+    depth, height, width = reaches
+    return depth, height, width
+
+
+def trunk_halo(card: ModelCard) -> int:
+    """Return the LR voxels around a trunk tile that keep its relative error below 1e-3, as the card measured."""
+    return int(card.performance.get("trunk_halo", DEFAULT_TRUNK_HALO))
+
+
+def plan_tiles(
+    card: ModelCard, shape: Shape, volume_shape: Shape, itemsize: int, device_bytes: float, fixed_bytes: float
+) -> TilePlan:
+    """Choose the largest tiles that fit: all at once through the trunk if possible.
+
+    Args:
+        card: of the model.
+        shape: (D, H, W) of the LR voxels whose features are wanted.
+        volume_shape: (D, H, W) of the LR volume that they lie in, which bounds the halos.
+        itemsize: bytes of a number on the device, 2 or 4.
+        device_bytes: what the run may take on the device.
+        fixed_bytes: what it takes there whatever the tiles, besides the trunk's features.
+
+    Raises:
+        ResourceError: not even the smallest tiles fit.
+    """
+    around_trunk, around_tail = trunk_halo(card), tail_halo(card.scale)
+    fixed = fixed_bytes + math.prod(shape) * int(card.config["num_features"]) * itemsize
+
+    def trunk_bytes(tile: Shape) -> float:
+        return _bytes(tile, (around_trunk,) * 3, volume_shape, trunk_channels(card) * itemsize)
+
+    def tail_bytes(tile: Shape) -> float:
+        return _bytes(tile, around_tail, volume_shape, tail_channels(card) * itemsize)
+
+    trunk_tile = shape
+    while fixed + trunk_bytes(trunk_tile) > device_bytes and max(trunk_tile) > SMALLEST_TILE:
+        trunk_tile = _halve(trunk_tile)
+    depth, height, width = (min(size, LARGEST_TAIL_TILE) for size in shape)
+    tail_tile = (depth, height, width)
+    while fixed + tail_bytes(tail_tile) > device_bytes and max(tail_tile) > SMALLEST_TILE:
+        tail_tile = _halve(tail_tile)
+    peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
+    if peak > device_bytes:
+        raise ResourceError(
+            f"The run needs at least {peak / GIB:.2f} GiB and may use {device_bytes / GIB:.2f} GiB: "
+            "choose a smaller region or allow more memory"
+        )
+    return TilePlan(trunk_tile, around_trunk, tail_tile, around_tail, int(peak))
+
+
+def trunk_channels(card: ModelCard) -> int:
+    """Return the channels that are alive at once in the trunk, at LR resolution."""
+    features, growth = int(card.config["num_features"]), int(card.config["growth"])
+    return 4 * features + 2 * (features + 4 * growth)  # residuals of three levels, a dense stack and its copy
+
+
+def tail_channels(card: ModelCard) -> int:
+    """Return the channels that are alive at once in the tail, counted at LR resolution."""
+    return 3 * int(card.config["tail_features"]) * math.prod(card.scale)  # input, output and one copy of a layer
+
+
+def seconds(card: ModelCard, lr_shape: Shape, device: str) -> float | None:
+    """Forecast the seconds of a run from the card's measured speed on ``cpu`` or ``cuda``; None if unmeasured."""
+    rate = card.performance.get(f"{device}_seconds_per_million_voxels")
+    return None if rate is None else float(rate) * math.prod(sr_shape(lr_shape, card.scale)) / 1e6
+
+
+def free_memory() -> int:
+    """Return the main memory (bytes) that can be taken without swapping, within the container's limit if any."""
+    if sys.platform == "win32":
+        return _free_memory_windows()
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():  # macOS tells the total only
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    values = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+    free = int(values["MemAvailable"].split()[0]) * 1024
+    limit, usage = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and usage.exists() and limit.read_text().strip() != "max":
+        free = min(free, int(limit.read_text()) - int(usage.read_text()))
+    return free
+
+
+def _free_memory_windows() -> int:
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+            (name, ctypes.c_ulonglong)
+            for name in ("total", "free", "page_total", "page_free", "virtual_total", "virtual_free", "extended")
+        ]
+
+    status = Status()
+    status.length = ctypes.sizeof(Status)
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined, unused-ignore]
+    return int(status.free)
+
+
+def _bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int) -> float:
+    padded = (min(size + 2 * reach, most) for size, reach, most in zip(tile, halo, shape, strict=True))
+    return _WORKSPACE * math.prod(padded) * bytes_per_voxel
+
+
+def _halve(tile: Shape) -> Shape:
+    """Halve the longest axis, never below the smallest tile."""
+    longest = max(range(3), key=lambda axis: tile[axis])
+    sizes = list(tile)
+    sizes[longest] = max(math.ceil(sizes[longest] / 2), min(SMALLEST_TILE, sizes[longest]))
+    return sizes[0], sizes[1], sizes[2]

@@ -1,0 +1,260 @@
+"""The single inference path: a volume goes in, its super-resolved volume comes out on the right grid."""
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from SuperResolution3DLib import __version__
+from SuperResolution3DLib.box import Box, box_shape, box_start, scaled, tiles, whole
+from SuperResolution3DLib.checkpoint import Model
+from SuperResolution3DLib.engine import Engine, EngineSettings
+from SuperResolution3DLib.errors import CancelledError, InputError, VolumeError
+from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
+from SuperResolution3DLib.interpolation import Method, interpolate
+from SuperResolution3DLib.job import Monitor
+from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
+from SuperResolution3DLib.memory_plan import GIB, sr_shape
+from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.volume import Volume, cast_like
+
+SMALLEST_AXIS = 4  # LR voxels; below, there is no context to learn from
+SPACING_SLACK = 1.05  # beyond the model's range without a warning
+SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much
+CONSISTENCY = ("off", "check", "project")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a volume is super-resolved."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+    precision: str = "auto"
+    """auto, fp32 or bf16"""
+    memory_limit: float | None = None
+    """GiB on the device; None takes 80 % of what is free at the start"""
+    window: int | None = None
+    """edge of the published sliding window in LR voxels; None runs the whole volume"""
+    overlap: float = 0.625
+    """of neighbouring windows"""
+    data_consistency: str = "check"
+    """off, check (report the residual) or project (put the measured low frequencies back)"""
+    region: Box | None = None
+    """LR voxels whose result is wanted, in the file's order (K, J, I); None is all"""
+
+    def __post_init__(self) -> None:
+        if self.data_consistency not in CONSISTENCY:
+            raise InputError(f"Data consistency is one of {', '.join(CONSISTENCY)}, got {self.data_consistency!r}")
+        if self.region is not None and self.data_consistency == "project":
+            raise InputError("Data consistency can only be projected on the whole volume, not on a region")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A super-resolved volume and how it came about."""
+
+    volume: Volume
+    report: dict[str, Any]
+    zero_filled: Volume | None = None
+    """the zero-filled interpolation on the same grid, when it was asked for"""
+
+
+def super_resolve(
+    volume: Volume,
+    model: Model,
+    settings: Settings | None = None,
+    monitor: Monitor | None = None,
+    *,
+    with_zero_filled: bool = False,
+) -> Result:
+    """Super-resolve a volume with a model.
+
+    The volume is brought to canonical RAS orientation and network units, computed, and brought back: the result has
+    the file's axis order, data type and intensity unit (MR units, HU).
+
+    Raises:
+        VolumeError: an axis is too short, or the volume is constant.
+        ResourceError: the result does not fit.
+        CancelledError: the monitor said so.
+    """
+    settings, monitor = settings or Settings(), monitor or Monitor()
+    card, started = model.card, time.monotonic()
+    _check_size(volume)
+    warnings = _warn_of_spacing(volume, card, settings, monitor)
+    orientation = Orientation.of(volume.affine)
+    canonical = volume.canonical()
+    region = _canonical_region(volume, orientation, settings.region)
+    to_network = model.intensity.fit(canonical.array)
+    lr = to_network.to_network(canonical.array)
+    engine_settings = EngineSettings(
+        settings.device, settings.precision, settings.memory_limit, settings.window, settings.overlap
+    )
+    engine = Engine(model, engine_settings, monitor)
+    sr = engine.run(lr, region)
+    consistency = _make_consistent(sr, lr, card, settings, monitor)
+    if not np.isfinite(sr).all():
+        raise ArithmeticError("The network produced values that are not finite")
+    sr *= np.float32(to_network.width)
+    sr += np.float32(to_network.offset)
+    grid = _grid(card)
+    affine = sr_affine(crop_affine(canonical.affine, box_start(region)), card.scale, grid)
+
+    def in_file(array: np.ndarray) -> Volume:
+        return _from_canonical(volume, orientation, _cast(array, volume.array.dtype), affine)
+
+    zero_filled = None
+    if with_zero_filled:
+        box = scaled(region, card.scale)
+        zero_filled = in_file(zero_fill(canonical.array.astype(np.float32), card.scale, grid, box))
+    result = in_file(sr)
+    report = {
+        "program": __version__,
+        "torch": torch.__version__,
+        "model": card.name,
+        "model_sha256": model.sha256,
+        "grid": card.grid,
+        "scale": list(orientation.scale_to_file(card.scale)),
+        "input_shape": list(volume.shape),
+        "input_spacing_mm": [round(value, 6) for value in volume.spacing],
+        "output_shape": list(result.shape),
+        "output_spacing_mm": [round(value, 6) for value in result.spacing],
+        "seconds": round(time.monotonic() - started, 3),
+        "data_consistency": consistency,
+        **asdict(engine.report),
+    }
+    report["warnings"] = warnings + report["warnings"]
+    return Result(result, report, zero_filled)
+
+
+def result_bytes(volume: Volume, card: ModelCard, settings: Settings) -> int:
+    """Return the size of the result's voxels in the file's data type."""
+    shape = box_shape(settings.region) if settings.region else volume.shape
+    return math.prod(shape) * math.prod(card.scale) * volume.array.dtype.itemsize
+
+
+def degrade_volume(hr: Volume, scale: Scale, grid: Grid) -> tuple[Volume, Volume]:
+    """Degrade a volume through k-space (paper 4.3, linear), in its own data type.
+
+    Args:
+        hr: any size; rest voxels that do not fill a block are dropped, half at the start of each canonical axis.
+        scale: factor per axis in the file's order (K, J, I).
+        grid: where LR voxels lie among HR voxels, counted along the canonical axes.
+
+    Returns:
+        The LR volume and the HR volume cropped to the voxels that it stands for, both in the file's axis order.
+
+    Raises:
+        VolumeError: an axis is shorter than its factor.
+    """
+    orientation = Orientation.of(hr.affine)
+    canonical, canonical_scale = hr.canonical(), orientation.scale_to_canonical(scale)
+    for size, factor in zip(hr.shape, scale, strict=True):
+        if size < 2 * factor:
+            raise VolumeError(f"Volume shape {hr.shape} (K, J, I) is too small to degrade by {scale}")
+    box = crop_to_multiple(canonical.shape, canonical_scale)
+    start = box_start(box)
+    array = degrade(canonical.array[box].astype(np.float64), canonical_scale, grid)
+    affine = lr_affine(canonical.affine, canonical_scale, grid, start)
+    lr = _from_canonical(hr, orientation, cast_like(array, hr.array.dtype), affine)
+    cropped = _from_canonical(hr, orientation, canonical.array[box], crop_affine(canonical.affine, start))
+    return lr, cropped
+
+
+def interpolate_volume(lr: Volume, scale: Scale, grid: Grid, method: Method) -> Volume:
+    """Interpolate a volume on the SR grid, in its own data type; scale in the file's order (K, J, I)."""
+    orientation = Orientation.of(lr.affine)
+    canonical, canonical_scale = lr.canonical(), orientation.scale_to_canonical(scale)
+    array = cast_like(interpolate(canonical.array, canonical_scale, grid, method), lr.array.dtype)
+    return _from_canonical(lr, orientation, array, sr_affine(canonical.affine, canonical_scale, grid))
+
+
+def _from_canonical(like: Volume, orientation: Orientation, array: np.ndarray, affine: np.ndarray) -> Volume:
+    """Bring a canonical array back to the file's axis order."""
+    return like.with_array(orientation.from_canonical(array), orientation.file_affine(affine, array.shape))
+
+
+def _check_size(volume: Volume) -> None:
+    if min(volume.shape) < SMALLEST_AXIS:
+        raise VolumeError(
+            f"Volume shape {volume.shape} (K, J, I) is too small: "
+            f"the network needs {SMALLEST_AXIS} voxels along each axis"
+        )
+
+
+def _warn_of_spacing(volume: Volume, card: ModelCard, settings: Settings, monitor: Monitor) -> list[str]:
+    """Warn when the voxels are finer or coarser than those that the model was trained on."""
+    low, high = card.spacing_range
+    if low / SPACING_SLACK <= min(volume.spacing) and max(volume.spacing) <= high * SPACING_SLACK:
+        return []
+    scale = Orientation.of(volume.affine).scale_to_file(card.scale)
+    shape = sr_shape(box_shape(settings.region or whole(volume.shape)), scale)
+    spacing = [value / factor for value, factor in zip(volume.spacing, scale, strict=True)]
+    message = (
+        f"Voxel spacing {_numbers(volume.spacing)} mm lies outside the range {low:g} to {high:g} mm that {card.name} "
+        f"was trained on, so the result depends on the model more than usual; it will have {_numbers(spacing)} mm, "
+        f"{' x '.join(map(str, shape))} voxels, {result_bytes(volume, card, settings) / GIB:.2f} GiB"
+    )
+    monitor.warn("spacing", message)
+    return [message]
+
+
+def _canonical_region(volume: Volume, orientation: Orientation, region: Box | None) -> Box:
+    if region is None:
+        return whole(volume.canonical().shape)
+    for part, size in zip(region, volume.shape, strict=True):
+        if not 0 <= part.start < part.stop <= size:
+            bounds = ",".join(f"{part.start}:{part.stop}" for part in region)
+            raise InputError(f"Region {bounds} does not lie in the volume of shape {volume.shape} (K, J, I)")
+    parts = [region[axis] for axis in orientation.order]
+    depth, height, width = (
+        slice(volume.shape[axis] - part.stop, volume.shape[axis] - part.start) if flip else part
+        for part, axis, flip in zip(parts, orientation.order, orientation.flips, strict=True)
+    )
+    return depth, height, width
+
+
+def _make_consistent(
+    sr: np.ndarray, lr: np.ndarray, card: ModelCard, settings: Settings, monitor: Monitor
+) -> dict[str, Any]:
+    """Measure how far the SR departs from the measured LR below its Nyquist frequency; project in place if asked.
+
+    The figure is always that of the network's own output, before any projection.
+    """
+    report: dict[str, Any] = {"mode": settings.data_consistency, "residual_rms_percent": None, "projected": False}
+    if settings.data_consistency == "off" or settings.region is not None:
+        return report
+    monitor.progress("consistency", 0, 1)
+    difference = residual(torch.from_numpy(sr), torch.from_numpy(lr), card.scale, _grid(card))
+    rms = float(difference.double().square().mean().sqrt())
+    report["residual_rms_percent"] = round(100 * rms, 4)  # 1 network unit is the range of the intensity map
+    if settings.data_consistency == "project":
+        slabs = tiles(whole(lr.shape), (SLAB, lr.shape[1], lr.shape[2]))
+        for number, slab in enumerate(slabs):
+            if monitor.is_cancelled():
+                raise CancelledError("Cancelled; nothing was written")
+            box = scaled(slab, card.scale)
+            sr[box] -= zero_fill(difference, card.scale, _grid(card), box).numpy()
+            monitor.progress("consistency", number + 1, len(slabs) + 1)
+        report["projected"] = True
+    monitor.progress("consistency", 1, 1)
+    return report
+
+
+def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Convert to the file's data type slab by slab, so that no second copy in fp32 is made."""
+    out = np.empty(array.shape, dtype)
+    for start in range(0, len(array), SLAB):
+        out[start : start + SLAB] = cast_like(array[start : start + SLAB], dtype)
+    return out
+
+
+def _grid(card: ModelCard) -> Grid:
+    return "center" if card.grid == "center" else "corner"
+
+
+def _numbers(values: tuple[float, ...] | list[float]) -> str:
+    return " x ".join(f"{value:.3g}" for value in values)
