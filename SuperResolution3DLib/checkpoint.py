@@ -4,23 +4,25 @@ import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import Tensor
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
 from SuperResolution3DLib.networks import NETWORKS
+from SuperResolution3DLib.networks.generator import Generator
 
 
 @dataclass(frozen=True)
 class Model:
     """A generator in fp32 on the CPU, ready for the engine, with its card."""
 
-    network: nn.Module
+    network: Generator
     card: ModelCard
     sha256: str
     """of the file it came from"""
@@ -30,7 +32,7 @@ class Model:
         return IntensityPolicy(**self.card.intensity)
 
 
-def build_network(name: str, config: dict) -> nn.Module:
+def build_network(name: str, config: dict[str, Any]) -> Generator:
     """Build an untrained network of the table in ``networks``.
 
     Raises:
@@ -41,7 +43,7 @@ def build_network(name: str, config: dict) -> nn.Module:
     module, network, config_class = NETWORKS[name]
     source = importlib.import_module(module)
     try:
-        return getattr(source, network)(getattr(source, config_class)(**config))
+        return cast(Generator, getattr(source, network)(getattr(source, config_class)(**config)))
     except (TypeError, ValueError) as error:
         raise ModelError(f"Network {name!r} cannot be built from its config: {error}") from error
 
@@ -76,7 +78,7 @@ def load_model(path: Path) -> Model:
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path.name} is damaged: {error}") from error
     network = build_network(card.network, card.config)
-    if tuple(getattr(network, "config").scale) != card.scale:  # noqa: B009
+    if network.scale != card.scale:
         raise ModelError(f"{path.name}: the card says scale {card.scale}, the network's config another")
     try:
         IntensityPolicy(**card.intensity)
@@ -84,7 +86,8 @@ def load_model(path: Path) -> Model:
         raise ModelError(f"{path.name}: the card's intensity policy cannot be used: {error}") from error
     _check_tensors(path.name, network.state_dict(), tensors)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return Model(network.eval().requires_grad_(False), card, file_sha256(path))
+    network.eval().requires_grad_(False)
+    return Model(network, card, file_sha256(path))
 
 
 def _check_tensors(source: str, wanted: dict[str, Tensor], given: dict[str, Tensor]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from SuperResolution3DLib.box import Box, Shape, box_shape, expand, intersection, relative, scaled, tiles, whole
 from SuperResolution3DLib.checkpoint import Model
@@ -30,6 +30,7 @@ from SuperResolution3DLib.geometry import Grid
 from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, TilePlan, free_memory, plan_tiles, sr_shape, tail_halo
+from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.windows import WindowGrid
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class Engine:
         self.grid: Grid = "center" if model.card.grid == "center" else "corner"
         self.device = choose_device(self.settings.device)
         self.precision = choose_precision(self.settings.precision, self.device)
-        self.network: nn.Module = model.network
+        self.network = model.network
 
     @torch.inference_mode()
     def run(self, lr: np.ndarray, region: Box | None = None) -> np.ndarray:
@@ -135,7 +136,7 @@ class Engine:
             self._step("tail", number, len(boxes))
             padded = expand(box, plan.tail_halo, shape)
             block = features[(..., *relative(padded, needed))].contiguous(memory_format=torch.channels_last_3d)
-            detail = self._tail(block)[0, 0][scaled(relative(box, padded), self.scale)].float()
+            detail = self.network.tail(block)[0, 0][scaled(relative(box, padded), self.scale)].float()
             out[scaled(relative(box, region), self.scale)] = self._add_skip(detail, volume, box).cpu().numpy()
         self._step("tail", len(boxes), len(boxes))
         return out
@@ -145,7 +146,7 @@ class Engine:
         boxes = tiles(needed, plan.trunk_tile)
         self.report.trunk_tiles = len(boxes)
         self.report.trunk_saw_whole_volume = len(boxes) == 1 and needed == whole(volume.shape)
-        convolutions = self._trunk_convolutions()
+        convolutions = self.network.trunk_convolutions()
         features: Tensor | None = None
         for number, box in enumerate(boxes):
             padded = expand(box, (plan.trunk_halo,) * 3, _shape(volume))
@@ -157,7 +158,7 @@ class Engine:
                 for convolution in convolutions
             ]
             try:
-                tile = self._trunk(self._to_device(volume[padded]))[(..., *relative(box, padded))]
+                tile = self.network.trunk(self._to_device(volume[padded]))[(..., *relative(box, padded))]
             finally:
                 for hook in hooks:
                     hook.remove()
@@ -181,7 +182,7 @@ class Engine:
         weights = torch.from_numpy(grid.weights(self.scale))
         for number, (box, inside) in enumerate(boxes):
             self._step("tail", number, len(boxes))
-            window = self._tail(self._trunk(self._to_device(volume[box])))[0, 0].float().cpu()
+            window = self.network.tail(self.network.trunk(self._to_device(volume[box])))[0, 0].float().cpu()
             target, source = (scaled(relative(inside, outer), self.scale) for outer in (region, box))
             total[target] += window[source] * weights[source]
             weight_sum[target] += weights[source]
@@ -208,9 +209,9 @@ class Engine:
         self.report.device, self.report.precision = device_name(self.device), self.precision
         return self._plan(_shape(volume), region)
 
-    def _converted(self, dtype: torch.dtype) -> nn.Module:
+    def _converted(self, dtype: torch.dtype) -> Generator:
         network = copy.deepcopy(self.model.network).to(self.device, dtype)
-        return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload, no-any-return]
+        return network.to(memory_format=torch.channels_last_3d)
 
     def _passes_self_test(self, volume: Tensor, dtype: torch.dtype) -> bool:
         """Compare a tile from the volume's middle in 16 bits with fp32 (some library versions compute nonsense)."""
@@ -226,8 +227,8 @@ class Engine:
                 raise
             log.warning("The 16-bit self-test failed: %s", error)
             return False
-        error = float((given - wanted).norm() / wanted.norm().clamp(min=1e-12))
-        return math.isfinite(error) and error <= SELF_TEST_TOLERANCE
+        difference = float((given - wanted).norm() / wanted.norm().clamp(min=1e-12))
+        return math.isfinite(difference) and difference <= SELF_TEST_TOLERANCE
 
     def _plan(self, shape: Shape, region: Box) -> TilePlan:
         limit = self.settings.memory_limit
@@ -260,21 +261,6 @@ class Engine:
         self.device = torch.device("cpu")
         self.precision = choose_precision(self.settings.precision, self.device)
         return self._prepare(volume, region)
-
-    def _trunk(self, tile: Tensor) -> Tensor:
-        return self.network.trunk(tile)  # type: ignore[operator, no-any-return]
-
-    def _tail(self, features: Tensor) -> Tensor:
-        return self.network.tail(features)  # type: ignore[operator, no-any-return]
-
-    def _trunk_convolutions(self) -> list[nn.Module]:
-        """Return the trunk's convolutions: the points where a run can be followed and cancelled."""
-        names = self.network.TRUNK
-        return [
-            module
-            for name, module in self.network.named_modules()
-            if name.split(".")[0] in names and isinstance(module, nn.Conv3d)  # type: ignore[operator]
-        ]
 
     def _to_device(self, tile: Tensor) -> Tensor:
         tile = tile[None, None].to(self.device, DTYPES[self.precision])

@@ -96,10 +96,10 @@ def prepare_volume(
     starts += [shifts[index] for index in chosen]
     spacing = volume.spacing
     orders = tuple(
-        order
-        for order in permutations((0, 1, 2))
-        if all(abs(spacing[axis] / spacing[i] - 1) < SPACING_TOLERANCE for i, axis in enumerate(order))
-        and all(scale[axis] == scale[i] for i, axis in enumerate(order))
+        (d, h, w)
+        for d, h, w in permutations((0, 1, 2))
+        if all(abs(spacing[axis] / spacing[i] - 1) < SPACING_TOLERANCE for i, axis in enumerate((d, h, w)))
+        and all(scale[axis] == scale[i] for i, axis in enumerate((d, h, w)))
     )
     degraded = tuple(_degrade_from(hr, start, scale, grid, intensity) for start in starts)
     return TrainingVolume(path.name, hr, measured_mask(hr), spacing, degraded, orders)

@@ -15,7 +15,7 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 
 import numpy as np
 import torch
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
@@ -31,10 +31,11 @@ EXIT_AGAIN = 75  # EX_TEMPFAIL: the time limit came first, start the same comman
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--config", action="config", help="YAML file with any of the fields below")
     parser.add_class_arguments(TrainConfig)
-    values = parser.instantiate_classes(parser.parse_args(arguments))
+    values = parser.instantiate(parser.parse_args(arguments))
     values.pop("config")
     config = TrainConfig(**values)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -53,8 +53,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         network = build_network("rrdb", asdict(config.network))
         if config.model.skip == "zero-filled":  # begin where zero-filled stands: nothing added yet
-            nn.init.zeros_(network.conv_last.weight)
-            nn.init.zeros_(network.conv_last.bias)
+            network.silence()
         network = network.to(memory_format=torch.channels_last_3d)
         optimiser = torch.optim.Adam(
             network.parameters(), lr=config.optimisation.learning_rate, betas=config.optimisation.betas

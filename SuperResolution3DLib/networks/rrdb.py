@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.scale import upsampling_stages
 
 RESIDUAL_SCALE = 0.2  # inside dense blocks and around three of them: ESRGAN, Wang et al. 2018
@@ -37,17 +38,13 @@ class RRDBConfig:
         upsampling_stages(self.scale)
 
 
-class RRDBNet(nn.Module):
-    """LR volume (N, 1, D, H, W) to SR volume (N, 1, D*s, H*s, W*s), in network units.
-
-    ``trunk`` works at LR resolution, ``tail`` upsamples (nearest neighbour) and convolves: ``forward`` is both.
-    """
-
-    TRUNK = ("conv_first", "body", "conv_body")
+class RRDBNet(Generator):
+    """Dense blocks at LR resolution, then nearest-neighbour upsampling and convolutions."""
 
     def __init__(self, config: RRDBConfig | None = None) -> None:
         super().__init__()
-        self.config = config = config or RRDBConfig()
+        config = config or RRDBConfig()
+        self.scale = config.scale
         self.conv_first = conv3(1, config.num_features)
         self.body = nn.Sequential(*[RRDB(config.num_features, config.growth) for _ in range(config.num_blocks)])
         self.conv_body = conv3(config.num_features, config.num_features)
@@ -60,16 +57,20 @@ class RRDBNet(nn.Module):
         self.conv_last = conv3(config.tail_features, 1)
 
     def trunk(self, lr: Tensor) -> Tensor:
-        """Return the features of the LR volume: (N, 1, D, H, W) to (N, F, D, H, W)."""
         features = self.conv_first(lr)
         return features + self.conv_body(self.body(features))
 
     def tail(self, features: Tensor) -> Tensor:
-        """Return the SR volume of the trunk's features: (N, F, D, H, W) to (N, 1, D*s, H*s, W*s)."""
         return self.conv_last(leaky_relu(self.conv_hr(self.upsampling(features))))
 
-    def forward(self, lr: Tensor) -> Tensor:
-        return self.tail(self.trunk(lr))
+    def trunk_convolutions(self) -> list[nn.Module]:
+        parts = (self.conv_first, self.body, self.conv_body)
+        return [module for part in parts for module in part.modules() if isinstance(module, nn.Conv3d)]
+
+    def silence(self) -> None:
+        nn.init.zeros_(self.conv_last.weight)
+        if self.conv_last.bias is not None:
+            nn.init.zeros_(self.conv_last.bias)
 
 
 class RRDB(nn.Module):

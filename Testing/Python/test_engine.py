@@ -12,6 +12,7 @@ from SuperResolution3DLib.errors import CancelledError, InputError, ResourceErro
 from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import TilePlan, tail_halo
+from SuperResolution3DLib.networks.rrdb import RRDBNet
 
 FP32 = EngineSettings(device="cpu", precision="fp32")
 
@@ -147,23 +148,24 @@ def test_a_device_that_computes_nonsense_in_16_bits_falls_back_to_fp32(tmp_path,
 
 def out_of_memory_above(voxels: int, monkeypatch) -> None:
     """Let the trunk fail as an allocator does when a tile holds more voxels."""
-    trunk = Engine._trunk
+    trunk = RRDBNet.trunk
 
     def small_trunk(self, tile):
         if tile[0, 0].numel() > voxels:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
         return trunk(self, tile)
 
-    monkeypatch.setattr(Engine, "_trunk", small_trunk)
+    monkeypatch.setattr(RRDBNet, "trunk", small_trunk)
 
 
 def test_out_of_memory_halves_the_tiles_and_says_so(tmp_path, monkeypatch):
     model = a_tiny_model(tmp_path, performance={"trunk_halo": 17})
     lr = np.random.default_rng(0).random((7, 40, 9), np.float32)
+    wanted = whole_network(model, lr)
     out_of_memory_above(7 * 39 * 9, monkeypatch)
     monitor = Recorder()
     engine = Engine(model, FP32, monitor)
-    np.testing.assert_allclose(engine.run(lr), whole_network(model, lr), atol=1e-5)
+    np.testing.assert_allclose(engine.run(lr), wanted, atol=1e-5)
     assert ("memory", "Out of memory on CPU: halving the tiles") in monitor.warnings
     assert engine.report.trunk_tiles > 1
 
@@ -178,7 +180,7 @@ def test_other_errors_of_the_network_are_not_taken_for_out_of_memory(tmp_path, a
     def broken(*_):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Engine, "_trunk", broken)
+    monkeypatch.setattr(RRDBNet, "trunk", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         Engine(a_tiny_model(tmp_path), FP32).run(an_lr_volume)
 
