@@ -1,0 +1,152 @@
+"""LPIPS over slices: which slices, in which range, and the values that others publish."""
+
+import urllib.error
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from SuperResolution3DLib.errors import GeometryError, ModelError, VolumeError
+from Training import perceptual_metrics
+from Training.perceptual_metrics import Lpips
+
+SHAPE = (40, 50, 36)
+
+
+class MeanDifference(torch.nn.Module):
+    """Stands for the network: the mean absolute difference of each pair, and the shapes that it was asked for."""
+
+    pnet_type = "stand-in"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        assert first.shape == second.shape
+        assert first.dtype == torch.float32
+        self.shapes.append(tuple(first.shape))
+        return (first - second).abs().mean(dim=(1, 2, 3), keepdim=True)
+
+
+@pytest.fixture
+def a_stand_in(monkeypatch) -> MeanDifference:
+    network = MeanDifference()
+    monkeypatch.setattr(perceptual_metrics, "_load", lambda net: network)
+    return network
+
+
+@pytest.fixture
+def a_pair() -> tuple[np.ndarray, np.ndarray]:
+    """Return an SR and an HR (40, 50, 36) that is bright everywhere."""
+    random = np.random.default_rng(6)
+    hr = 100 + 20 * random.random(SHAPE)
+    hr[::9] = 0  # every ninth slice is dark, so that there is a foreground
+    return (hr + 10 * random.random(SHAPE)).astype(np.float32), hr.astype(np.float32)
+
+
+def test_each_view_is_the_mean_over_its_slices(a_stand_in: MeanDifference, a_pair) -> None:
+    sr, hr = a_pair
+    data_range = np.percentile(hr, 99.9)
+    foreground = slice(1, 40)  # D: slice 0 is dark
+    difference = 2 * np.abs((sr / data_range).clip(0, 1) - (hr / data_range).clip(0, 1))[foreground]
+    scores = Lpips(stride=3, central_share=0.5).score(sr, hr)
+    # 39 slices: 9.75 is left out at either end; 50: 12.5; 36: 9
+    assert scores.axial == pytest.approx(difference[9:30:3].mean(axis=(1, 2)).mean(), rel=1e-5)
+    assert scores.coronal == pytest.approx(difference[:, 12:38:3].mean(axis=(0, 2)).mean(), rel=1e-5)
+    assert scores.sagittal == pytest.approx(difference[:, :, 9:27:3].mean(axis=(0, 1)).mean(), rel=1e-5)
+    assert scores.mean == pytest.approx((scores.axial + scores.coronal + scores.sagittal) / 3)
+    assert (scores.num_slices, scores.num_skipped) == (7 + 9 + 6, 0)
+
+
+def test_slices_become_images_of_three_equal_channels(a_stand_in: MeanDifference, a_pair) -> None:
+    Lpips().score(*a_pair)
+    assert [shape[1:] for shape in a_stand_in.shapes] == [(3, 50, 36), (3, 39, 36), (3, 39, 50)]
+
+
+def test_batches_hold_no_more_pixels_than_allowed(a_stand_in: MeanDifference, a_pair, monkeypatch) -> None:
+    expected = Lpips().score(*a_pair)
+    a_stand_in.shapes.clear()
+    monkeypatch.setattr(perceptual_metrics, "BATCH_PIXELS", 4000)
+    assert Lpips().score(*a_pair).mean == pytest.approx(expected.mean, rel=1e-5)
+    assert all(n * height * width <= 4000 for n, _, height, width in a_stand_in.shapes)
+
+
+def test_slices_below_31_pixels_are_skipped_and_counted(a_stand_in: MeanDifference, a_pair) -> None:
+    sr, hr = (volume[:, :, :30] for volume in a_pair)
+    scores = Lpips(stride=1, central_share=1).score(sr, hr)
+    assert (scores.axial, scores.coronal) == (None, None)
+    assert scores.sagittal == scores.mean
+    assert (scores.num_slices, scores.num_skipped) == (30, 39 + 50)
+
+
+def test_volumes_without_a_slice_that_is_large_enough_are_refused(a_stand_in: MeanDifference, a_pair) -> None:
+    sr, hr = (volume[:, :30, :30] for volume in a_pair)
+    with pytest.raises(GeometryError, match=r"31 x 31 pixels, the HR's foreground has \(39, 30, 30\)"):
+        Lpips().score(sr, hr)
+
+
+def test_what_stands_in_a_defaced_block_does_not_matter(a_stand_in: MeanDifference, a_pair) -> None:
+    sr, hr = a_pair
+    hr[hr == 0] = 3
+    hr[:12, :, :18] = 0
+    lpips = Lpips()
+    expected = lpips.score(sr, hr)
+    sr[:12, :, :18] = 77
+    assert lpips.score(sr, hr) == expected
+
+
+def test_shapes_that_differ_and_voxels_that_are_not_finite_are_refused(a_stand_in: MeanDifference, a_pair) -> None:
+    sr, hr = a_pair
+    with pytest.raises(GeometryError, match=r"\(39, 50, 36\) voxels, its HR \(40, 50, 36\)"):
+        Lpips().score(sr[1:], hr)
+    with pytest.raises(VolumeError, match="percentile is -"):
+        Lpips().score(sr, hr - 1000)
+    sr[0, 1, 2] = np.inf
+    with pytest.raises(VolumeError, match="1 of 72000 voxels that are not finite"):
+        Lpips().score(sr, hr)
+
+
+@pytest.mark.parametrize("arguments", [{"net": "resnet"}, {"stride": 0}, {"central_share": 0}, {"central_share": 1.5}])
+def test_arguments_out_of_range_are_refused(arguments) -> None:
+    with pytest.raises(ValueError, match=r"one of alex, squeeze, vgg|stride of 1 or more"):
+        Lpips(**arguments)
+
+
+def test_missing_weights_are_told_with_what_to_do_and_never_replaced(tmp_path: Path, monkeypatch) -> None:
+    def no_network(*args: object, **kwargs: object) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    with pytest.raises(
+        ModelError, match=r"alexnet-owt-7be5be79\.pth .*no network.* into .*hub/checkpoints.*TORCH_HOME"
+    ):
+        Lpips()
+
+
+def test_damaged_weights_are_told(tmp_path: Path, monkeypatch) -> None:
+    checkpoint = tmp_path / "hub" / "checkpoints" / "alexnet-owt-7be5be79.pth"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"cut short")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(ModelError, match=r"alexnet-owt-7be5be79\.pth of torchvision, which could not be loaded"):
+        Lpips()
+
+
+def test_squeeze_gives_the_values_that_torchmetrics_documents(shared_weights: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(shared_weights / "torch_home"))
+    torch.manual_seed(42)
+    first, second = torch.rand(2, 3, 100, 100) * 2 - 1, torch.rand(2, 3, 100, 100) * 2 - 1
+    assert Lpips("squeeze").distance(first, second).tolist() == pytest.approx([0.1024, 0.0938], abs=5e-5)
+    assert capsys.readouterr().out == ""
+
+
+def test_alex_finds_equal_volumes_alike_and_noise_unlike(shared_weights: Path, monkeypatch, a_pair) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(shared_weights / "torch_home"))
+    lpips = Lpips(stride=16)
+    sr, hr = a_pair
+    assert lpips.score(hr, hr).mean == pytest.approx(0, abs=1e-6)
+    assert lpips.score(sr, hr).mean > 0.001
+    assert "LPIPS v0.1 (alex)" in lpips.describe()
