@@ -1,0 +1,175 @@
+"""The command line: ``superres3d``, or ``python -m SuperResolution3DLib``. Imports nothing heavy until it is needed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from SuperResolution3DLib import __version__
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.job import COMMAND, add_job_arguments, job_of
+from SuperResolution3DLib.model_card import MODELS_VARIABLE
+from SuperResolution3DLib.scale import upsampling_stages
+
+DESCRIPTION = """\
+Super-resolve MR and CT volumes: smaller voxels, estimated by a network, on a grid that is exact in mm.
+For research use only. Detail above the measured resolution is always the network's estimate.
+
+Files: NIfTI (.nii, .nii.gz), NRRD, MHA, MGZ, and as input a folder with a DICOM series. Shapes, scales and regions
+are in the file's order K,J,I (slices, rows, columns); spacings are in mm."""
+EXIT_CODES = "exit codes: 0 ok, 1 bug, 2 bad input or usage, 3 out of memory, 4 cancelled. Nothing is written unless 0."
+EXAMPLES = {
+    COMMAND: """\
+examples:
+  superres3d super-resolve head.nii.gz head-x4.nii.gz
+  superres3d super-resolve dicom-folder/ head-x4.nrrd --series 1.2.840.113619.2.1 --report head-x4.json
+  superres3d super-resolve head.nii.gz part.nii.gz --region 20:52,0:64,0:64 --zero-filled part-zero-filled.nii.gz
+  superres3d super-resolve head.nii.gz head-x4.nii.gz --window 24 --overlap 0.625    (the published sliding window)
+
+Ctrl-C cancels and leaves no file; twice, at once.""",
+    "degrade": """\
+examples:
+  superres3d degrade hr.nii.gz lr.nii.gz --scale 4 --hr-out hr-cropped.nii.gz
+  superres3d degrade hr.nii.gz thick.nii.gz --scale 4,1,1
+
+Voxels that do not fill a block of the scale are dropped, half of them at the start of each axis (along R, A, S);
+--hr-out writes the HR so cropped, the reference for a result computed from OUTPUT.""",
+    "interpolate": """\
+example:
+  superres3d interpolate lr.nii.gz lr-x4.nii.gz --method zero-fill --scale 4""",
+    "compare": """\
+example:
+  superres3d compare --lr lr.nii.gz --sr sr.nii.gz --hr hr.nii.gz picture.png
+
+Scale and grid are found from the volumes' positions in mm. An HR that holds the SR's grid voxel for voxel is cropped
+to it; any other HR is refused.""",
+    "models": f"""\
+Searched, first to last: the folders in ${MODELS_VARIABLE}, the user's model folder, the models that came with the
+program. Nothing is downloaded. To be rid of a model, delete its file.""",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code; usage errors exit with 2 at once."""
+    options = build_parser().parse_args(arguments)
+    if options.command == COMMAND:
+        try:
+            job = job_of(options)
+        except InputError as error:
+            options.parser.error(str(error))
+        from SuperResolution3DLib.worker import run_process
+
+        return run_process(job)
+    from SuperResolution3DLib import commands
+    from SuperResolution3DLib.cancellation import Cancellation
+    from SuperResolution3DLib.worker import exit_code_of, print_error
+
+    run = {
+        "degrade": commands.degrade,
+        "interpolate": commands.interpolate,
+        "compare": commands.compare,
+        "models": commands.models,
+    }[options.command]
+    with Cancellation(at_once=True):
+        return exit_code_of(lambda: run(options), print_error)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Declare all commands."""
+    parser = argparse.ArgumentParser(
+        "superres3d", None, DESCRIPTION, EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"superres3d {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, help_text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=help_text,
+            description=f"{help_text[0].upper()}{help_text[1:]}.",
+            epilog=f"{EXAMPLES[name]}\n\n{EXIT_CODES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        sub.set_defaults(parser=sub)
+        return sub
+
+    add_job_arguments(command(COMMAND, "compute a volume with smaller voxels"))
+    _add_degrade(command("degrade", "make an LR volume of an HR volume through k-space"))
+    _add_interpolate(command("interpolate", "interpolate an LR volume on the SR grid, without a network"))
+    _add_compare(command("compare", "draw LR, SR and HR side by side, and score against the HR"))
+    command("models", "list the installed models")
+    return parser
+
+
+def _add_degrade(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("hr", metavar="HR", type=Path, help="volume file or DICOM series folder")
+    parser.add_argument("output", metavar="OUTPUT", type=Path, help="LR volume to write")
+    _add_grid(parser)
+    parser.add_argument("--hr-out", type=Path, metavar="FILE", help="also write the HR voxels that the LR stands for")
+    _add_overwrite(parser)
+
+
+def _add_interpolate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("lr", metavar="LR", type=Path, help="volume file or DICOM series folder")
+    parser.add_argument("output", metavar="OUTPUT", type=Path, help="volume to write")
+    parser.add_argument(
+        "--method",
+        required=True,
+        choices=("zero-fill", "cubic", "trilinear"),
+        help="zero-filled k-space (sinc), cubic spline or linear",
+    )
+    _add_grid(parser)
+    _add_overwrite(parser)
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lr", required=True, metavar="LR", type=Path, help="measured volume")
+    parser.add_argument("--sr", required=True, metavar="SR", type=Path, help="volume computed from it")
+    parser.add_argument("--hr", metavar="HR", type=Path, help="true volume, to score against")
+    parser.add_argument("output", metavar="OUTPUT.png", type=Path, help="picture to write")
+    _add_overwrite(parser)
+
+
+def _add_grid(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scale",
+        type=parse_scale,
+        default=(4, 4, 4),
+        metavar="4 | 4,1,1",
+        help="factor, or one per axis in the file's order K,J,I; products of 2s and 3s (default: 4)",
+    )
+    parser.add_argument(
+        "--grid",
+        choices=("center", "corner"),
+        default="center",
+        help="center: LR and HR cover the same field of view; corner: LR voxel i is HR voxel scale * i, counted along "
+        "R, A, S (default: center)",
+    )
+
+
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+
+
+def parse_scale(text: str) -> Scale:
+    """Read ``4`` or ``4,1,1``.
+
+    Raises:
+        argparse.ArgumentTypeError: not one or three products of 2s and 3s, or nothing but 1s.
+    """
+    parts = text.split(",")
+    if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"a scale is one whole number or three (K,J,I), such as 4 or 4,1,1, not {text!r}"
+        )
+    depth, height, width = (int(part) for part in (parts * 3 if len(parts) == 1 else parts))
+    try:
+        upsampling_stages((depth, height, width))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return depth, height, width
+
+
+if __name__ == "__main__":
+    sys.exit(main())

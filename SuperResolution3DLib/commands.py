@@ -1,0 +1,176 @@
+"""The commands beside super-resolve: degrade, interpolate, compare, models. Each takes its parsed arguments."""
+
+import argparse
+import math
+from typing import Any, Final
+
+from SuperResolution3DLib.errors import OutputError
+from SuperResolution3DLib.geometry import contained_box
+from SuperResolution3DLib.grid_match import match_grids
+from SuperResolution3DLib.model_card import MODELS_VARIABLE, InstalledModel, installed_models, user_model_folder
+from SuperResolution3DLib.result_files import ResultFiles
+from SuperResolution3DLib.volume import Volume
+from SuperResolution3DLib.worker import read_input
+
+PROTOCOL: Final = "foreground"
+
+
+def degrade(options: argparse.Namespace) -> None:
+    """Write the LR volume of an HR volume, and the HR voxels that it stands for.
+
+    Raises:
+        InputError: an unusable volume or output.
+    """
+    with ResultFiles([options.output, options.hr_out], inputs=[options.hr], overwrite=options.overwrite) as results:
+        hr = read_input(options.hr)
+
+        from SuperResolution3DLib.super_resolve import degrade_volume
+
+        results.try_volumes(hr, hr.array.nbytes if options.hr_out else hr.array.nbytes // math.prod(options.scale))
+        lr, cropped = degrade_volume(hr, options.scale, options.grid)
+        results.write_volume(options.output, lr)
+        if options.hr_out:
+            results.write_volume(options.hr_out, cropped)
+        results.place()
+    print(f"wrote {options.output}: {_describe(lr)}, {options.grid} grid")
+    if options.hr_out:
+        origin = "the whole HR" if cropped.shape == hr.shape else f"cropped from {_size(hr)}"
+        print(f"wrote {options.hr_out}: {_describe(cropped)}, {origin}")
+
+
+def interpolate(options: argparse.Namespace) -> None:
+    """Write an LR volume interpolated on the SR grid.
+
+    Raises:
+        InputError: an unusable volume or output.
+    """
+    with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
+        lr = read_input(options.lr)
+
+        from SuperResolution3DLib.super_resolve import interpolate_volume
+
+        results.try_volumes(lr, lr.array.nbytes * math.prod(options.scale))
+        sr = interpolate_volume(lr, options.scale, options.grid, options.method)
+        results.write_volume(options.output, sr)
+        results.place()
+    print(f"wrote {options.output}: {_describe(sr)}, {options.method} on the {options.grid} grid")
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Draw LR, SR and HR side by side, and print the scores of SR and zero-filled LR when there is an HR.
+
+    Raises:
+        InputError: an unusable volume or output, or grids that do not belong together.
+    """
+    if options.output.suffix.lower() != ".png":
+        raise OutputError(f"{options.output.name} does not end in .png, the one format of the picture")
+    inputs = [options.lr, options.sr, options.hr]
+    with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
+        lr, sr = read_input(options.lr).canonical(), read_input(options.sr).canonical()
+        match = match_grids(lr, sr)
+        print(f"SR: {_describe(sr)}, scale {','.join(map(str, match.scale))} (S,A,R), {match.grid} grid")
+        hr = None
+        if options.hr is not None:
+            whole_hr = read_input(options.hr).canonical()
+            hr = _crop_to(whole_hr, sr)
+            if hr.shape != whole_hr.shape:
+                print(f"HR: cropped from {_size(whole_hr)} to the SR's {_size(sr)} voxels")
+
+        from SuperResolution3DLib.figure import FigureRow, comparison_figure
+
+        captions = {}
+        if hr is not None:
+            from SuperResolution3DLib.interpolation import interpolate as interpolated
+            from SuperResolution3DLib.metrics import describe, score
+
+            zero_filled = interpolated(lr.array, match.scale, match.grid, "zero-fill")[match.box]
+            print(f"\n{'':20}{'PSNR (dB)':>10}{'SSIM':>9}")
+            for label, array in (("zero-filled k-space", zero_filled), ("SR", sr.array)):
+                scores = score(array, hr.array, PROTOCOL)
+                captions[label] = f"{scores.psnr:.2f} dB, SSIM {scores.ssim:.3f}"
+                print(f"{label:20}{scores.psnr:10.2f}{scores.ssim:9.4f}")
+            print(describe(PROTOCOL))
+        rows = [FigureRow("LR", lr.array, lr.affine), FigureRow("SR", sr.array, sr.affine, captions.get("SR", ""))]
+        if hr is not None:
+            rows.append(FigureRow("HR", hr.array, hr.affine))
+        comparison_figure(rows, results.stage(options.output))
+        results.place()
+    print(f"wrote {options.output}")
+
+
+def models(options: argparse.Namespace) -> None:
+    """Print the installed models, and the model files that cannot be used, with the reason."""
+    found = installed_models()
+    usable = [model for model in found if model.card is not None]
+    if usable:
+        print(_table([_model_row(model) for model in usable]))
+        for model in usable:
+            print(f"\n{_model_details(model)}")
+    else:
+        print(
+            f"No model is installed. Put a model file (.safetensors) into {user_model_folder()}, name its folder in "
+            f"${MODELS_VARIABLE}, or give the file itself with --model."
+        )
+    for model in found:
+        if model.card is None:
+            print(f"\ncannot be used: {model.path}\n  {model.problem}")
+
+
+def _model_row(model: InstalledModel) -> dict[str, str]:
+    card = model.card
+    if card is None:
+        raise ValueError(f"{model.path} has no card")
+    low, high = card.spacing_range
+    return {
+        "NAME": card.name,
+        "MODALITY": card.modality,
+        "SCALE (S,A,R)": ",".join(str(factor) for factor in card.scale),
+        "LR SPACING (mm)": f"{low:g} to {high:g}",
+        "GRID": card.grid,
+        "LICENCE": card.licence,
+    }
+
+
+def _model_details(model: InstalledModel) -> str:
+    card = model.card
+    if card is None:
+        raise ValueError(f"{model.path} has no card")
+    lines = [f"{card.name}: {model.path}"]
+    if card.description:
+        lines.append(f"  {card.description}")
+    lines += [f"  {line}" for line in _flat(card.metrics)]
+    return "\n".join(lines)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return nested figures as lines: ``validation SR: psnr 31.2, ssim 0.93``."""
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    figures = ", ".join(f"{key} {_figure(value)}" for key, value in plain.items())
+    lines = [f"{prefix}: {figures}" if prefix else figures] if figures else []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += _flat(value, f"{prefix} {key}".strip())
+    return lines
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
+    lines = [dict(zip(widths, widths, strict=True)), *rows]
+    return "\n".join("  ".join(f"{line[name]:{width}}" for name, width in widths.items()).rstrip() for line in lines)
+
+
+def _crop_to(hr: Volume, sr: Volume) -> Volume:
+    """Return the HR voxels that lie on the SR's grid; both canonical."""
+    return hr.with_array(hr.array[contained_box(hr.affine, hr.shape, sr.affine, sr.shape)], sr.affine)
+
+
+def _describe(volume: Volume) -> str:
+    return f"{_size(volume)} voxels of {' x '.join(f'{value:.4g}' for value in volume.spacing)} mm"
+
+
+def _size(volume: Volume) -> str:
+    return " x ".join(str(size) for size in volume.shape)

@@ -1,0 +1,300 @@
+"""What the worker and those who start it agree on: a job as a command line, events as lines, how a run is followed."""
+
+import argparse
+import json
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from SuperResolution3DLib.errors import InputError
+
+COMMAND = "super-resolve"
+EVENTS_VERSION = 1
+STAGES = ("read", "trunk", "tail", "consistency", "write")
+SMALLEST_WINDOW = 4  # LR voxels; the network has no context in less
+DEFAULT_OVERLAP = 0.625  # of neighbouring windows, as published
+
+Region = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
+class Monitor:
+    """What a run tells and asks; this one is deaf and never cancels."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Hear that ``done`` of the ``total`` steps of a stage (one of ``STAGES``) are behind."""
+
+    def warn(self, code: str, message: str) -> None:
+        """Hear of something that does not stop the run."""
+
+    def is_cancelled(self) -> bool:
+        """Say whether the run shall end; it then raises ``CancelledError``."""
+        return False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One super-resolve run: what ``superres3d super-resolve`` is told."""
+
+    input: Path
+    """volume file, or folder with a DICOM series"""
+    output: Path
+    """volume file to be written; its extension chooses the format"""
+    model: str | None = None
+    """name of an installed model or a model file; None takes the first installed one"""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+    precision: str = "auto"
+    """auto, fp32 or bf16"""
+    memory_limit: float | None = None
+    """GiB on the device; None takes 80 % of what is free"""
+    window: int | None = None
+    """edge of the published sliding window in LR voxels; None runs the whole volume"""
+    overlap: float | None = None
+    """of neighbouring windows, in [0, 1); None is 0.625"""
+    data_consistency: str = "check"
+    """off, check or project"""
+    zero_filled: Path | None = None
+    """also write the zero-filled volume on the result's grid"""
+    region: Region | None = None
+    """(start, stop) of the LR voxels whose result is wanted, in the file's order (K, J, I)"""
+    series: str | None = None
+    """SeriesInstanceUID, where the input folder holds several series"""
+    report: Path | None = None
+    """also write the report as JSON"""
+    events: bool = False
+    """events on stdout instead of a progress bar"""
+    overwrite: bool = False
+    """replace existing files"""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise InputError(f"--device is auto, cpu, cuda or cuda:N, not {self.device!r}")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise InputError(f"--precision is auto, fp32 or bf16, not {self.precision!r}")
+        if self.data_consistency not in ("off", "check", "project"):
+            raise InputError(f"--data-consistency is off, check or project, not {self.data_consistency!r}")
+        if self.memory_limit is not None and not 0 < self.memory_limit < math.inf:
+            raise InputError(f"--memory-limit is a number of GiB above 0, not {self.memory_limit:g}")
+        if self.window is not None and self.window < SMALLEST_WINDOW:
+            raise InputError(f"--window is an edge of at least {SMALLEST_WINDOW} LR voxels, not {self.window}")
+        if self.overlap is not None and not 0 <= self.overlap < 1:
+            raise InputError(f"--overlap is a share of the window from 0 to below 1, not {self.overlap:g}")
+        if self.overlap is not None and self.window is None:
+            raise InputError("--overlap belongs to --window, which is not given")
+        if self.region is not None and self.data_consistency == "project":
+            raise InputError("--data-consistency project works on the whole volume, not on a --region")
+
+    def to_arguments(self) -> list[str]:
+        """Return the command line without the program's name; ``parse_job`` makes the same job of it."""
+        arguments = [COMMAND]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            option = f"--{item.name.replace('_', '-')}"
+            if item.name in ("input", "output") or value == item.default:
+                continue
+            if item.name == "region":
+                value = format_region(value)
+            arguments.append(option if value is True else f"{option}={value}")
+        return [*arguments, "--", str(self.input), str(self.output)]
+
+
+def add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of a job."""
+    add = parser.add_argument
+    add("input", metavar="INPUT", type=Path, help="volume (.nii, .nii.gz, .nrrd, .mha, .mgz) or DICOM series folder")
+    add("output", metavar="OUTPUT", type=Path, help="volume to write; the extension chooses the format")
+    add("--model", metavar="NAME|FILE", help="installed model or model file (default: the first installed)")
+    add("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (default: a GPU if there)")
+    add("--precision", default="auto", metavar="auto|fp32|bf16", help="number format (default: 16 bits where native)")
+    add("--memory-limit", type=float, metavar="GIB", help="memory to use on the device (default: 80 %% of the free)")
+    add("--window", type=int, metavar="N", help="sliding windows of N LR voxels, as published (default: no windows)")
+    add("--overlap", type=float, metavar="F", help=f"of windows, from 0 to below 1 (default: {DEFAULT_OVERLAP})")
+    add(
+        "--data-consistency",
+        default="check",
+        metavar="off|check|project",
+        help="compare the result, degraded again, with the measured input below its Nyquist frequency, or put the "
+        "measured low frequencies back; says nothing of the detail above it (default: check)",
+    )
+    add("--zero-filled", type=Path, metavar="FILE", help="also write the zero-filled volume, on the result's grid")
+    add(
+        "--region",
+        type=parse_region,
+        metavar="K0:K1,J0:J1,I0:I1",
+        help="compute only these LR voxels, from K0 to before K1, counted from 0 in the file's order",
+    )
+    add("--series", metavar="UID", help="SeriesInstanceUID to read, where a folder holds several")
+    add("--report", type=Path, metavar="FILE.json", help="also write how the result came about")
+    add("--events", action="store_true", help="print one JSON object a line for a program that listens")
+    add("--overwrite", action="store_true", help="replace existing files")
+
+
+def job_of(namespace: argparse.Namespace) -> Job:
+    """Make a job of parsed arguments.
+
+    Raises:
+        InputError: a value that no run can use.
+    """
+    return Job(**{item.name: getattr(namespace, item.name) for item in fields(Job)})
+
+
+def parse_region(text: str) -> Region:
+    """Read ``K0:K1,J0:J1,I0:I1``.
+
+    Raises:
+        argparse.ArgumentTypeError: not three pairs of whole numbers.
+    """
+    if not re.fullmatch(r"\d+:\d+,\d+:\d+,\d+:\d+", text):
+        raise argparse.ArgumentTypeError(f"a region reads K0:K1,J0:J1,I0:I1 in whole numbers, not {text!r}")
+    k, j, i = ((int(start), int(stop)) for start, stop in (part.split(":") for part in text.split(",")))
+    return k, j, i
+
+
+def format_region(region: Region) -> str:
+    return ",".join(f"{start}:{stop}" for start, stop in region)
+
+
+# --- Events: one JSON object a line ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Started:
+    """The first event."""
+
+    pid: int
+    """of the process that computes, whatever launcher stands before it"""
+    version: int = EVENTS_VERSION
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Steps of a stage that are behind."""
+
+    stage: str
+    done: int
+    total: int
+    seconds_left: float | None
+    """of the whole run; None while nothing is known"""
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that does not stop the run."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The last event of a run that wrote its result."""
+
+    output: str
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The last event of a run that wrote nothing."""
+
+    code: str
+    message: str
+
+
+Event = Started | Progress | Warned | Done | Failed
+_NAMES: dict[type, str] = {
+    Started: "started",
+    Progress: "progress",
+    Warned: "warning",
+    Done: "done",
+    Failed: "error",
+}
+
+
+def encode(event: Event) -> str:
+    """Return an event as one line, without its end."""
+    return json.dumps({"event": _NAMES[type(event)], **asdict(event)}, allow_nan=False)
+
+
+def decode(line: str) -> Event | None:
+    """Read a line; None for an event that this version does not know, and for what is no event."""
+    try:
+        values = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(values, dict):
+        return None
+    for kind, name in _NAMES.items():
+        known = {item.name for item in fields(kind)}
+        if values.get("event") == name and known <= values.keys():
+            return kind(**{key: values[key] for key in known})
+    return None
+
+
+# --- Time left -------------------------------------------------------------------------------------------------------
+
+
+WEIGHTS = {"read": 4.0, "trunk": 52.0, "tail": 36.0, "consistency": 3.0, "write": 5.0}  # percent of a usual run
+FORECAST_FROM = ("trunk", "tail")  # reading tells nothing about computing
+SMALLEST_PART = 0.02  # of a stage, before its pace is believed
+SMOOTHING = 0.3  # of the difference between the old and the new end that is taken over
+
+
+class TimeLeft:
+    """Forecasts the seconds that a run still takes, from how long its steps took.
+
+    The current stage is extended at its own pace. Stages to come are taken in proportion to the stages measured so far,
+    by the weights above. The forecast end moves smoothly, so that the display does not jump.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._stage = ""
+        self._total = self._done = 0
+        self._started = 0.0
+        self._measured: dict[str, float] = {}  # seconds of the stages that are over
+        self._end: float | None = None
+        self.share = 0.0
+        """of the run that is behind, 0 to 1, never falling"""
+
+    def update(self, stage: str, done: int, total: int) -> float | None:
+        """Take a step into account and return the seconds left, None while nothing is known."""
+        now = self._clock()
+        if stage != self._stage:
+            if self._stage in FORECAST_FROM:
+                self._measured[self._stage] = now - self._started
+            self._stage, self._started = stage, now
+        elif done < self._done or total != self._total:  # it began again with other tiles
+            self._started = now
+        self._done, self._total = done, total
+        part = done / total if total else 1.0
+        self.share = max(self.share, self._share_of(stage, part))
+        forecast = self._forecast(stage, part, now)
+        if forecast is not None:
+            end = now + forecast
+            self._end = end if self._end is None else self._end + SMOOTHING * (end - self._end)
+        if self._end is None:
+            return None
+        return 0.0 if self.share >= 1 else round(max(self._end - now, 0.0), 1)
+
+    def _share_of(self, stage: str, part: float) -> float:
+        weights = [WEIGHTS[name] for name in STAGES]
+        before = sum(weights[: STAGES.index(stage)])
+        return (before + part * WEIGHTS[stage]) / sum(weights)
+
+    def _forecast(self, stage: str, part: float, now: float) -> float | None:
+        measured = dict(self._measured)
+        left_here = 0.0
+        if stage in FORECAST_FROM and part >= SMALLEST_PART and now > self._started:
+            measured[stage] = (now - self._started) / part
+            left_here = measured[stage] * (1 - part)
+        elif not measured:
+            return None
+        pace = sum(measured.values()) / sum(WEIGHTS[name] for name in measured)
+        if stage not in measured:
+            left_here = WEIGHTS[stage] * pace * (1 - part)
+        return left_here + pace * sum(WEIGHTS[name] for name in STAGES[STAGES.index(stage) + 1 :])

@@ -1,0 +1,240 @@
+"""Runs one job in a process of its own: checks what is cheap first, computes, and writes all results or none.
+
+The command line and the extension for Slicer start the same code; they differ in who follows it.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from SuperResolution3DLib.cancellation import Cancellation
+from SuperResolution3DLib.errors import CancelledError, ExitCode, InputError, ResourceError, SuperResolutionError
+from SuperResolution3DLib.job import DEFAULT_OVERLAP, Done, Failed, Job, Monitor, Region, Started, format_region
+from SuperResolution3DLib.model_card import find_model, read_card
+from SuperResolution3DLib.monitors import EventMonitor, TerminalMonitor, format_duration
+from SuperResolution3DLib.result_files import ResultFiles
+from SuperResolution3DLib.volume import Volume, read_volume
+
+if TYPE_CHECKING:
+    from SuperResolution3DLib.super_resolve import Settings
+
+
+def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
+    """Run a job and return its report.
+
+    Raises:
+        InputError: an input, a model or an output that cannot be used; nothing was computed.
+        ResourceError: the result does not fit.
+        CancelledError: the monitor said so; nothing was written.
+    """
+    results = ResultFiles([job.output, job.zero_filled], [job.report], [job.input], overwrite=job.overwrite)
+    model_file = find_model(job.model)
+    card = read_card(model_file)
+    with results:
+        _step(monitor, "read", 0, 2)
+        volume = read_input(job.input, job.series)
+        if job.region is not None:
+            _check_region(job.region, volume)
+        _step(monitor, "read", 1, 2)
+
+        # torch is imported from here on: what is wrong so far is told without waiting for it
+        from SuperResolution3DLib.checkpoint import load_model
+        from SuperResolution3DLib.super_resolve import result_bytes, super_resolve
+
+        settings = _settings(job)
+        results.try_volumes(volume, result_bytes(volume, card, settings))
+        model = load_model(model_file)
+        _step(monitor, "read", 2, 2)
+        result = super_resolve(volume, model, settings, monitor, with_zero_filled=job.zero_filled is not None)
+
+        report = {
+            "input": str(job.input),
+            "output": str(job.output),
+            "zero_filled": None if job.zero_filled is None else str(job.zero_filled),
+            "region": None if job.region is None else format_region(job.region),
+            "model_file": str(model_file),
+            **result.report,
+        }
+        text = json.dumps(report, indent=2, allow_nan=False) + "\n"
+        _step(monitor, "write", 0, 3)
+        results.write_volume(job.output, result.volume)
+        _step(monitor, "write", 1, 3)
+        if job.zero_filled is not None and result.zero_filled is not None:
+            results.write_volume(job.zero_filled, result.zero_filled)
+        _step(monitor, "write", 2, 3)
+        if job.report is not None:
+            results.write_text(job.report, text)
+        _raise_if_cancelled(monitor)
+        results.place()
+    monitor.progress("write", 3, 3)
+    return report
+
+
+def run_process(job: Job) -> ExitCode:
+    """Run a job as a process does: signals cancel it, and every end has its exit code."""
+    return _run_for_a_program(job) if job.events else _run_for_a_person(job)
+
+
+def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> ExitCode:
+    """Run and turn every end into an exit code.
+
+    Args:
+        run: the work.
+        fail: is told the code and the one sentence of an error; a bug's traceback goes to stderr.
+    """
+    try:
+        run()
+    except SuperResolutionError as error:
+        fail(error.code, str(error))
+        return error.exit_code
+    except Exception as error:
+        if _is_out_of_memory(error):
+            fail(ResourceError.code, "Out of memory: choose a smaller region, or close other programs")
+            return ExitCode.OUT_OF_MEMORY
+        traceback.print_exc()
+        fail("bug", f"This is a bug of the program ({type(error).__name__}: {error})")
+        return ExitCode.BUG
+    return ExitCode.OK
+
+
+def read_input(path: Path, series: str | None = None) -> Volume:
+    """Read a volume; a file that may not be read is a person's mistake, too.
+
+    Raises:
+        InputError: see ``read_volume``, or the system refuses.
+    """
+    try:
+        return read_volume(path, series)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+
+
+def print_error(code: str, message: str) -> None:
+    """Tell a person what went wrong."""
+    print(f"error: {message}", file=sys.stderr, flush=True)
+
+
+def _run_for_a_program(job: Job) -> ExitCode:
+    try:
+        stdout = os.dup(1)
+    except OSError as error:
+        print_error("output", f"--events needs a standard output to write to ({error.strerror})")
+        return ExitCode.BAD_INPUT
+    with _alone_on(stdout) as stream, Cancellation() as cancellation:
+        cancellation.watch_stdin()
+        monitor = EventMonitor(stream, cancellation)
+        monitor.send(Started(os.getpid()))
+
+        def run() -> None:
+            monitor.send(Done(str(job.output), run_job(job, monitor)))
+
+        def fail(code: str, message: str) -> None:
+            print_error(code, message)
+            monitor.send(Failed(code, message))
+
+        return exit_code_of(run, fail)
+
+
+def _run_for_a_person(job: Job) -> ExitCode:
+    with Cancellation() as cancellation:
+        monitor = TerminalMonitor(cancellation)
+
+        def run() -> None:
+            monitor.say(f"super-resolving {job.input}")
+            report = run_job(job, monitor)
+            monitor.close()
+            print(_summary(report), file=sys.stderr)
+
+        def fail(code: str, message: str) -> None:
+            monitor.close()
+            print_error(code, message)
+
+        return exit_code_of(run, fail)
+
+
+@contextmanager
+def _alone_on(stdout: int) -> Iterator[TextIO]:
+    """Yield a stream to the process's stdout, and send what anybody else prints there, native libraries too, to stderr.
+
+    before   1 -> stdout   2 -> stderr
+    inside   1 -> stderr   2 -> stderr   ``stdout``, a copy of 1 -> stdout
+    """
+    stream = os.fdopen(stdout, "w", encoding="utf-8")
+    _flush(sys.stdout)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # stderr is closed
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 1)
+    try:
+        yield stream
+    finally:
+        _flush(sys.stdout)
+        os.dup2(stdout, 1)
+        with suppress(OSError):  # the reader may be gone
+            stream.close()
+
+
+def _flush(stream: TextIO | None) -> None:
+    if stream is not None:
+        with suppress(OSError):
+            stream.flush()
+
+
+def _check_region(region: Region, volume: Volume) -> None:
+    """Refuse a region that holds no voxel or reaches beyond the volume."""
+    if any(not start < stop <= size for (start, stop), size in zip(region, volume.shape, strict=True)):
+        shape = ",".join(str(size) for size in volume.shape)
+        raise InputError(
+            f"--region {format_region(region)} is empty or reaches beyond the volume, whose shape is {shape} (K, J, I)"
+        )
+
+
+def _settings(job: Job) -> "Settings":
+    from SuperResolution3DLib.super_resolve import Settings
+
+    region = None
+    if job.region is not None:
+        k, j, i = (slice(start, stop) for start, stop in job.region)
+        region = k, j, i
+    return Settings(
+        device=job.device,
+        precision=job.precision,
+        memory_limit=job.memory_limit,
+        window=job.window,
+        overlap=DEFAULT_OVERLAP if job.overlap is None else job.overlap,
+        data_consistency=job.data_consistency,
+        region=region,
+    )
+
+
+def _step(monitor: Monitor, stage: str, done: int, total: int) -> None:
+    _raise_if_cancelled(monitor)
+    monitor.progress(stage, done, total)
+
+
+def _raise_if_cancelled(monitor: Monitor) -> None:
+    if monitor.is_cancelled():
+        raise CancelledError("Cancelled; nothing was written")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from SuperResolution3DLib.devices import is_out_of_memory
+
+    return is_out_of_memory(error)
+
+
+def _summary(report: dict[str, Any]) -> str:
+    shape = " x ".join(str(size) for size in report["output_shape"])
+    spacing = " x ".join(f"{value:.3g}" for value in report["output_spacing_mm"])
+    residual = report["data_consistency"]["residual_rms_percent"]
+    agreement = "" if residual is None else f"; residual below the input's Nyquist frequency {residual:.2g} % RMS"
+    duration = format_duration(report["seconds"])
+    return f"wrote {report['output']}: {shape} voxels of {spacing} mm (K, J, I) in {duration}{agreement}"
