@@ -9,8 +9,7 @@ from SuperResolution3DLib.geometry import contained_box
 from SuperResolution3DLib.grid_match import match_grids
 from SuperResolution3DLib.model_card import MODELS_VARIABLE, InstalledModel, installed_models, user_model_folder
 from SuperResolution3DLib.result_files import ResultFiles
-from SuperResolution3DLib.volume import Volume
-from SuperResolution3DLib.worker import read_input
+from SuperResolution3DLib.volume import Volume, read_volume
 
 PROTOCOL: Final = "foreground"
 
@@ -22,7 +21,7 @@ def degrade(options: argparse.Namespace) -> None:
         InputError: an unusable volume or output.
     """
     with ResultFiles([options.output, options.hr_out], inputs=[options.hr], overwrite=options.overwrite) as results:
-        hr = read_input(options.hr)
+        hr = read_volume(options.hr)
 
         from SuperResolution3DLib.super_resolve import degrade_volume
 
@@ -45,7 +44,7 @@ def interpolate(options: argparse.Namespace) -> None:
         InputError: an unusable volume or output.
     """
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
-        lr = read_input(options.lr)
+        lr = read_volume(options.lr)
 
         from SuperResolution3DLib.super_resolve import interpolate_volume
 
@@ -66,12 +65,12 @@ def compare(options: argparse.Namespace) -> None:
         raise OutputError(f"{options.output.name} does not end in .png, the one format of the picture")
     inputs = [options.lr, options.sr, options.hr]
     with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
-        lr, sr = read_input(options.lr).canonical(), read_input(options.sr).canonical()
+        lr, sr = read_volume(options.lr).canonical(), read_volume(options.sr).canonical()
         match = match_grids(lr, sr)
         print(f"SR: {_describe(sr)}, scale {','.join(map(str, match.scale))} (S,A,R), {match.grid} grid")
         hr = None
         if options.hr is not None:
-            whole_hr = read_input(options.hr).canonical()
+            whole_hr = read_volume(options.hr).canonical()
             hr = _crop_to(whole_hr, sr)
             if hr.shape != whole_hr.shape:
                 print(f"HR: cropped from {_size(whole_hr)} to the SR's {_size(sr)} voxels")

@@ -215,6 +215,7 @@ class Engine:
 
     def _passes_self_test(self, volume: Tensor, dtype: torch.dtype) -> bool:
         """Compare a tile from the volume's middle in 16 bits with fp32 (some library versions compute nonsense)."""
+        self._check_cancelled()
         box = tuple(
             slice(max(size // 2 - SELF_TEST_SIZE // 2, 0), size // 2 + SELF_TEST_SIZE // 2) for size in volume.shape
         )
@@ -267,9 +268,12 @@ class Engine:
         return tile.contiguous(memory_format=torch.channels_last_3d)
 
     def _step(self, stage: str, done: int, total: int) -> None:
+        self._check_cancelled()
+        self.monitor.progress(stage, done, total)
+
+    def _check_cancelled(self) -> None:
         if self.monitor.is_cancelled():
             raise CancelledError("Cancelled; nothing was written")
-        self.monitor.progress(stage, done, total)
 
     def _warn(self, code: str, message: str) -> None:
         self.report.warnings.append(message)

@@ -8,7 +8,7 @@ from types import TracebackType
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.volume import Volume, check_writable, write_volume
+from SuperResolution3DLib.volume import Volume, check_place, check_writable, write_volume
 
 
 class ResultFiles:
@@ -37,7 +37,7 @@ class ResultFiles:
         for path in self._volumes:
             check_writable(path, 0, overwrite=overwrite)
         for path in self._others:
-            _check_place(path, overwrite=overwrite)
+            check_place(path, overwrite=overwrite)
         taken = {path.resolve(): "an input" for path in inputs if path is not None}
         for path in (*self._volumes, *self._others):
             if path.resolve() in taken:
@@ -113,17 +113,6 @@ class ResultFiles:
             if isinstance(error, OSError):
                 raise OutputError(f"{path} cannot be written ({error.strerror}); write to another folder") from error
             raise
-
-
-def _check_place(path: Path, *, overwrite: bool) -> None:
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file in it")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; use --overwrite or another name")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent} to write {path.name} to; create it or use another one")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {path.parent} may not be written to; change its permissions or use another one")
 
 
 def _staging_name(path: Path) -> Path:

@@ -104,7 +104,7 @@ def super_resolve(
     affine = sr_affine(crop_affine(canonical.affine, box_start(region)), card.scale, grid)
 
     def in_file(array: np.ndarray) -> Volume:
-        return _from_canonical(volume, orientation, _cast(array, volume.array.dtype), affine)
+        return _from_canonical(volume, orientation, cast_like(array, volume.array.dtype), affine)
 
     zero_filled = None
     if with_zero_filled:
@@ -242,14 +242,6 @@ def _make_consistent(
         report["projected"] = True
     monitor.progress("consistency", 1, 1)
     return report
-
-
-def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Convert to the file's data type slab by slab, so that no second copy in fp32 is made."""
-    out = np.empty(array.shape, dtype)
-    for start in range(0, len(array), SLAB):
-        out[start : start + SLAB] = cast_like(array[start : start + SLAB], dtype)
-    return out
 
 
 def _grid(card: ModelCard) -> Grid:

@@ -73,22 +73,19 @@ def read_volume(path: str | Path, series: str | None = None) -> Volume:
         series: the SeriesInstanceUID to read, where a folder holds several.
 
     Raises:
-        VolumeError: nothing there, no image, cut short or damaged, not scalar 3D, an axis shorter than 2, voxels that
-            are not finite or all alike; no DICOM series, several to choose from, or one with unusable slices.
+        VolumeError: nothing there, not permitted, no image, cut short or damaged, not scalar 3D, an axis shorter than
+            2, voxels that are not finite or all alike; no DICOM series, several, or one with unusable slices.
         GeometryError: a sheared or degenerate affine, one that is told in two ways, uneven slices, a gantry tilt.
     """
     path = Path(path)
     if not path.exists():
         raise VolumeError(f"There is no file or folder {path}; check the path")
-    if path.is_dir():
-        array, affine, modality = dicom.read_series(path, series)
-    else:
-        if series is not None:
-            raise VolumeError(
-                f"{path} is a file and --series chooses among the DICOM series of a folder; leave it away"
-            )
-        array, affine = _read_file(path)
-        modality = ""
+    if series is not None and not path.is_dir():
+        raise VolumeError(f"{path} is a file and --series chooses among the DICOM series of a folder; leave it away")
+    try:
+        array, affine, modality = dicom.read_series(path, series) if path.is_dir() else (*_read_file(path), "")
+    except OSError as error:
+        raise VolumeError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
     check_affine(affine)
     _check_voxels(array, path)
     return Volume(array, affine, modality)
@@ -137,6 +134,21 @@ def check_writable(path: str | Path, num_bytes: int, *, overwrite: bool = False)
     path = Path(path)
     if not _extension(path, WRITE_EXTENSIONS):
         raise OutputError(f"{path.name} has no extension that can be written; use one of {' '.join(WRITE_EXTENSIONS)}")
+    check_place(path, overwrite=overwrite)
+    free = shutil.disk_usage(path.parent).free
+    if num_bytes > free:
+        raise OutputError(
+            f"{path.name} takes {num_bytes / GIB:.3g} GiB and {free / GIB:.3g} GiB are free in {path.parent}; "
+            "free some space or use another disk"
+        )
+
+
+def check_place(path: Path, *, overwrite: bool = False) -> None:
+    """Make sure that a file of any kind can be put where it shall be.
+
+    Raises:
+        OutputError: the name of a folder, a file of that name, folder missing or not writable.
+    """
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file in it")
     if path.exists() and not overwrite:
@@ -145,12 +157,6 @@ def check_writable(path: str | Path, num_bytes: int, *, overwrite: bool = False)
         raise OutputError(f"There is no folder {path.parent} to write {path.name} to; create it or use another one")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(f"The folder {path.parent} may not be written to; change its permissions or use another one")
-    free = shutil.disk_usage(path.parent).free
-    if num_bytes > free:
-        raise OutputError(
-            f"{path.name} takes {num_bytes / GIB:.3g} GiB and {free / GIB:.3g} GiB are free in {path.parent}; "
-            "free some space or use another disk"
-        )
 
 
 def cast_like(array: np.ndarray, dtype: np.dtype | type) -> np.ndarray:

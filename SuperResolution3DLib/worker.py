@@ -37,7 +37,7 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
     card = read_card(model_file)
     with results:
         _step(monitor, "read", 0, 2)
-        volume = read_input(job.input, job.series)
+        volume = read_volume(job.input, job.series)
         if job.region is not None:
             _check_region(job.region, volume)
         _step(monitor, "read", 1, 2)
@@ -100,18 +100,6 @@ def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> E
         fail("bug", f"This is a bug of the program ({type(error).__name__}: {error})")
         return ExitCode.BUG
     return ExitCode.OK
-
-
-def read_input(path: Path, series: str | None = None) -> Volume:
-    """Read a volume; a file that may not be read is a person's mistake, too.
-
-    Raises:
-        InputError: see ``read_volume``, or the system refuses.
-    """
-    try:
-        return read_volume(path, series)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
 
 
 def print_error(code: str, message: str) -> None:

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from SuperResolution3DLib.checkpoint import build_network, save_model
-from SuperResolution3DLib.kspace import zero_fill
+from SuperResolution3DLib.checkpoint import Model, build_network, save_model
+from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.metrics import score
 from SuperResolution3DLib.model_card import ModelCard
 from Training.config import TrainConfig
@@ -51,7 +51,7 @@ class Trainer:
     ) -> None:
         self.config, self.card, self.train, self.validation, self.fabric = config, card, train, validation, fabric
         torch.manual_seed(config.seed)
-        network = build_network("rrdb", asdict(config.network))
+        network = build_network(card.network, card.config)
         if config.model.skip == "zero-filled":  # begin where zero-filled stands: nothing added yet
             network.silence()
         network = network.to(memory_format=torch.channels_last_3d)
@@ -121,22 +121,18 @@ class Trainer:
         for name, average in self.average.items():
             average.lerp_(weights[name].to(average.dtype), 1 - decay)
 
-    @torch.no_grad()
     def _validate(self) -> None:
         """Score the averaged weights on the whole validation volumes and keep the best."""
-        network = build_network("rrdb", asdict(self.config.network)).to(self.fabric.device)
+        network = build_network(self.card.network, self.card.config)
         network.load_state_dict(self.average)
-        network = network.eval().to(memory_format=torch.channels_last_3d)
+        model = Model(network.eval(), self.card, sha256="")
+        engine = Engine(model, EngineSettings(device=str(self.fabric.device)))
         scores = {}
         for volume in self.validation:
             degraded = volume.degraded[0]
-            lr = torch.from_numpy(degraded.lr).to(self.fabric.device)
-            with self.fabric.autocast():
-                sr = network(lr[None, None].contiguous(memory_format=torch.channels_last_3d))[0, 0].float()
-            if self.config.model.skip == "zero-filled":
-                sr = sr + zero_fill(lr, self.config.network.scale, self.config.data.grid)
+            sr = engine.run(degraded.lr) * degraded.width + degraded.offset
             box = tuple(slice(first, first + size) for first, size in zip(degraded.start, sr.shape, strict=True))
-            result = score(sr.cpu().numpy() * degraded.width + degraded.offset, volume.hr[box], "foreground")
+            result = score(sr, volume.hr[box], "foreground")
             scores[volume.name] = {"psnr": result.psnr, "ssim": result.ssim}
         psnr = float(np.mean([values["psnr"] for values in scores.values()]))
         ssim = float(np.mean([values["ssim"] for values in scores.values()]))

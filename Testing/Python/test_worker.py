@@ -264,7 +264,8 @@ def test_a_file_that_may_not_be_read_is_bad_input(a_job, capsys, monkeypatch):
     def refuse(*_: object) -> Volume:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(worker, "read_volume", refuse)
+    monkeypatch.setattr("SuperResolution3DLib.nifti.read", refuse)
+    monkeypatch.setattr("SuperResolution3DLib.itk_image.read", refuse)
     assert run_process(a_job) == ExitCode.BAD_INPUT
     assert f"error: {a_job.input} cannot be read (Permission denied)" in capsys.readouterr().err
 

@@ -1,0 +1,106 @@
+"""Score a model against interpolations on real volumes: degrade, enlarge by every method, compare with the HR.
+
+    TORCH_HOME=../shared/weights/torch_home python Testing/benchmarks/quality.py ../shared/data/validation/t1-*.nii.gz
+
+Prints one table a volume and their mean. LPIPS is left out, and it is said, when its weights are not at hand.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from SuperResolution3DLib.checkpoint import load_model
+from SuperResolution3DLib.errors import SuperResolutionError
+from SuperResolution3DLib.geometry import Grid, Orientation
+from SuperResolution3DLib.metrics import PROTOCOLS, added_detail, describe, score
+from SuperResolution3DLib.model_card import find_model
+from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.volume import Volume, read_volume
+
+COLUMNS = ("psnr", "ssim", "lpips", "detail")
+BASELINE = "zero-filled k-space"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("volumes", nargs="+", type=Path, help="HR volumes")
+    parser.add_argument("--model", action="append", help="name or file, may be repeated; the first installed one")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="foreground")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    parser.add_argument("--json", type=Path, help="write all figures here as well")
+    options = parser.parse_args()
+    models = [load_model(find_model(name)) for name in options.model or [None]]
+    card = models[0].card
+    grid: Grid = "center" if card.grid == "center" else "corner"
+    settings = Settings(options.device, options.precision, data_consistency="off")
+    lpips = load_lpips()
+    print(describe(options.protocol))
+    print(lpips.describe() if lpips else "LPIPS is left out: its weights are not at hand")
+    print("detail: spectral energy above the LR Nyquist, as a share of the HR's")
+
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    for path in options.volumes:
+        original = read_volume(path)
+        original = original.with_array(original.array.astype(np.float32))
+        scale = Orientation.of(original.affine).scale_to_file(card.scale)
+        lr, hr = degrade_volume(original, scale, grid)
+        methods: dict[str, Callable[[], Volume]] = {
+            "trilinear (aligned)": lambda lr=lr, scale=scale: interpolate_volume(lr, scale, grid, "trilinear"),
+            "cubic": lambda lr=lr, scale=scale: interpolate_volume(lr, scale, grid, "cubic"),
+            BASELINE: lambda lr=lr, scale=scale: interpolate_volume(lr, scale, grid, "zero-fill"),
+        }
+        for model in models:
+            methods[model.card.name] = lambda lr=lr, model=model: super_resolve(lr, model, settings).volume
+        reference = hr.canonical().array
+        results[path.name] = {}
+        for name, method in methods.items():
+            sr = method().canonical().array
+            scores = score(sr, reference, options.protocol)
+            results[path.name][name] = {
+                "psnr": scores.psnr,
+                "ssim": scores.ssim,
+                "lpips": lpips.score(sr, reference).mean if lpips else float("nan"),
+                "detail": added_detail(sr, reference, card.scale),
+            }
+        print_table(path.name, results[path.name])
+    print_table(f"mean of {len(results)} volumes", mean_of(results))
+    if options.json:
+        options.json.write_text(json.dumps({"volumes": results, "mean": mean_of(results)}, indent=2) + "\n")
+
+
+def load_lpips():  # type: ignore[no-untyped-def]
+    try:
+        from Training.perceptual_metrics import Lpips
+
+        return Lpips("alex")
+    except (ImportError, SuperResolutionError):
+        return None
+
+
+def mean_of(results: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for methods in results.values():
+        for method, scores in methods.items():
+            for name, value in scores.items():
+                values[method][name].append(value)
+    return {method: {name: float(np.mean(v)) for name, v in scores.items()} for method, scores in values.items()}
+
+
+def print_table(title: str, methods: dict[str, dict[str, float]]) -> None:
+    print(f"\n{title:44}{'PSNR dB':>9}{'SSIM':>8}{'LPIPS':>8}{'detail':>8}  against {BASELINE}")
+    base = methods[BASELINE]
+    for method, scores in methods.items():
+        line = f"  {method:42}{scores['psnr']:9.2f}{scores['ssim']:8.4f}{scores['lpips']:8.4f}{scores['detail']:8.3f}"
+        if method != BASELINE:
+            line += f"  {scores['psnr'] - base['psnr']:+.2f} dB, {scores['ssim'] - base['ssim']:+.4f}, "
+            line += f"x{scores['lpips'] / base['lpips']:.3f}"
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
