@@ -84,7 +84,9 @@ def super_resolve(
     settings, monitor = settings or Settings(), monitor or Monitor()
     card, started = model.card, time.monotonic()
     _check_size(volume)
-    warnings = _warn_of_spacing(volume, card, settings, monitor)
+    warnings = _warnings(volume, card, settings)
+    for code, message in warnings.items():
+        monitor.warn(code, message)
     orientation = Orientation.of(volume.affine)
     canonical = volume.canonical()
     region = _canonical_region(volume, orientation, settings.region)
@@ -96,6 +98,8 @@ def super_resolve(
     engine = Engine(model, engine_settings, monitor)
     sr = engine.run(lr, region)
     consistency = _make_consistent(sr, lr, card, settings, monitor)
+    # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
+    consistency["model_dependent"] = bool(warnings) or "CT" in (volume.modality, card.modality.split()[0])
     if not np.isfinite(sr).all():
         raise ArithmeticError("The network produced values that are not finite")
     sr *= np.float32(to_network.width)
@@ -126,7 +130,7 @@ def super_resolve(
         "data_consistency": consistency,
         **asdict(engine.report),
     }
-    report["warnings"] = warnings + report["warnings"]
+    report["warnings"] = [*warnings.values(), *report["warnings"]]
     return Result(result, report, zero_filled)
 
 
@@ -185,21 +189,22 @@ def _check_size(volume: Volume) -> None:
         )
 
 
-def _warn_of_spacing(volume: Volume, card: ModelCard, settings: Settings, monitor: Monitor) -> list[str]:
-    """Warn when the voxels are finer or coarser than those that the model was trained on."""
+def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> dict[str, str]:
+    """Return what a person should know before trusting the result, by the code of the warning."""
+    warnings = {}
+    if volume.modality and volume.modality != card.modality.split()[0]:
+        warnings["modality"] = f"The volume is {volume.modality}, {card.name} was trained on {card.modality}"
     low, high = card.spacing_range
-    if low / SPACING_SLACK <= min(volume.spacing) and max(volume.spacing) <= high * SPACING_SLACK:
-        return []
-    scale = Orientation.of(volume.affine).scale_to_file(card.scale)
-    shape = sr_shape(box_shape(settings.region or whole(volume.shape)), scale)
-    spacing = [value / factor for value, factor in zip(volume.spacing, scale, strict=True)]
-    message = (
-        f"Voxel spacing {_numbers(volume.spacing)} mm lies outside the range {low:g} to {high:g} mm that {card.name} "
-        f"was trained on, so the result depends on the model more than usual; it will have {_numbers(spacing)} mm, "
-        f"{' x '.join(map(str, shape))} voxels, {result_bytes(volume, card, settings) / GIB:.2f} GiB"
-    )
-    monitor.warn("spacing", message)
-    return [message]
+    if min(volume.spacing) * SPACING_SLACK < low or max(volume.spacing) > high * SPACING_SLACK:
+        scale = Orientation.of(volume.affine).scale_to_file(card.scale)
+        shape = sr_shape(box_shape(settings.region or whole(volume.shape)), scale)
+        spacing = [value / factor for value, factor in zip(volume.spacing, scale, strict=True)]
+        warnings["spacing"] = (
+            f"Voxel spacing {_numbers(volume.spacing)} mm lies outside the range {low:g} to {high:g} mm that "
+            f"{card.name} was trained on; the result will have {_numbers(spacing)} mm, "
+            f"{' x '.join(map(str, shape))} voxels, {result_bytes(volume, card, settings) / GIB:.2f} GiB"
+        )
+    return warnings
 
 
 def _canonical_region(volume: Volume, orientation: Orientation, region: Box | None) -> Box:

@@ -224,5 +224,7 @@ def _summary(report: dict[str, Any]) -> str:
     spacing = " x ".join(f"{value:.3g}" for value in report["output_spacing_mm"])
     residual = report["data_consistency"]["residual_rms_percent"]
     agreement = "" if residual is None else f"; residual below the input's Nyquist frequency {residual:.2g} % RMS"
+    if agreement and report["data_consistency"]["model_dependent"]:
+        agreement += " (model-dependent)"
     duration = format_duration(report["seconds"])
     return f"wrote {report['output']}: {shape} voxels of {spacing} mm (K, J, I) in {duration}{agreement}"

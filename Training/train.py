@@ -3,9 +3,11 @@
 python Training/train.py --config Training/presets/mr-brain-x4.yaml --data.root DIR --run DIR
 """
 
+import argparse
 import hashlib
 import json
 import logging
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -39,14 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
     values.pop("config")
     config = TrainConfig(**values)
     try:
-        return run(config)
+        return run(config, recorded_command(sys.argv[1:] if arguments is None else arguments))
     except SuperResolutionError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
-def run(config: TrainConfig) -> int:
-    """Train; return 0, or 75 when the time limit came first."""
+def run(config: TrainConfig, command: str = "") -> int:
+    """Train; return 0, or 75 when the time limit came first. The command goes into the model's card."""
     if config.loop.threads:
         torch.set_num_threads(config.loop.threads)
     train_files = find_volumes(config.data.root, config.data.train)
@@ -58,7 +60,7 @@ def run(config: TrainConfig) -> int:
     validation = _prepare(validation_files, config, 1)
     fabric = Fabric(accelerator=config.loop.accelerator, devices=1, precision=config.loop.precision)
     fabric.launch()
-    card = _card(config, train, train_files, validation_files)
+    card = _card(config, command, train, train_files, validation_files)
     config.run.mkdir(parents=True, exist_ok=True)
     (config.run / "config.json").write_text(_config_json(config))
     return 0 if Trainer(config, card, train, validation, fabric).fit() else EXIT_AGAIN
@@ -77,8 +79,21 @@ def _config_json(config: TrainConfig) -> str:
     return json.dumps(asdict(config), indent=2, default=str)
 
 
+def recorded_command(arguments: list[str]) -> str:
+    """Return the command line without the folders, which say nothing about the recipe."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--data.root")
+    parser.add_argument("--run")
+    _, rest = parser.parse_known_args(arguments)
+    return shlex.join(["python", "Training/train.py", *rest, "--data.root", "DATA", "--run", "RUN"])
+
+
 def _card(
-    config: TrainConfig, train: list[TrainingVolume], train_files: list[Path], validation_files: list[Path]
+    config: TrainConfig,
+    command: str,
+    train: list[TrainingVolume],
+    train_files: list[Path],
+    validation_files: list[Path],
 ) -> ModelCard:
     spacings = [
         spacing * factor
@@ -102,6 +117,7 @@ def _card(
         licence=config.model.licence,
         description=config.model.description,
         training={
+            "command": command,
             "recipe": json.loads(text),
             "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
             "train": {path.name: file_sha256(path) for path in train_files},

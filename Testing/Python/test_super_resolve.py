@@ -113,6 +113,7 @@ def test_a_projected_result_degrades_to_the_input_and_reports_the_residual_befor
         "mode": "project",
         "residual_rms_percent": figure,
         "projected": True,
+        "model_dependent": False,
     }
     difference = degrade(checked.volume.canonical().array, (2, 2, 2), "center") - volume.canonical().array
     width = np.subtract(*np.percentile(volume.array, [99.5, 0.5]))
@@ -130,6 +131,13 @@ def test_a_spacing_outside_the_models_range_is_a_warning_with_numbers(tmp_path, 
     assert len(report["warnings"]) == 1
     assert "outside the range 10 to 20 mm that tiny was trained on" in report["warnings"][0]
     assert "18 x 16 x 14 voxels, 0.00 GiB" in report["warnings"][0]
+    assert report["data_consistency"]["model_dependent"]
+
+
+def test_a_volume_of_another_modality_is_a_warning(a_model, a_phantom):
+    report = super_resolve(replace(a_volume(a_phantom), modality="CT"), a_model, FP32).report
+    assert report["warnings"] == ["The volume is CT, tiny was trained on MR"]
+    assert report["data_consistency"]["model_dependent"]
 
 
 def test_the_report_names_model_device_and_grid(a_model, a_phantom):

@@ -13,7 +13,8 @@ from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.super_resolve import Settings, super_resolve
 from SuperResolution3DLib.volume import Volume, write_volume
 from Training.config import OptimisationConfig
-from Training.train import EXIT_AGAIN, main
+from Training.publish import main as publish
+from Training.train import EXIT_AGAIN, main, recorded_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,6 +104,28 @@ def test_a_continued_run_ends_where_an_unbroken_one_ends(a_data_folder, tmp_path
 def test_a_volume_in_training_and_validation_is_refused(a_data_folder, tmp_path, capsys):
     assert main(arguments(a_data_folder, tmp_path / "run", **{"data.validation": "[train/a*]"})) == 2
     assert "stand in training and in validation: a.nii.gz" in capsys.readouterr().err
+
+
+def test_a_trained_model_is_published_with_its_figures(a_data_folder, tmp_path):
+    run, shipped = tmp_path / "run", tmp_path / "Models"
+    shipped.mkdir()
+    main(arguments(a_data_folder, run))
+    quality = {"protocol": "foreground", "volumes": {"c": {}}, "mean": {"SR": {"psnr": 30.12346}}}
+    (tmp_path / "quality.json").write_text(json.dumps(quality))
+    options = ["--metrics", f"validation={tmp_path / 'quality.json'}", "--trunk-halo", "7", "--cpu-seconds", "0.5"]
+    assert publish([str(run / "best.safetensors"), str(shipped), *options]) == 0
+    before, after = load_model(run / "best.safetensors"), load_model(shipped / "tiny.safetensors")
+    assert after.card.metrics["validation"] == {"protocol": "foreground", "volumes": 1, "SR": {"psnr": 30.1235}}
+    assert after.card.performance == {"trunk_halo": 7, "cpu_seconds_per_million_voxels": 0.5}
+    assert after.card.training == before.card.training
+    for name, tensor in before.network.state_dict().items():
+        np.testing.assert_array_equal(after.network.state_dict()[name].numpy(), tensor.numpy())
+    assert publish([str(run / "best.safetensors"), str(shipped), "--metrics", "validation=missing.json"]) == 2
+
+
+def test_the_command_in_the_card_names_no_folders():
+    command = recorded_command(["--config", "a.yaml", "--data.root", "/somewhere", "--run=/else", "--seed", "3"])
+    assert command == "python Training/train.py --config a.yaml --seed 3 --data.root DATA --run RUN"
 
 
 def test_an_unknown_field_is_refused_by_name(a_data_folder, tmp_path, capsys):

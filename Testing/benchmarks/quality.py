@@ -21,7 +21,6 @@ from SuperResolution3DLib.model_card import find_model
 from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.volume import Volume, read_volume
 
-COLUMNS = ("psnr", "ssim", "lpips", "detail")
 BASELINE = "zero-filled k-space"
 
 
@@ -64,13 +63,19 @@ def main() -> None:
             results[path.name][name] = {
                 "psnr": scores.psnr,
                 "ssim": scores.ssim,
-                "lpips": lpips.score(sr, reference).mean if lpips else float("nan"),
                 "detail": added_detail(sr, reference, card.scale),
             }
+            if lpips:
+                results[path.name][name]["lpips"] = lpips.score(sr, reference).mean
         print_table(path.name, results[path.name])
     print_table(f"mean of {len(results)} volumes", mean_of(results))
     if options.json:
-        options.json.write_text(json.dumps({"volumes": results, "mean": mean_of(results)}, indent=2) + "\n")
+        options.json.write_text(
+            json.dumps(
+                {"protocol": options.protocol, "volumes": results, "mean": mean_of(results)}, indent=2, allow_nan=False
+            )
+            + "\n"
+        )
 
 
 def load_lpips():  # type: ignore[no-untyped-def]
@@ -92,13 +97,14 @@ def mean_of(results: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[s
 
 
 def print_table(title: str, methods: dict[str, dict[str, float]]) -> None:
-    print(f"\n{title:44}{'PSNR dB':>9}{'SSIM':>8}{'LPIPS':>8}{'detail':>8}  against {BASELINE}")
+    print(f"\n{title:44}{'PSNR dB':>9}{'SSIM':>8}{'detail':>8}{'LPIPS':>8}  against {BASELINE}")
     base = methods[BASELINE]
     for method, scores in methods.items():
-        line = f"  {method:42}{scores['psnr']:9.2f}{scores['ssim']:8.4f}{scores['lpips']:8.4f}{scores['detail']:8.3f}"
+        lpips = f"{scores['lpips']:8.4f}" if "lpips" in scores else f"{'-':>8}"
+        line = f"  {method:42}{scores['psnr']:9.2f}{scores['ssim']:8.4f}{scores['detail']:8.3f}{lpips}"
         if method != BASELINE:
-            line += f"  {scores['psnr'] - base['psnr']:+.2f} dB, {scores['ssim'] - base['ssim']:+.4f}, "
-            line += f"x{scores['lpips'] / base['lpips']:.3f}"
+            line += f"  {scores['psnr'] - base['psnr']:+.2f} dB, {scores['ssim'] - base['ssim']:+.4f}"
+            line += f", LPIPS x{scores['lpips'] / base['lpips']:.3f}" if "lpips" in scores else ""
         print(line, flush=True)
 
 

@@ -1,0 +1,58 @@
+"""What the repository ships: models that load and help, a sample that is what its note says."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from SuperResolution3DLib.checkpoint import load_model
+from SuperResolution3DLib.metrics import psnr
+from SuperResolution3DLib.model_card import read_card
+from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.volume import read_volume
+
+RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
+MODELS = sorted((RESOURCES / "Models").glob("*.safetensors"))
+SAMPLE = RESOURCES / "SampleData" / "t1-brain-niimath-crop.nii.gz"
+
+
+def test_a_model_is_shipped():
+    assert MODELS
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_shipped_model_is_small_and_tells_where_it_comes_from(path):
+    card = read_card(path)
+    assert path.stat().st_size <= 10_000_000
+    assert card.name == path.stem
+    assert card.licence
+    assert card.training["command"].startswith("python Training/train.py")
+    assert card.training["train"] and card.training["validation"]
+    assert not set(card.training["train"]) & set(card.training["validation"])
+    assert all(len(sha256) == 64 for sha256 in card.training["train"].values())
+    assert card.metrics["validation"]
+    assert card.performance["trunk_halo"] > 0
+    assert card.performance["cpu_seconds_per_million_voxels"] > 0
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_shipped_model_beats_zero_filling_on_the_sample(path):
+    model = load_model(path)
+    sample = read_volume(SAMPLE)
+    hr = sample.with_array(sample.array[32:96, 32:96, 32:96].astype(np.float32))
+    lr, hr = degrade_volume(hr, (4, 4, 4), "center")
+    sr = super_resolve(lr, model, Settings(device="cpu", precision="fp32")).volume
+    zero_filled = interpolate_volume(lr, (4, 4, 4), "center", "zero-fill")
+    inside = (slice(8, -8),) * 3
+    data_range = float(np.percentile(hr.array, 99.9))
+    scores = [psnr(volume.array[inside], hr.array[inside], data_range) for volume in (sr, zero_filled)]
+    assert scores[0] > scores[1]
+    np.testing.assert_allclose(sr.affine, hr.affine, atol=1e-6)
+
+
+def test_the_sample_is_the_one_that_its_note_describes():
+    note = (RESOURCES / "SampleData" / "README.md").read_text()
+    assert hashlib.sha256(SAMPLE.read_bytes()).hexdigest() in note
+    assert "CC0" in note
+    assert SAMPLE.stat().st_size < 2_000_000

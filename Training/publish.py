@@ -1,0 +1,90 @@
+"""Turn a trained model into one that ships: write measured quality, speed and halo into its card.
+
+python Training/publish.py RUN/best.safetensors Resources/Models --metrics validation=validation.json \
+    --trunk-halo 8 --cpu-seconds 0.9
+
+The figures come from Testing/benchmarks: quality.py --json, trunk_halo.py and engine_speed.py. The weights stay as they
+are.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import torch
+
+from SuperResolution3DLib.checkpoint import load_model, save_model
+from SuperResolution3DLib.errors import InputError, SuperResolutionError
+
+LARGEST_FILE = 10_000_000  # bytes; the repository is cloned whole by everybody who builds the extension
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, help="model file of a training run")
+    parser.add_argument("folder", type=Path, help="where the model goes, under the name in its card")
+    parser.add_argument("--metrics", action="append", default=[], metavar="NAME=FILE", help="a data set's quality.json")
+    parser.add_argument("--trunk-halo", type=int, help="LR voxels for a relative error of 1e-3 of a tiled trunk")
+    parser.add_argument("--cpu-seconds", type=float, help="seconds per million SR voxels on the CPU")
+    parser.add_argument("--cuda-seconds", type=float, help="seconds per million SR voxels on a GPU")
+    parser.add_argument("--hardware", help="what the seconds were measured on")
+    parser.add_argument("--note", help="what else a person should know of the training")
+    options = parser.parse_args(arguments)
+    try:
+        path = publish(options)
+    except SuperResolutionError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(f"wrote {path}, {path.stat().st_size} bytes")
+    return 0
+
+
+def publish(options: argparse.Namespace) -> Path:
+    """Write the model file with its completed card; return its path.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        InputError: no figures of that name, or the file would be too large to ship.
+    """
+    model = load_model(options.model)
+    performance = {
+        "trunk_halo": options.trunk_halo,
+        "cpu_seconds_per_million_voxels": options.cpu_seconds,
+        "cuda_seconds_per_million_voxels": options.cuda_seconds,
+        "hardware": options.hardware,
+    }
+    card = replace(
+        model.card,
+        metrics=dict(_metrics(text) for text in options.metrics) or model.card.metrics,
+        performance=model.card.performance | {name: value for name, value in performance.items() if value is not None},
+        training=model.card.training | ({"note": options.note} if options.note else {}),
+    )
+    size = 2 * sum(tensor.numel() for tensor in model.network.state_dict().values())
+    if size > LARGEST_FILE:
+        raise InputError(f"The model takes {size} bytes in fp16, at most {LARGEST_FILE} are shipped")
+    path: Path = options.folder / f"{card.name}.safetensors"
+    save_model(path, model.network.state_dict(), card, torch.float16)
+    return path
+
+
+def _metrics(text: str) -> tuple[str, dict[str, Any]]:
+    name, separator, file = text.partition("=")
+    if not separator or not Path(file).is_file():
+        raise InputError(f"--metrics takes NAME=FILE with a file that is there, got {text!r}")
+    values = json.loads(Path(file).read_text())
+    means = {
+        method: {figure: round(value, 4) for figure, value in scores.items()}
+        for method, scores in values["mean"].items()
+    }
+    return name, {"protocol": values["protocol"], "volumes": len(values["volumes"]), **means}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
