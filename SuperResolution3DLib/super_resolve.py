@@ -28,19 +28,9 @@ CONSISTENCY = ("off", "check", "project")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a volume is super-resolved."""
+class Settings(EngineSettings):
+    """How a volume is super-resolved: where and how the network runs, and what is done besides."""
 
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N"""
-    precision: str = "auto"
-    """auto, fp32 or bf16"""
-    memory_limit: float | None = None
-    """GiB on the device; None takes 80 % of what is free at the start"""
-    window: int | None = None
-    """edge of the published sliding window in LR voxels; None runs the whole volume"""
-    overlap: float = 0.625
-    """of neighbouring windows"""
     data_consistency: str = "check"
     """off, check (report the residual) or project (put the measured low frequencies back)"""
     region: Box | None = None
@@ -92,10 +82,7 @@ def super_resolve(
     region = _canonical_region(volume, orientation, settings.region)
     to_network = model.intensity.fit(canonical.array)
     lr = to_network.to_network(canonical.array)
-    engine_settings = EngineSettings(
-        settings.device, settings.precision, settings.memory_limit, settings.window, settings.overlap
-    )
-    engine = Engine(model, engine_settings, monitor)
+    engine = Engine(model, settings, monitor)
     sr = engine.run(lr, region)
     consistency = _make_consistent(sr, lr, card, settings, monitor)
     # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.

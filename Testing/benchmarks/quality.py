@@ -36,11 +36,10 @@ def main() -> None:
     models = [load_model(find_model(name)) for name in options.model or [None]]
     card = models[0].card
     grid: Grid = "center" if card.grid == "center" else "corner"
-    settings = Settings(options.device, options.precision, data_consistency="off")
     lpips = load_lpips()
     print(describe(options.protocol))
     print(lpips.describe() if lpips else "LPIPS is left out: its weights are not at hand")
-    print("detail: spectral energy above the LR Nyquist, as a share of the HR's")
+    print("detail: spectral energy above the LR Nyquist, as a share of the HR's; projected: data consistency enforced")
 
     results: dict[str, dict[str, dict[str, float]]] = {}
     for path in options.volumes:
@@ -54,7 +53,11 @@ def main() -> None:
             BASELINE: lambda lr=lr, scale=scale: interpolate_volume(lr, scale, grid, "zero-fill"),
         }
         for model in models:
-            methods[model.card.name] = lambda lr=lr, model=model: super_resolve(lr, model, settings).volume
+            for suffix, choice in (("", "off"), (", projected", "project")):
+                settings = Settings(options.device, options.precision, data_consistency=choice)
+                methods[model.card.name + suffix] = lambda lr=lr, model=model, settings=settings: (
+                    super_resolve(lr, model, settings).volume
+                )
         reference = hr.canonical().array
         results[path.name] = {}
         for name, method in methods.items():
