@@ -40,12 +40,20 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     if device.type == "cpu":
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return "bf16" if native else "fp32"
+        return "bf16" if _cpu_computes_bf16() else "fp32"
     capability = torch.cuda.get_device_capability(device)
     if capability >= (8, 0):
         return "bf16"
     return "fp16" if capability >= (7, 0) else "fp32"  # tensor cores, accumulating in fp32
+
+
+def _cpu_computes_bf16() -> bool:
+    """Tell whether the CPU multiplies bfloat16 in hardware; elsewhere it is slower than fp32."""
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    if capabilities:
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    older = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # PyTorch before get_capabilities
+    return any(getattr(torch.cpu, name, bool)() for name in older)
 
 
 def device_name(device: torch.device) -> str:

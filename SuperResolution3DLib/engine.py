@@ -29,7 +29,7 @@ from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.geometry import Grid
 from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
-from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, TilePlan, free_memory, plan_tiles, sr_shape, tail_halo
+from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, TilePlan, plan_tiles, sr_shape, tail_halo
 from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.windows import WindowGrid
 
@@ -235,17 +235,9 @@ class Engine:
         limit = self.settings.memory_limit
         allowed = FREE_SHARE * free_device_memory(self.device) if limit is None else limit * GIB
         needed = expand(region, tail_halo(self.scale), shape)
-        result = 4 * math.prod(sr_shape(box_shape(region), self.scale)) * (2 if self.settings.window else 1)
-        if self.device.type == "cpu":  # the result shares the memory with the network
-            return plan_tiles(
-                self.model.card, box_shape(needed), shape, DTYPES[self.precision].itemsize, allowed, result
-            )
-        if result > FREE_SHARE * free_memory():
-            raise ResourceError(
-                f"The result takes {result / GIB:.2f} GiB of main memory and may use "
-                f"{FREE_SHARE * free_memory() / GIB:.2f} GiB: choose a smaller region"
-            )
         fixed = 4 * math.prod(shape)
+        if self.device.type == "cpu":  # the result shares the memory with the network; windows sum their weights, too
+            fixed += 4 * math.prod(sr_shape(box_shape(region), self.scale)) * (2 if self.settings.window else 1)
         return plan_tiles(self.model.card, box_shape(needed), shape, DTYPES[self.precision].itemsize, allowed, fixed)
 
     def _after_running_out(self, plan: TilePlan, volume: Tensor, region: Box) -> TilePlan:

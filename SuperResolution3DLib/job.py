@@ -89,7 +89,7 @@ class Job:
             raise InputError("--data-consistency project works on the whole volume, not on a --region")
 
     def to_arguments(self) -> list[str]:
-        """Return the command line without the program's name; ``parse_job`` makes the same job of it."""
+        """Return the command line without the program's name; parsed, it makes the same job again."""
         arguments = [COMMAND]
         for item in fields(self):
             value = getattr(self, item.name)

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.box import Box, box_shape, box_start, scaled, tiles, whole
+from SuperResolution3DLib.box import Box, Shape, box_shape, box_start, scaled, tiles, whole
 from SuperResolution3DLib.checkpoint import Model
 from SuperResolution3DLib.engine import Engine, EngineSettings
-from SuperResolution3DLib.errors import CancelledError, InputError, VolumeError
+from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
 from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.interpolation import Method, interpolate
 from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
-from SuperResolution3DLib.memory_plan import GIB, sr_shape
+from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, free_memory, host_bytes, sr_shape
 from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.volume import Volume, cast_like
 
@@ -82,6 +82,7 @@ def super_resolve(
     region = _canonical_region(volume, orientation, settings.region)
     to_network = model.intensity.fit(canonical.array)
     lr = to_network.to_network(canonical.array)
+    _check_memory(box_shape(region), card, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled)
     engine = Engine(model, settings, monitor)
     sr = engine.run(lr, region)
     consistency = _make_consistent(sr, lr, card, settings, monitor)
@@ -97,11 +98,12 @@ def super_resolve(
     def in_file(array: np.ndarray) -> Volume:
         return _from_canonical(volume, orientation, cast_like(array, volume.array.dtype), affine)
 
+    result = in_file(sr)
+    del sr  # before another volume of its size is made
     zero_filled = None
     if with_zero_filled:
         box = scaled(region, card.scale)
         zero_filled = in_file(zero_fill(canonical.array.astype(np.float32), card.scale, grid, box))
-    result = in_file(sr)
     report = {
         "program": __version__,
         "torch": torch.__version__,
@@ -173,6 +175,17 @@ def _check_size(volume: Volume) -> None:
         raise VolumeError(
             f"Volume shape {volume.shape} (K, J, I) is too small: "
             f"the network needs {SMALLEST_AXIS} voxels along each axis"
+        )
+
+
+def _check_memory(shape: Shape, card: ModelCard, itemsize: int, *, with_zero_filled: bool) -> None:
+    """Refuse a result that main memory cannot hold, before anything is computed."""
+    needed = host_bytes(shape, card.scale, itemsize, with_zero_filled=with_zero_filled)
+    allowed = FREE_SHARE * free_memory()
+    if needed > allowed:
+        raise ResourceError(
+            f"The result takes {needed / GIB:.2f} GiB of main memory and may use {allowed / GIB:.2f} GiB: "
+            "choose a smaller region"
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from models import a_tiny_model
 
-from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.errors import InputError, ResourceError, VolumeError
 from SuperResolution3DLib.geometry import Orientation, sr_affine
 from SuperResolution3DLib.kspace import degrade, zero_fill
 from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, result_bytes, super_resolve
@@ -138,6 +138,14 @@ def test_a_volume_of_another_modality_is_a_warning(a_model, a_phantom):
     report = super_resolve(replace(a_volume(a_phantom), modality="CT"), a_model, FP32).report
     assert report["warnings"] == ["The volume is CT, tiny was trained on MR"]
     assert report["data_consistency"]["model_dependent"]
+
+
+def test_a_result_that_main_memory_cannot_hold_is_refused_with_both_numbers(a_model, a_phantom, monkeypatch):
+    monkeypatch.setattr("SuperResolution3DLib.super_resolve.free_memory", lambda: 40_000)
+    volume = a_volume(a_phantom, np.int16)  # 4032 SR voxels: 6 bytes each, 8 with the zero-filled volume
+    super_resolve(volume, a_model, FP32)
+    with pytest.raises(ResourceError, match=r"takes 0\.00 GiB of main memory and may use 0\.00 GiB"):
+        super_resolve(volume, a_model, FP32, with_zero_filled=True)
 
 
 def test_the_report_names_model_device_and_grid(a_model, a_phantom):

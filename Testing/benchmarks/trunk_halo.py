@@ -21,11 +21,12 @@ def main() -> None:
     parser.add_argument("--hr", type=Path, required=True, help="HR volume to degrade")
     parser.add_argument("--shape", default="40,48,48", help="LR shape D,H,W, cut from the centre")
     parser.add_argument("--tile", type=int, default=16, help="edge of a trunk tile in LR voxels")
+    parser.add_argument("--halos", default="0,4,8,12,16", help="LR voxels to try")
     options = parser.parse_args()
     model = load_model(find_model(options.model))
     lr = an_lr_volume(options.hr, tuple(int(size) for size in options.shape.split(",")), model.card.scale)
     reference = whole_volume(model, lr, "cpu")
-    for halo in (0, 2, 4, 6, 8, 12, 16):
+    for halo in (int(text) for text in options.halos.split(",")):
         plan = TilePlan((options.tile,) * 3, halo, (32, 32, 32), tail_halo(model.card.scale), 0)
         engine_module.plan_tiles = lambda *_, plan=plan: plan  # type: ignore[assignment]
         sr = Engine(model, EngineSettings("cpu", "fp32")).run(lr)

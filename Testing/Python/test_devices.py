@@ -1,0 +1,55 @@
+"""Devices: names, number formats, and which errors mean that memory ran out."""
+
+import pytest
+import torch
+
+from SuperResolution3DLib.devices import choose_device, choose_precision, is_out_of_memory
+from SuperResolution3DLib.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "wanted"),
+    [({"avx512_bf16": True}, "bf16"), ({"avx2": True, "amx_bf16": True}, "bf16"), ({"avx2": True}, "fp32")],
+)
+def test_the_cpu_computes_in_bf16_where_its_hardware_does(monkeypatch, capabilities, wanted):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert choose_precision("auto", CPU) == wanted
+    assert choose_precision("fp32", CPU) == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("capability", "wanted"), [((9, 0), "bf16"), ((8, 0), "bf16"), ((7, 5), "fp16"), ((6, 1), "fp32")]
+)
+def test_a_gpu_computes_in_what_its_tensor_cores_take(monkeypatch, capability, wanted):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert choose_precision("auto", torch.device("cuda", 0)) == wanted
+
+
+def test_auto_takes_the_first_gpu_or_else_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == CPU
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == torch.device("cuda", 0)
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="No CUDA GPU can be used"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(InputError, match="There is no GPU 2: 2 found"):
+        choose_device("cuda:2")
+    with pytest.raises(InputError, match="got 'cuda:x'"):
+        choose_device("cuda:x")
+
+
+def test_only_failed_allocations_count_as_out_of_memory():
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))
+    assert not is_out_of_memory(ValueError("not enough memory"))
