@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from SuperResolution3DLib.box import Box
 from SuperResolution3DLib.geometry import Grid, Scale, grid_phase
 
 Array = TypeVar("Array", Tensor, np.ndarray)
-Box = tuple[slice, slice, slice]
 
 
 def degrade(hr: Array, scale: Scale, grid: Grid = "center") -> Array:

@@ -94,6 +94,8 @@ class ModelCard:
     def _check(self) -> None:
         if len(self.scale) != 3 or not all(type(factor) is int and factor >= 1 for factor in self.scale):
             raise ValueError(f"scale {self.scale} is not three whole numbers")
+        if not isinstance(self.modality, str) or not self.modality.strip():
+            raise ValueError("modality is empty")
         if self.grid not in ("center", "corner"):
             raise ValueError(f"grid {self.grid!r} is neither center nor corner")
         if self.skip not in ("none", "zero-filled"):

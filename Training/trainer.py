@@ -106,7 +106,9 @@ class Trainer:
             sr = sr + patches.zero_filled
         loss = ((sr - hr).abs() * measured).sum() / measured.sum().clamp(min=1)
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"The loss is {loss.item()} at step {self.state.step}; nothing was saved since")
+            raise FloatingPointError(
+                f"The loss is {loss.item()} at step {self.state.step}; the files of earlier steps are kept"
+            )
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self.fabric.clip_gradients(self.network, self.optimiser, max_norm=optimisation.gradient_clip)

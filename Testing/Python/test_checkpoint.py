@@ -68,6 +68,7 @@ def test_the_card_is_read_without_the_tensors(a_model_file):
         ({"format_version": 2}, "model format version 2, this program reads 1"),
         ({"scale": [4, 4]}, "not three whole numbers"),
         ({"grid": "middle"}, "neither center nor corner"),
+        ({"modality": " "}, "modality is empty"),
         ({"skip": "cubic"}, "neither none nor zero-filled"),
         ({"spacing_range": [2, 1]}, "not two increasing numbers"),
         ({"surprise": 1}, "has unknown \\['surprise'\\]"),
