@@ -48,6 +48,20 @@ def build_network(name: str, config: dict[str, Any]) -> Generator:
         raise ModelError(f"Network {name!r} cannot be built from its config: {error}") from error
 
 
+def check_fit(network: Generator, card: ModelCard, source: str) -> None:
+    """Check that a network's config does what the card says; ``source`` names the file in errors.
+
+    Raises:
+        ModelError: another scale or grid, or two volumes that the network's output would be added to.
+    """
+    if network.scale != card.scale:
+        raise ModelError(f"{source}: the card says scale {card.scale}, the network's config {network.scale}")
+    if network.grid not in (None, card.grid):
+        raise ModelError(f"{source}: the card says grid {card.grid}, the network's config {network.grid}")
+    if network.adds_trilinear and card.skip != "none":
+        raise ModelError(f"{source}: the card says skip {card.skip}, but the network adds a trilinear interpolation")
+
+
 def save_model(path: Path, state: dict[str, Tensor], card: ModelCard, dtype: torch.dtype = torch.float16) -> None:
     """Write a model file under a temporary name and rename it.
 
@@ -78,8 +92,7 @@ def load_model(path: Path) -> Model:
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path.name} is damaged: {error}") from error
     network = build_network(card.network, card.config)
-    if network.scale != card.scale:
-        raise ModelError(f"{path.name}: the card says scale {card.scale}, the network's config another")
+    check_fit(network, card, path.name)
     try:
         IntensityPolicy(**card.intensity)
     except (TypeError, ValueError) as error:

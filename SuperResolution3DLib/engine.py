@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from SuperResolution3DLib.box import Box, Shape, box_shape, expand, intersection, relative, scaled, tiles, whole
 from SuperResolution3DLib.checkpoint import Model
@@ -26,17 +26,21 @@ from SuperResolution3DLib.devices import (
     is_out_of_memory,
 )
 from SuperResolution3DLib.errors import CancelledError, ResourceError
+from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Grid
 from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
-from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, TilePlan, plan_tiles, sr_shape, tail_halo
+from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, TilePlan, plan_tiles, sr_shape, trunk_is_exact
 from SuperResolution3DLib.networks.generator import Generator
+from SuperResolution3DLib.networks.hooks import before_each
+from SuperResolution3DLib.networks.trilinear import trilinear
 from SuperResolution3DLib.windows import WindowGrid
 
 log = logging.getLogger(__name__)
 
 SELF_TEST_SIZE = 12  # LR voxels per axis
 SELF_TEST_TOLERANCE = 0.03  # relative L2 error of a 16-bit tile against fp32; sound bf16 stands at about 0.005
+NETWORKS_OVERLAP = 0.5  # of the windows of a network that needs them; every voxel lies in the middle half of one
 SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
 
 
@@ -51,9 +55,9 @@ class EngineSettings:
     memory_limit: float | None = None
     """GiB on the device; None takes 80 % of what is free at the start"""
     window: int | None = None
-    """edge of a sliding window in LR voxels (the published protocol: 24), None for the whole volume"""
+    """edge of a sliding window in LR voxels (the published protocol: 24); None: as the network needs it"""
     overlap: float = 0.625
-    """of neighbouring windows, as a share of their edge"""
+    """of neighbouring windows of that edge, as a share of it"""
 
 
 @dataclass
@@ -64,15 +68,20 @@ class EngineReport:
     precision: str = ""
     trunk_tiles: int = 0
     trunk_saw_whole_volume: bool = False
-    """False: the trunk was tiled or ran on a region, an approximation whose error the model's card gives"""
+    """or as much of it as it can see; False: the trunk was tiled or ran on a region with a shorter halo, an
+    approximation whose error the model's card gives"""
     tail_tiles: int = 0
     windows: int = 0
-    """of the published sliding window; 0 when it was not used"""
+    """of the published sliding window, or of a network that needs them; 0 when none were used"""
     warnings: list[str] = field(default_factory=list)
 
 
 class Engine:
-    """Runs one model on one device."""
+    """Runs one model on one device.
+
+    A network that pools over its whole input runs in windows of the size that it was trained on, the others in windows
+    only if the settings say so.
+    """
 
     def __init__(self, model: Model, settings: EngineSettings | None = None, monitor: Monitor | None = None) -> None:
         """Choose the device; the precision is chosen when the first volume is there to test it on.
@@ -89,6 +98,9 @@ class Engine:
         self.device = choose_device(self.settings.device)
         self.precision = choose_precision(self.settings.precision, self.device)
         self.network = model.network
+        self.window, self.overlap = self.settings.window, self.settings.overlap
+        if self.window is None and self.network.window is not None:
+            self.window, self.overlap = self.network.window, NETWORKS_OVERLAP
 
     @torch.inference_mode()
     def run(self, lr: np.ndarray, region: Box | None = None) -> np.ndarray:
@@ -107,13 +119,19 @@ class Engine:
         """
         region = region or whole(lr.shape)
         volume = torch.from_numpy(np.ascontiguousarray(lr, dtype=np.float32))
+        if self.network.window not in (None, self.window):
+            self._warn("window", f"Windows of {self.window} LR voxels; the model was made for {self.network.window}")
         plan = self._prepare(volume, region)
         while True:
+            convolutions = [module for module in self.network.modules() if isinstance(module, nn.Conv3d)]
             try:
                 # fp32 means fp32: no TF32 convolutions behind the caller's back
-                with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                    if self.settings.window is not None:
-                        return self._run_windows(volume, region, self.settings.window)
+                with (
+                    torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+                    before_each(convolutions, self._check_cancelled),  # one window or tile may take long
+                ):
+                    if self.window is not None:
+                        return self._run_windows(volume, region, self.window)
                     return self._run_whole(volume, region, plan)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
@@ -145,37 +163,32 @@ class Engine:
         """Return the features of a box of the volume, (1, F, D, H, W) on the device."""
         boxes = tiles(needed, plan.trunk_tile)
         self.report.trunk_tiles = len(boxes)
-        self.report.trunk_saw_whole_volume = len(boxes) == 1 and needed == whole(volume.shape)
+        self.report.trunk_saw_whole_volume = (len(boxes) == 1 and needed == whole(volume.shape)) or trunk_is_exact(
+            self.model.card, plan.trunk_halo
+        )
         convolutions = self.network.trunk_convolutions()
+        total = len(boxes) * len(convolutions)
         features: Tensor | None = None
         for number, box in enumerate(boxes):
             padded = expand(box, (plan.trunk_halo,) * 3, _shape(volume))
             done = iter(range(number * len(convolutions), (number + 1) * len(convolutions)))
-            hooks = [
-                convolution.register_forward_pre_hook(
-                    lambda *_, done=done: self._step("trunk", next(done), len(boxes) * len(convolutions))
-                )
-                for convolution in convolutions
-            ]
-            try:
+            with before_each(convolutions, lambda done=done: self._step("trunk", next(done), total)):  # type: ignore[misc]
                 tile = self.network.trunk(self._to_device(volume[padded]))[(..., *relative(box, padded))]
-            finally:
-                for hook in hooks:
-                    hook.remove()
             if len(boxes) == 1:
                 features = tile
                 break
             if features is None:
                 features = tile.new_empty((1, tile.shape[1], *box_shape(needed)))
             features[(..., *relative(box, needed))] = tile
-        self._step("trunk", len(boxes) * len(convolutions), len(boxes) * len(convolutions))
+        if convolutions:
+            self._step("trunk", total, total)
         if features is None:
             raise ValueError(f"The region {needed} holds no voxel")
         return features
 
     def _run_windows(self, volume: Tensor, region: Box, size: int) -> np.ndarray:
         """Run the published sliding window (paper 5.1); sums and weights in fp32."""
-        grid = WindowGrid(_shape(volume), size, self.settings.overlap)
+        grid = WindowGrid(_shape(volume), size, self.overlap)
         boxes = [(box, inside) for box in grid.boxes() if (inside := intersection(box, region))]
         self.report.windows = len(boxes)
         total, weight_sum = (torch.zeros(sr_shape(box_shape(region), self.scale)) for _ in range(2))
@@ -194,7 +207,9 @@ class Engine:
         return total.numpy()
 
     def _add_skip(self, detail: Tensor, volume: Tensor, box: Box) -> Tensor:
-        """Add the whole volume's zero-filled interpolation, cut to the box."""
+        """Add what the tail leaves out: the interpolation of the whole volume, cut to the box."""
+        if self.network.adds_trilinear:
+            detail = detail + trilinear(volume.to(self.device), self.scale, self.grid, scaled(box, self.scale))
         if self.model.card.skip == "none":
             return detail
         return detail + zero_fill(volume.to(self.device), self.scale, self.grid, scaled(box, self.scale))
@@ -211,6 +226,9 @@ class Engine:
 
     def _converted(self, dtype: torch.dtype) -> Generator:
         network = copy.deepcopy(self.model.network).to(self.device, dtype)
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm3d):
+                module.float()  # its statistics take no time and lose much in 16 bits
         return network.to(memory_format=torch.channels_last_3d)
 
     def _passes_self_test(self, volume: Tensor, dtype: torch.dtype) -> bool:
@@ -221,8 +239,10 @@ class Engine:
         )
         tile = volume[box].to(self.device)[None, None]
         try:
-            wanted = self._converted(torch.float32)(tile)
-            given = self._converted(dtype)(tile.to(dtype)).float()
+            # without the interpolation that some networks add, which would hide a wrong detail
+            exact, tested = self._converted(torch.float32), self._converted(dtype)
+            wanted = exact.tail(exact.trunk(tile))
+            given = tested.tail(tested.trunk(tile.to(dtype))).float()
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise
@@ -234,17 +254,17 @@ class Engine:
     def _plan(self, shape: Shape, region: Box) -> TilePlan:
         limit = self.settings.memory_limit
         allowed = FREE_SHARE * free_device_memory(self.device) if limit is None else limit * GIB
-        needed = expand(region, tail_halo(self.scale), shape)
+        needed = expand(region, footprint(self.model.card).tail_halo, shape)
         fixed = 4 * math.prod(shape)
         if self.device.type == "cpu":  # the result shares the memory with the network; windows sum their weights, too
-            fixed += 4 * math.prod(sr_shape(box_shape(region), self.scale)) * (2 if self.settings.window else 1)
+            fixed += 4 * math.prod(sr_shape(box_shape(region), self.scale)) * (2 if self.window else 1)
         return plan_tiles(self.model.card, box_shape(needed), shape, DTYPES[self.precision].itemsize, allowed, fixed)
 
     def _after_running_out(self, plan: TilePlan, volume: Tensor, region: Box) -> TilePlan:
         """Return a smaller plan, on the CPU when the device has no room even for the smallest tiles."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        smaller = plan.halved() if self.settings.window is None else None
+        smaller = plan.halved() if self.window is None else None
         if smaller is not None:
             self._warn("memory", f"Out of memory on {device_name(self.device)}: halving the tiles")
             return smaller

@@ -4,19 +4,17 @@ import math
 import os
 import sys
 from dataclasses import dataclass
-from itertools import accumulate
-from operator import mul
 from pathlib import Path
 
 from SuperResolution3DLib.box import Shape
 from SuperResolution3DLib.errors import ResourceError
+from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.model_card import ModelCard
-from SuperResolution3DLib.scale import upsampling_stages
 
 GIB = 1024**3
 FREE_SHARE = 0.8  # of the free memory that a run may take by default
-DEFAULT_TRUNK_HALO = 16  # LR voxels, when the card has not measured one
+DEFAULT_TRUNK_HALO = 16  # LR voxels, when the card has not measured one and the trunk sees farther than is worth it
 LARGEST_TAIL_TILE = 32  # LR voxels per axis; larger ones gain nothing and leave the caches
 SMALLEST_TILE = 8  # LR voxels per axis
 _WORKSPACE = 1.3  # of the activations: reordered copies that convolution libraries make
@@ -54,24 +52,21 @@ def host_bytes(lr_shape: Shape, scale: Scale, itemsize: int, *, with_zero_filled
     return voxels * (4 + itemsize) + (voxels * itemsize if with_zero_filled else 0)
 
 
-def tail_halo(scale: Scale) -> Shape:
-    """Return the LR voxels per axis that the tail sees beyond a tile: exact, from its four 3^3 convolutions.
-
-    Each convolution reaches one voxel of the grid that it works on: after the first of n stages 1 / (the stage's
-    factor) of an LR voxel, and so on; the two convolutions after the last stage reach 1 / scale each.
-    """
-    stages = upsampling_stages(scale)
-    reaches = []
-    for axis in range(3):
-        reached = list(accumulate((stage[axis] for stage in stages), mul))
-        reaches.append(math.ceil(sum(1 / factor for factor in (*reached, reached[-1], reached[-1]))))
-    depth, height, width = reaches
-    return depth, height, width
+def tail_halo(card: ModelCard) -> Shape:
+    """Return the LR voxels per axis that the tail sees beyond a tile: exact, from its convolutions."""
+    return footprint(card).tail_halo
 
 
 def trunk_halo(card: ModelCard) -> int:
-    """Return the LR voxels around a trunk tile that keep its relative error below 1e-3, as the card measured."""
-    return int(card.performance.get("trunk_halo", DEFAULT_TRUNK_HALO))
+    """Return the LR voxels around a trunk tile: as measured for a relative error of 1e-3, else all that it sees."""
+    reach = footprint(card).trunk_reach
+    return int(card.performance.get("trunk_halo", DEFAULT_TRUNK_HALO if reach is None else reach))
+
+
+def trunk_is_exact(card: ModelCard, halo: int) -> bool:
+    """Tell whether a trunk that is tiled with this halo computes the same as the whole trunk."""
+    reach = footprint(card).trunk_reach
+    return reach is not None and halo >= reach
 
 
 def plan_tiles(
@@ -90,21 +85,25 @@ def plan_tiles(
     Raises:
         ResourceError: not even the smallest tiles fit.
     """
-    around_trunk, around_tail = trunk_halo(card), tail_halo(card.scale)
-    fixed = fixed_bytes + math.prod(shape) * int(card.config["num_features"]) * itemsize
+    size = footprint(card)
+    around_trunk, around_tail = trunk_halo(card), size.tail_halo
+    fixed = fixed_bytes + math.prod(shape) * size.features * itemsize
+    smallest = SMALLEST_TILE
+    if size.window is not None:  # the windows are the tiles; they are neither widened nor halved
+        around_trunk, around_tail, fixed, smallest = 0, (0, 0, 0), fixed_bytes, size.window
+        shape = _limited(volume_shape, size.window)
 
     def trunk_bytes(tile: Shape) -> float:
-        return _bytes(tile, (around_trunk,) * 3, volume_shape, trunk_channels(card) * itemsize)
+        return _bytes(tile, (around_trunk,) * 3, volume_shape, size.trunk_channels * itemsize)
 
     def tail_bytes(tile: Shape) -> float:
-        return _bytes(tile, around_tail, volume_shape, tail_channels(card) * itemsize)
+        return _bytes(tile, around_tail, volume_shape, size.tail_channels * itemsize)
 
     trunk_tile = shape
-    while fixed + trunk_bytes(trunk_tile) > device_bytes and max(trunk_tile) > SMALLEST_TILE:
+    while fixed + trunk_bytes(trunk_tile) > device_bytes and max(trunk_tile) > smallest:
         trunk_tile = _halve(trunk_tile)
-    depth, height, width = (min(size, LARGEST_TAIL_TILE) for size in shape)
-    tail_tile = (depth, height, width)
-    while fixed + tail_bytes(tail_tile) > device_bytes and max(tail_tile) > SMALLEST_TILE:
+    tail_tile = _limited(shape, max(LARGEST_TAIL_TILE, smallest))
+    while fixed + tail_bytes(tail_tile) > device_bytes and max(tail_tile) > smallest:
         tail_tile = _halve(tail_tile)
     peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     if peak > device_bytes:
@@ -113,17 +112,6 @@ def plan_tiles(
             "choose a smaller region or allow more memory"
         )
     return TilePlan(trunk_tile, around_trunk, tail_tile, around_tail, int(peak))
-
-
-def trunk_channels(card: ModelCard) -> int:
-    """Return the channels that are alive at once in the trunk, at LR resolution."""
-    features, growth = int(card.config["num_features"]), int(card.config["growth"])
-    return 4 * features + 2 * (features + 4 * growth)  # residuals of three levels, a dense stack and its copy
-
-
-def tail_channels(card: ModelCard) -> int:
-    """Return the channels that are alive at once in the tail, counted at LR resolution."""
-    return 3 * int(card.config["tail_features"]) * math.prod(card.scale)  # input, output and one copy of a layer
 
 
 def seconds(card: ModelCard, lr_shape: Shape, device: str) -> float | None:
@@ -165,6 +153,11 @@ def _free_memory_windows() -> int:
 def _bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int) -> float:
     padded = (min(size + 2 * reach, most) for size, reach, most in zip(tile, halo, shape, strict=True))
     return _WORKSPACE * math.prod(padded) * bytes_per_voxel
+
+
+def _limited(shape: Shape, edge: int) -> Shape:
+    depth, height, width = (min(size, edge) for size in shape)
+    return depth, height, width
 
 
 def _halve(tile: Shape) -> Shape:

@@ -19,6 +19,7 @@ FORMAT_VERSION = 1
 HEADER_KEY = "superresolution3d"
 MODELS_VARIABLE = "SUPERRES3D_MODELS"
 SUFFIX = ".safetensors"
+SPACING_SLACK = 1.05  # beyond the model's range without a warning
 _LARGEST_HEADER = 10_000_000  # bytes; a longer one is no header of ours
 
 
@@ -59,6 +60,11 @@ class ModelCard:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", tuple(self.scale))
         object.__setattr__(self, "spacing_range", tuple(self.spacing_range))
+
+    def covers(self, spacing: tuple[float, ...]) -> bool:
+        """Tell whether voxel spacings (mm) lie in the range that the model was trained on, or 5 % beyond."""
+        low, high = self.spacing_range
+        return low <= min(spacing) * SPACING_SLACK and max(spacing) <= high * SPACING_SLACK
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -167,7 +173,7 @@ def installed_models() -> list[InstalledModel]:
     found: list[InstalledModel] = []
     names: set[str] = set()
     for folder in model_folders():
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
+        for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem):  # NAME before NAME-gan
             try:
                 card = read_card(path)
             except ModelError as error:

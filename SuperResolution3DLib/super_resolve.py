@@ -22,7 +22,6 @@ from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.volume import Volume, cast_like
 
 SMALLEST_AXIS = 4  # LR voxels; below, there is no context to learn from
-SPACING_SLACK = 1.05  # beyond the model's range without a warning
 SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much
 CONSISTENCY = ("off", "check", "project")
 
@@ -195,7 +194,7 @@ def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> dict[str, 
     if volume.modality and volume.modality != card.modality.split()[0]:
         warnings["modality"] = f"The volume is {volume.modality}, {card.name} was trained on {card.modality}"
     low, high = card.spacing_range
-    if min(volume.spacing) * SPACING_SLACK < low or max(volume.spacing) > high * SPACING_SLACK:
+    if not card.covers(volume.spacing):
         scale = Orientation.of(volume.affine).scale_to_file(card.scale)
         shape = sr_shape(box_shape(settings.region or whole(volume.shape)), scale)
         spacing = [value / factor for value, factor in zip(volume.spacing, scale, strict=True)]

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.geometry import Grid, Scale
+from SuperResolution3DLib.networks.trilinear import trilinear
 
 
 class Generator(nn.Module, ABC):
@@ -12,6 +13,12 @@ class Generator(nn.Module, ABC):
 
     scale: Scale
     """factor per axis (D, H, W)"""
+    grid: Grid | None = None
+    """where LR voxels lie among HR voxels, for a network that interpolates its input; None: it does not"""
+    adds_trilinear: bool = False
+    """the SR volume is the tail's output plus the trilinear interpolation of the LR volume on ``grid``"""
+    window: int | None = None
+    """edge (LR voxels) of the windows that the network must run in, for one that pools over its whole input"""
 
     @abstractmethod
     def trunk(self, lr: Tensor) -> Tensor:
@@ -27,7 +34,17 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def silence(self) -> None:
-        """Make the untrained network return zeros, so that training with a skip begins at the skip."""
+        """Make the untrained tail return zeros, so that training begins at the skip or the added interpolation."""
 
     def forward(self, lr: Tensor) -> Tensor:
-        return self.tail(self.trunk(lr))
+        detail = self.tail(self.trunk(lr))
+        if self.adds_trilinear and self.grid is not None:
+            return detail + trilinear(lr, self.scale, self.grid)
+        return detail
+
+
+def silence(convolution: nn.Conv3d) -> None:
+    """Make a convolution return zeros."""
+    nn.init.zeros_(convolution.weight)
+    if convolution.bias is not None:
+        nn.init.zeros_(convolution.bias)

@@ -185,3 +185,12 @@ def test_no_model_at_all_says_where_to_put_one(two_folders, monkeypatch):
 def test_a_card_survives_json():
     card = replace(a_tiny_card(), training={"seed": 1}, metrics={"psnr": 30.5})
     assert ModelCard.from_json(card.to_json(), "test").to_json() == card.to_json()
+
+
+def test_a_model_comes_before_its_variants(tmp_path, monkeypatch):
+    for name in ("brain-gan", "brain"):
+        a_tiny_model_file(tmp_path, name=name)
+    monkeypatch.setenv("SUPERRES3D_MODELS", str(tmp_path))
+    monkeypatch.setattr("SuperResolution3DLib.model_card.user_model_folder", lambda: tmp_path / "none")
+    assert [model.card.name for model in installed_models() if model.card][:2] == ["brain", "brain-gan"]
+    assert find_model(None).stem == "brain"

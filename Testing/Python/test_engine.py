@@ -52,7 +52,7 @@ def with_tiles(monkeypatch, trunk_tile, tail_tile, trunk_halo=16):
     """Make the engine use these tiles whatever the memory."""
 
     def plan(card, *_):
-        return TilePlan(trunk_tile, trunk_halo, tail_tile, tail_halo(card.scale), 0)
+        return TilePlan(trunk_tile, trunk_halo, tail_tile, tail_halo(card), 0)
 
     monkeypatch.setattr(engine_module, "plan_tiles", plan)
 

@@ -3,19 +3,24 @@
 import math
 
 import pytest
+from baseline_models import SIZES, TILED, a_baseline_card
 from models import a_tiny_card
 
-from SuperResolution3DLib.errors import ResourceError
+from SuperResolution3DLib.errors import ModelError, ResourceError
+from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.memory_plan import (
     GIB,
     SMALLEST_TILE,
     TilePlan,
     free_memory,
+    host_bytes,
     plan_tiles,
     seconds,
     sr_shape,
     trunk_halo,
+    trunk_is_exact,
 )
+from SuperResolution3DLib.networks import NETWORKS
 
 SHAPE = (40, 60, 100)
 
@@ -68,3 +73,64 @@ def test_the_forecast_comes_from_the_cards_speed():
 
 def test_free_memory_is_a_plausible_number():
     assert 1e7 < free_memory() < 1e14
+
+
+# --- Every network ---------------------------------------------------------------------------------------------------
+
+
+def test_every_network_of_the_table_has_a_footprint():
+    assert {a_baseline_card(size).network for size in SIZES} | {"rrdb"} == set(NETWORKS)
+
+
+def test_the_footprint_of_the_shipped_networks_is_as_before():
+    found = footprint(a_tiny_card((4, 4, 4)))
+    assert (found.features, found.trunk_channels, found.tail_channels) == (4, 40, 768)
+    assert (found.tail_halo, found.trunk_reach, found.window) == ((2, 2, 2), None, None)
+
+
+@pytest.mark.parametrize("size", TILED)
+def test_tiles_of_every_network_stay_within_the_memory(size):
+    card = a_baseline_card(size, (4, 4, 4))
+    plenty = plan_tiles(card, SHAPE, SHAPE, 4, 100 * GIB, 1000)
+    assert plenty.trunk_tile == SHAPE
+    assert plenty.tail_tile == (32, 32, 32)
+    less = plan_tiles(card, SHAPE, SHAPE, 4, plenty.peak_bytes * 0.6, 1000)
+    assert less.peak_bytes <= plenty.peak_bytes * 0.6
+    assert math.prod(less.tail_tile) < math.prod(plenty.tail_tile)
+    with pytest.raises(ResourceError, match="choose a smaller region"):
+        plan_tiles(card, SHAPE, SHAPE, 4, 1e6, 1000)
+
+
+def test_windows_are_planned_as_they_are_and_never_halved():
+    card = a_baseline_card("rcan", (4, 4, 4))
+    plan = plan_tiles(card, SHAPE, SHAPE, 4, GIB, 1000)
+    assert plan.trunk_tile == plan.tail_tile == (8, 8, 8)
+    assert plan.peak_bytes == 1000 + int(1.3 * 8**3 * 64 * 3 * 3 * 4)  # three layers of three channels at 4x
+    assert plan_tiles(card, SHAPE, (5, 60, 100), 4, GIB, 1000).tail_tile == (5, 8, 8)
+    larger = a_baseline_card("rcan", config=card.config | {"patch_size": 48})
+    assert plan_tiles(larger, SHAPE, SHAPE, 4, GIB, 1000).tail_tile == (40, 48, 48)
+    with pytest.raises(ResourceError, match="choose a smaller region or allow more memory"):
+        plan_tiles(card, SHAPE, SHAPE, 4, plan.peak_bytes - 1, 1000)
+
+
+def test_a_trunk_with_a_known_reach_is_tiled_exactly_unless_the_card_measured_a_shorter_halo():
+    card = a_baseline_card("srresnet")
+    assert trunk_halo(card) == 5  # a first convolution and two blocks of two
+    assert trunk_is_exact(card, 5)
+    assert not trunk_is_exact(card, 4)
+    assert trunk_halo(a_baseline_card("srresnet", performance={"trunk_halo": 3})) == 3
+    assert not trunk_is_exact(a_tiny_card(), 1000)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes_and_forecasts_need_no_more_than_the_card(size):
+    card = a_baseline_card(size, (4, 1, 1), performance={"cpu_seconds_per_million_voxels": 3.0})
+    assert seconds(card, (50, 50, 100), "cpu") == pytest.approx(3.0)
+    assert host_bytes((5, 6, 7), card.scale, 2) == 4 * 5 * 6 * 7 * 6
+
+
+def test_a_card_of_another_network_or_without_its_size_is_refused():
+    with pytest.raises(ModelError, match="Unknown network 'transformer'; this program has dcsrn, rcan, rrdb, srresnet"):
+        footprint(a_tiny_card(network="transformer"))
+    with pytest.raises(ModelError, match="The config of rcan does not say 'num_features'"):
+        footprint(a_baseline_card("rcan", config={"patch_size": 8}))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from models import a_tiny_card
 
 from SuperResolution3DLib.memory_plan import tail_halo
 from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet
@@ -37,7 +38,7 @@ def test_a_scale_that_is_no_product_of_2s_and_3s_is_refused(scale):
 
 @pytest.mark.parametrize(("scale", "halo"), [((4, 4, 4), (2, 2, 2)), ((4, 1, 1), (2, 4, 4)), ((2, 2, 2), (2, 2, 2))])
 def test_the_tail_sees_no_further_than_its_halo(scale, halo):
-    assert tail_halo(scale) == halo
+    assert tail_halo(a_tiny_card(scale)) == halo
     network = a_tiny_network(scale)
     features = torch.rand(1, 4, 11, 11, 11, dtype=torch.float64)
     changed = features.clone()

@@ -27,7 +27,7 @@ def main() -> None:
     lr = an_lr_volume(options.hr, tuple(int(size) for size in options.shape.split(",")), model.card.scale)
     reference = whole_volume(model, lr, "cpu")
     for halo in (int(text) for text in options.halos.split(",")):
-        plan = TilePlan((options.tile,) * 3, halo, (32, 32, 32), tail_halo(model.card.scale), 0)
+        plan = TilePlan((options.tile,) * 3, halo, (32, 32, 32), tail_halo(model.card), 0)
         engine_module.plan_tiles = lambda *_, plan=plan: plan  # type: ignore[assignment]
         sr = Engine(model, EngineSettings("cpu", "fp32")).run(lr)
         error = np.linalg.norm(sr - reference) / np.linalg.norm(reference)
