@@ -4,7 +4,6 @@ All panels share one scale in millimetres, one window and one field of view. The
 and coronal panels, anterior on the left of sagittal ones, as radiologists look at them.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from SuperResolution3DLib.errors import GeometryError, OutputError
+from SuperResolution3DLib.errors import GeometryError
 from SuperResolution3DLib.foreground import foreground_box
 from SuperResolution3DLib.geometry import voxel_spacing
+from SuperResolution3DLib.picture_file import round_length, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +120,7 @@ def comparison_figure(rows: Sequence[FigureRow], path: str | Path, title: str = 
             if column == 0:
                 _draw_scale_bar(panel, field[view.left, 1] - field[view.left, 0])
     layout.add_text(figure, rows, title, _caption(reference, point, window))
-    _save(figure, Path(path), layout.dots_per_inch)
+    save_figure(figure, Path(path), layout.dots_per_inch, "black")
 
 
 class _Layout:
@@ -248,17 +248,11 @@ def _draw_letters(panel: "Axes", view: _View) -> None:
 
 
 def _draw_scale_bar(panel: "Axes", width_mm: float) -> None:
-    length = _round_length(SCALE_BAR_SHARE * width_mm)
+    length = round_length(SCALE_BAR_SHARE * width_mm)
     ends, y = (0.04, 0.04 + length / width_mm), 0.045
     style: dict[str, Any] = {"transform": panel.transAxes, "color": "white", "path_effects": _outline()}
     panel.plot(ends, (y, y), lw=2, solid_capstyle="butt", scalex=False, scaley=False, **style)
     panel.text(sum(ends) / 2, y + 0.015, f"{length:g} mm", ha="center", size=8, **style)
-
-
-def _round_length(longest: float) -> float:
-    """Return the largest 1, 2 or 5 times a power of ten up to a length in mm."""
-    power = 10.0 ** np.floor(np.log10(longest))
-    return float(max(digit * power for digit in (1, 2, 5) if digit * power <= longest))
 
 
 def _outline() -> list:
@@ -278,21 +272,3 @@ def _caption(row: FigureRow, point: np.ndarray, window: tuple[float, float]) -> 
         f"Slices through {position} mm.  Window {darkest} to {brightest} in all panels "
         f"({low:g} to {high:g} percentile of {row.label}).  The patient's right is on the left."
     )
-
-
-def _save(figure: "Figure", path: Path, dots_per_inch: float) -> None:
-    """Write under a temporary name in the same folder, then rename."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    formats = FigureCanvasAgg(figure).get_supported_filetypes()
-    file_format = path.suffix.lstrip(".").lower()
-    if file_format not in formats:
-        raise OutputError(f"{path.name}: pictures end in one of {', '.join(sorted(formats))}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        figure.savefig(temporary, format=file_format, dpi=dots_per_inch, facecolor="black")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: the picture cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
