@@ -46,6 +46,12 @@ to it; any other HR is refused.""",
     "models": f"""\
 Searched, first to last: the folders in ${MODELS_VARIABLE}, the user's model folder, the models that came with the
 program. Nothing is downloaded. To be rid of a model, delete its file.""",
+    "blend": """\
+example:
+  superres3d blend rrdb-mr-brain-x4 rrdb-mr-brain-x4-gan --alpha 0.3 sharper.safetensors
+
+The knob between fidelity (a model trained on pixels) and sharpness (the same model fine-tuned against a
+discriminator). Measured quality belongs to the parents and is not carried over.""",
 }
 
 
@@ -62,14 +68,17 @@ def main(arguments: list[str] | None = None) -> int:
         return run_process(job)
     from SuperResolution3DLib import commands
     from SuperResolution3DLib.cancellation import Cancellation
-    from SuperResolution3DLib.worker import exit_code_of, print_error
+    from SuperResolution3DLib.worker import exit_code_of, print_error, run_with_events
 
     run = {
         "degrade": commands.degrade,
         "interpolate": commands.interpolate,
         "compare": commands.compare,
         "models": commands.models,
+        "blend": commands.blend,
     }[options.command]
+    if getattr(options, "events", False):
+        return run_with_events(options.output, lambda monitor: run(options) or {})
     with Cancellation(at_once=True):
         return exit_code_of(lambda: run(options), print_error)
 
@@ -99,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_interpolate(command("interpolate", "interpolate an LR volume on the SR grid, without a network"))
     _add_compare(command("compare", "draw LR, SR and HR side by side, and score against the HR"))
     command("models", "list the installed models")
+    _add_blend(command("blend", "interpolate two model files of one architecture into one"))
     return parser
 
 
@@ -107,6 +117,7 @@ def _add_degrade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUTPUT", type=Path, help="LR volume to write")
     _add_grid(parser)
     parser.add_argument("--hr-out", type=Path, metavar="FILE", help="also write the HR voxels that the LR stands for")
+    parser.add_argument("--events", action="store_true", help="print one JSON object a line for a program that listens")
     _add_overwrite(parser)
 
 
@@ -128,6 +139,15 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sr", required=True, metavar="SR", type=Path, help="volume computed from it")
     parser.add_argument("--hr", metavar="HR", type=Path, help="true volume, to score against")
     parser.add_argument("output", metavar="OUTPUT.png", type=Path, help="picture to write")
+    _add_overwrite(parser)
+
+
+def _add_blend(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("first", metavar="A", help="model name or file: alpha 0")
+    parser.add_argument("second", metavar="B", help="model name or file: alpha 1")
+    parser.add_argument("output", metavar="OUTPUT.safetensors", type=Path, help="model file to write")
+    parser.add_argument("--alpha", type=float, required=True, help="share of B, between 0 and 1")
+    parser.add_argument("--name", help="how the new model is chosen (default: the file's name)")
     _add_overwrite(parser)
 
 

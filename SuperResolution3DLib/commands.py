@@ -1,4 +1,4 @@
-"""The commands beside super-resolve: degrade, interpolate, compare, models. Each takes its parsed arguments."""
+"""The commands beside super-resolve: degrade, interpolate, compare, models, blend. Each takes its parsed arguments."""
 
 import argparse
 import math
@@ -7,7 +7,14 @@ from typing import Any, Final
 from SuperResolution3DLib.errors import OutputError
 from SuperResolution3DLib.geometry import contained_box
 from SuperResolution3DLib.grid_match import match_grids
-from SuperResolution3DLib.model_card import MODELS_VARIABLE, InstalledModel, installed_models, user_model_folder
+from SuperResolution3DLib.model_card import (
+    MODELS_VARIABLE,
+    SUFFIX,
+    InstalledModel,
+    find_model,
+    installed_models,
+    user_model_folder,
+)
 from SuperResolution3DLib.result_files import ResultFiles
 from SuperResolution3DLib.volume import Volume, read_volume
 
@@ -113,6 +120,26 @@ def models(options: argparse.Namespace) -> None:
     for model in found:
         if model.card is None:
             print(f"\ncannot be used: {model.path}\n  {model.problem}")
+
+
+def blend(options: argparse.Namespace) -> None:
+    """Write a model file between two others.
+
+    Raises:
+        InputError: models that cannot be blended, or an unusable output.
+    """
+    if options.output.suffix != SUFFIX:
+        raise OutputError(f"{options.output.name} does not end in {SUFFIX}, the one format of models")
+    inputs = [find_model(name) for name in (options.first, options.second)]
+    with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
+        from SuperResolution3DLib.blend import blend as blended
+        from SuperResolution3DLib.checkpoint import load_model, save_model
+
+        first, second = (load_model(path) for path in inputs)
+        weights, card = blended(first, second, options.alpha, options.name or options.output.stem)
+        save_model(results.stage(options.output), weights, card)
+        results.place()
+    print(f"wrote {options.output}: {card.name}, {card.description}")
 
 
 def _model_row(model: InstalledModel) -> dict[str, str]:

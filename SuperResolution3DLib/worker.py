@@ -77,7 +77,36 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
 
 def run_process(job: Job) -> ExitCode:
     """Run a job as a process does: signals cancel it, and every end has its exit code."""
-    return _run_for_a_program(job) if job.events else _run_for_a_person(job)
+    if job.events:
+        return run_with_events(job.output, lambda monitor: run_job(job, monitor))
+    return _run_for_a_person(job)
+
+
+def run_with_events(output: Path, work: Callable[[Monitor], dict[str, Any]]) -> ExitCode:
+    """Do work for a program that reads events: whatever way it ends, the last one tells.
+
+    Args:
+        output: the result that the last event names.
+        work: is given who follows it, and returns its report.
+    """
+    try:
+        stdout = os.dup(1)
+    except OSError as error:
+        print_error("output", f"--events needs a standard output to write to ({error.strerror})")
+        return ExitCode.BAD_INPUT
+    with _alone_on(stdout) as stream, Cancellation() as cancellation:
+        cancellation.watch_stdin()
+        monitor = EventMonitor(stream, cancellation)
+        monitor.send(Started(os.getpid()))
+
+        def run() -> None:
+            monitor.send(Done(str(output), work(monitor)))
+
+        def fail(code: str, message: str) -> None:
+            print_error(code, message)
+            monitor.send(Failed(code, message))
+
+        return exit_code_of(run, fail)
 
 
 def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> ExitCode:
@@ -105,27 +134,6 @@ def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> E
 def print_error(code: str, message: str) -> None:
     """Tell a person what went wrong."""
     print(f"error: {message}", file=sys.stderr, flush=True)
-
-
-def _run_for_a_program(job: Job) -> ExitCode:
-    try:
-        stdout = os.dup(1)
-    except OSError as error:
-        print_error("output", f"--events needs a standard output to write to ({error.strerror})")
-        return ExitCode.BAD_INPUT
-    with _alone_on(stdout) as stream, Cancellation() as cancellation:
-        cancellation.watch_stdin()
-        monitor = EventMonitor(stream, cancellation)
-        monitor.send(Started(os.getpid()))
-
-        def run() -> None:
-            monitor.send(Done(str(job.output), run_job(job, monitor)))
-
-        def fail(code: str, message: str) -> None:
-            print_error(code, message)
-            monitor.send(Failed(code, message))
-
-        return exit_code_of(run, fail)
 
 
 def _run_for_a_person(job: Job) -> ExitCode:

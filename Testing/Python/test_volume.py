@@ -250,11 +250,16 @@ def test_nifti_2_is_refused_by_name(a_volume, tmp_path):
     assert "NIfTI-2" in refusal(VolumeError, tmp_path / "a.nii")
 
 
-@pytest.mark.parametrize("keep", [5, 100, -9, 0.3, 0.9])
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mgz", "a.mgh", "a.nrrd", "a.mha", "c.nrrd", "c.mha"])
+@pytest.mark.parametrize(
+    ("name", "keep"),
+    [
+        (name, keep)
+        for name in ["a.nii", "a.nii.gz", "a.mgz", "a.mgh", "a.nrrd", "a.mha", "c.nrrd", "c.mha"]
+        for keep in [5, 100, -9, 0.3, 0.9]
+        if (name, keep) != ("a.mgh", -9)  # only what follows the voxels is missing
+    ],
+)
 def test_a_truncated_file_is_refused(a_volume, tmp_path, capfd, name, keep):
-    if (name, keep) == ("a.mgh", -9):
-        pytest.skip("only what follows the voxels is missing")
     path = tmp_path / name
     if name.startswith("c"):
         sitk.WriteImage(sitk.GetImageFromArray(a_volume.array), str(path), True)
@@ -294,11 +299,15 @@ def test_a_missing_data_file_is_named(a_volume, tmp_path):
     assert "a.raw which is not there" in refusal(VolumeError, tmp_path / "a.mhd")
 
 
-@pytest.mark.parametrize("extension", [".nii.gz", ".mgz"])
-@pytest.mark.parametrize(("shape", "told"), [((5, 7, 9, 2), "5 x 7 x 9 x 2"), ((5, 7, 9, 1, 3), "5 x 7 x 9 x 1 x 3")])
+@pytest.mark.parametrize(
+    ("extension", "shape", "told"),
+    [
+        (".nii.gz", (5, 7, 9, 2), "5 x 7 x 9 x 2"),
+        (".mgz", (5, 7, 9, 2), "5 x 7 x 9 x 2"),
+        (".nii.gz", (5, 7, 9, 1, 3), "5 x 7 x 9 x 1 x 3"),  # MGH has four axes
+    ],
+)
 def test_a_volume_with_more_axes_is_refused(tmp_path, extension, shape, told):
-    if extension == ".mgz" and len(shape) > 4:
-        pytest.skip("MGH has four axes")
     image_class = nibabel.Nifti1Image if extension == ".nii.gz" else nibabel.MGHImage
     image_class(np.ones(shape, np.float32), np.eye(4)).to_filename(tmp_path / f"a{extension}")
     assert f"{len(shape)} axes ({told})" in refusal(VolumeError, tmp_path / f"a{extension}")
