@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.kspace import degrade, zero_fill
 from SuperResolution3DLib.volume import Volume, write_volume
 from Training.config import DataConfig
-from Training.data import PatchDataset, find_volumes, prepare_volume
+from Training.volumes.data import PatchDataset, SampleOrder
+from Training.volumes.preparation import prepare_volume
 
 SCALE = (2, 2, 2)
-CONFIG = DataConfig(
-    root=Path(), train=["*"], validation=["*"], patch_size=5, grid_shifts=3, flips=False, intensity_jitter=0.0
-)
+CONFIG = DataConfig(index=Path(), patch_size=5, grid_shifts=3, flips=False, intensity_jitter=0.0)
 
 
 def a_volume_file(folder, shape=(19, 22, 24), spacing=(1.0, 1.0, 1.5)) -> Path:
@@ -34,7 +33,7 @@ def a_training_volume(tmp_path):
 
 
 def a_dataset(volume, config=CONFIG, seed=4) -> PatchDataset:
-    return PatchDataset([volume], SCALE, config, seed, range(10))
+    return PatchDataset([volume], SCALE, config, seed, SampleOrder(first=0, num_batches=10))
 
 
 def test_each_degraded_copy_is_the_whole_shifted_volume_degraded(a_training_volume):
@@ -74,8 +73,10 @@ def test_a_batch_depends_on_seed_and_index_alone(a_training_volume):
     second[0], second[7]  # whatever was drawn before
     for one, other in zip(first[3], second[3], strict=True):
         assert torch.equal(one, other)
-    later = PatchDataset([a_training_volume], SCALE, CONFIG, 4, range(3, 10))  # a continued run
+    later = PatchDataset([a_training_volume], SCALE, CONFIG, 4, SampleOrder(first=6, num_batches=7))  # continued
     assert torch.equal(first[3].lr, later[0].lr)
+    shared = PatchDataset([a_training_volume], SCALE, CONFIG, 4, SampleOrder(0, 5, process=1, num_processes=2))
+    assert torch.equal(first[3].lr, shared[1].lr)
     assert not torch.equal(first[3].lr, a_dataset(a_training_volume, seed=5)[3].lr)
 
 
@@ -106,16 +107,9 @@ def test_jitter_scales_all_patches_alike(a_training_volume):
 
 def test_flips_are_refused_on_the_corner_grid():
     with pytest.raises(ValueError, match=r"data\.flips moves LR voxels on the corner grid"):
-        DataConfig(root=Path(), train=[], validation=[], grid="corner")
+        DataConfig(index=Path(), grid="corner")
 
 
 def test_a_volume_smaller_than_the_patch_is_refused(a_training_volume):
     with pytest.raises(VolumeError, match=r"subject.nii.gz: LR shape \(\d+, \d+, \d+\)"):
         a_dataset(a_training_volume, replace(CONFIG, patch_size=12))
-
-
-def test_a_pattern_without_a_match_is_refused(tmp_path):
-    a_volume_file(tmp_path)
-    assert [path.name for path in find_volumes(tmp_path, ["*.nii.gz", "sub*"])] == ["subject.nii.gz"]
-    with pytest.raises(InputError, match=r"No volume matches 'train/\*'"):
-        find_volumes(tmp_path, ["train/*"])

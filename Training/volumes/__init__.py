@@ -1,0 +1,1 @@
+"""Data sets on disk made into patches: index, folds, preparation, cache."""

@@ -1,0 +1,247 @@
+"""Volumes made ready for training: prepared, and degraded whole (paper 4.3), in memory or in a cache on disk."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import permutations, product
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from SuperResolution3DLib.errors import InputError, OutputError
+from SuperResolution3DLib.foreground import otsu_threshold
+from SuperResolution3DLib.geometry import Grid, Scale
+from SuperResolution3DLib.intensity import IntensityPolicy
+from SuperResolution3DLib.kspace import crop_to_multiple, degrade
+from Training.volumes.cache import ArrayCache, Arrays, cache_key
+from Training.volumes.hr_preparation import PreparationConfig as PreparationConfig
+from Training.volumes.hr_preparation import PreparedVolume, prepare_hr
+from Training.volumes.index import Index, IndexEntry, check_unchanged, read_entry, refuse_problems
+
+SPACING_TOLERANCE = 0.05  # axes whose spacing differs by less may be swapped
+
+Start = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class DegradedVolume:
+    """One LR volume, made from the HR volume after dropping ``start`` voxels (D, H, W) at its beginning."""
+
+    lr: np.ndarray
+    """(D, H, W) float32, network units"""
+    start: Start
+    offset: float
+    """network units = (intensity - offset) / width, from the LR volume alone"""
+    width: float
+    foreground: np.ndarray
+    """(P, 3) int16, LR voxels (D, H, W) above Otsu's threshold, the centres of patches"""
+
+
+@dataclass(frozen=True)
+class TrainingVolume:
+    """An HR volume in canonical RAS orientation with its degraded copies; arrays may be mapped from disk."""
+
+    name: str
+    hr: np.ndarray
+    """(D, H, W), the file's intensities"""
+    measured: np.ndarray
+    """(D, H, W) bool, False where defacing left zeros and where the volume was padded"""
+    spacing: tuple[float, float, float]
+    """HR voxel spacing (D, H, W) in mm"""
+    degraded: tuple[DegradedVolume, ...]
+    axis_orders: tuple[tuple[int, int, int], ...]
+    """orders of the axes that the spacing allows"""
+    subject: str = ""
+
+
+def prepare_volumes(
+    index: Index,
+    entries: Sequence[IndexEntry],
+    preparation: PreparationConfig,
+    *,
+    scale: Scale,
+    grid: Grid,
+    intensity: IntensityPolicy,
+    num_shifts: int,
+    seed: int,
+    cache: Path | None = None,
+    smallest_lr: int = 1,
+) -> list[TrainingVolume]:
+    """Read the volumes of an index and degrade each whole, once for each of ``num_shifts`` positions of the LR grid.
+
+    Args:
+        index: the data set.
+        entries: the volumes wanted.
+        preparation: what is done before degrading.
+        scale: factor per axis (D, H, W).
+        grid: where LR voxels lie among HR voxels.
+        intensity: what of the LR volume becomes 0 and 1 in network units.
+        num_shifts: the first position is the one that ``crop_to_multiple`` gives, the others are drawn.
+        seed: of the positions.
+        cache: folder where the arrays are kept and mapped from; None holds them in memory.
+        smallest_lr: voxels that each axis of each LR volume must have.
+
+    Raises:
+        InputError: files are missing, changed or unusable, or volumes are too small; all of them are listed by subject.
+        OutputError: the cache cannot be written, or the disk is too small for it.
+        ValueError: more positions than the scale has.
+    """
+    check_unchanged(index, entries)
+    generator = np.random.default_rng(seed)
+    shifts = [draw_shifts(scale, num_shifts, generator) for _ in entries]
+    jobs = [
+        _Job(index.root, entry, preparation, scale, grid, intensity, drawn)
+        for entry, drawn in zip(entries, shifts, strict=True)
+    ]
+    if preparation.keeps_shape:  # told before anything is computed
+        _refuse_small(jobs, [preparation.padded(job.entry.shape) for job in jobs], smallest_lr)
+    store = None if cache is None else ArrayCache(cache)
+    if store is not None:
+        store.check_space(sum(job.bytes_missing(store) for job in jobs))
+    volumes: list[TrainingVolume] = []
+    problems: list[tuple[IndexEntry, str]] = []
+    for job in tqdm(jobs, desc="degrading volumes", unit="volume", disable=None):
+        try:
+            volumes.append(job.volume(store))
+        except OutputError:
+            raise
+        except InputError as error:
+            problems.append((job.entry, str(error)))
+    refuse_problems(problems, "cannot be used")
+    _refuse_small(jobs, [volume.hr.shape for volume in volumes], smallest_lr)
+    return volumes
+
+
+def prepare_volume(
+    path: Path, scale: Scale, grid: Grid, intensity: IntensityPolicy, num_shifts: int, generator: np.random.Generator
+) -> TrainingVolume:
+    """Read one volume and degrade it, without index, preparation and cache (see ``prepare_volumes``).
+
+    Raises:
+        VolumeError, GeometryError: the file cannot be used.
+    """
+    entry = IndexEntry(path.name, path.name, "", (0, 0, 0), (0, 0, 0))
+    shifts = draw_shifts(scale, num_shifts, generator)
+    return _Job(path.parent, entry, PreparationConfig(), scale, grid, intensity, shifts).volume(None)
+
+
+def draw_shifts(scale: Scale, num_shifts: int, generator: np.random.Generator) -> tuple[Start, ...]:
+    """Draw all positions of the LR grid but the first: HR voxels (D, H, W) to drop.
+
+    Raises:
+        ValueError: more positions than the scale has.
+    """
+    shifts = list(product(*(range(factor) for factor in scale)))
+    if not 1 <= num_shifts <= len(shifts):
+        raise ValueError(f"The scale {scale} has {len(shifts)} positions of the LR grid, {num_shifts} were asked for")
+    chosen = generator.permutation(len(shifts) - 1)[: num_shifts - 1] + 1
+    return tuple((shifts[i][0], shifts[i][1], shifts[i][2]) for i in chosen)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One volume and all that its arrays depend on."""
+
+    root: Path
+    entry: IndexEntry
+    preparation: PreparationConfig
+    scale: Scale
+    grid: Grid
+    intensity: IntensityPolicy
+    shifts: tuple[Start, ...]
+
+    def volume(self, cache: ArrayCache | None) -> TrainingVolume:
+        prepared = self._prepared(cache)
+        starts = self._starts(prepared.hr.shape)
+        degraded = tuple(self._degraded(prepared.hr, start, cache) for start in starts)
+        orders = _axis_orders(prepared.spacing, self.scale)
+        entry = self.entry
+        return TrainingVolume(
+            entry.file, prepared.hr, prepared.measured, prepared.spacing, degraded, orders, entry.subject
+        )
+
+    def smallest_axis(self, hr_shape: tuple[int, ...]) -> int:
+        """Return the voxels of the shortest axis of all LR volumes."""
+        starts = self._starts(hr_shape)
+        return min(
+            (n - first) // s for start in starts for n, first, s in zip(hr_shape, start, self.scale, strict=True)
+        )
+
+    def bytes_missing(self, cache: ArrayCache) -> int:
+        """Estimate what the cache will grow by: an upper bound but for resampling to a finer spacing than told."""
+        voxels = math.prod(self.preparation.padded(self.entry.shape))
+        hr_bytes = np.dtype(self.entry.dtype).itemsize
+        if self.preparation.spacing is not None:
+            voxels = int(voxels * math.prod(self.entry.spacing) / math.prod(self.preparation.spacing))
+            hr_bytes = 4
+        lr_voxels = voxels // math.prod(self.scale)
+        missing = sum(self._degraded_key(start) not in cache for start in self.shifts) + 1
+        return (0 if self._hr_key() in cache else voxels * (hr_bytes + 1)) + missing * lr_voxels * (4 + 3)
+
+    def _starts(self, hr_shape: tuple[int, ...]) -> tuple[Start, ...]:
+        base = crop_to_multiple(hr_shape, self.scale)
+        return ((base[0].start, base[1].start, base[2].start), *self.shifts)
+
+    def _hr_key(self) -> str:
+        entry = self.entry
+        return cache_key(content=entry.sha256, orientation=entry.orientation, preparation=asdict(self.preparation))
+
+    def _degraded_key(self, start: Start) -> str:
+        return cache_key(
+            hr=self._hr_key(), scale=self.scale, grid=self.grid, intensity=asdict(self.intensity), start=start
+        )
+
+    def _prepared(self, cache: ArrayCache | None) -> PreparedVolume:
+        if cache is not None and (kept := cache.load(self._hr_key())) is not None:
+            depth, height, width = kept.facts["spacing"]
+            return PreparedVolume(kept.arrays["hr"], kept.arrays["measured"], (depth, height, width))
+        prepared = prepare_hr(read_entry(self.root, self.entry), self.preparation)
+        if cache is None:
+            return prepared
+        arrays = {"hr": prepared.hr, "measured": prepared.measured}
+        kept = cache.store(self._hr_key(), Arrays(arrays, {"spacing": prepared.spacing}))
+        return replace(prepared, hr=kept.arrays["hr"], measured=kept.arrays["measured"])
+
+    def _degraded(self, hr: np.ndarray, start: Start, cache: ArrayCache | None) -> DegradedVolume:
+        kept = None if cache is None else cache.load(self._degraded_key(start))
+        if kept is None:
+            made = _degrade_from(hr, start, self.scale, self.grid, self.intensity)
+            if cache is None:
+                return made
+            facts = {"offset": made.offset, "width": made.width}
+            arrays = Arrays({"lr": made.lr, "foreground": made.foreground}, facts)
+            kept = cache.store(self._degraded_key(start), arrays)
+        facts = kept.facts
+        return DegradedVolume(kept.arrays["lr"], start, facts["offset"], facts["width"], kept.arrays["foreground"])
+
+
+def _degrade_from(hr: np.ndarray, start: Start, scale: Scale, grid: Grid, intensity: IntensityPolicy) -> DegradedVolume:
+    box = tuple(
+        slice(first, first + (size - first) // factor * factor)
+        for first, size, factor in zip(start, hr.shape, scale, strict=True)
+    )
+    lr = degrade(hr[box].astype(np.float64), scale, grid)
+    to_network = intensity.fit(lr)
+    foreground = np.argwhere(lr > otsu_threshold(lr)).astype(np.int16)
+    return DegradedVolume(to_network.to_network(lr), start, to_network.offset, to_network.width, foreground)
+
+
+def _axis_orders(spacing: tuple[float, float, float], scale: Scale) -> tuple[tuple[int, int, int], ...]:
+    """Return the orders of the axes that change neither spacing nor scale."""
+    return tuple(
+        (d, h, w)
+        for d, h, w in permutations((0, 1, 2))
+        if all(abs(spacing[axis] / spacing[i] - 1) < SPACING_TOLERANCE for i, axis in enumerate((d, h, w)))
+        and all(scale[axis] == scale[i] for i, axis in enumerate((d, h, w)))
+    )
+
+
+def _refuse_small(jobs: list[_Job], hr_shapes: Sequence[tuple[int, ...]], smallest_lr: int) -> None:
+    sizes = [job.smallest_axis(shape) for job, shape in zip(jobs, hr_shapes, strict=True)]
+    small = [
+        (job.entry, f"has an axis of {size} LR voxels at scale {job.scale} (D, H, W)")
+        for job, size in zip(jobs, sizes, strict=True)
+        if size < smallest_lr
+    ]
+    refuse_problems(small, f"are too small, {smallest_lr} LR voxels an axis are needed; use a smaller data.patch_size")
