@@ -1,29 +1,38 @@
 """What a training run is made of: dataclasses with a sentence per field, filled from YAML and the command line."""
 
-from dataclasses import dataclass, field
+import importlib
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
-from SuperResolution3DLib.geometry import Grid
+from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.networks.rrdb import RRDBConfig
+from SuperResolution3DLib.networks import NETWORKS
+from Training.fitting.discriminator import SMALLEST_PATCH, DiscriminatorConfig
+from Training.fitting.vgg19 import layer_index
+from Training.volumes.preparation import PreparationConfig
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Which volumes, and how patches are made of them."""
 
-    root: Path
-    """Folder that the patterns below start from"""
-    train: list[str]
-    """File patterns of the training volumes, one subject a file"""
-    validation: list[str]
-    """File patterns of the validation volumes; no file of them may be a training file"""
+    index: Path
+    """index.json of Training/prepare.py"""
+    fold: int | None = None
+    """Fold of splits.json (beside the index) that validates, the others train; none takes the index's fixed split"""
+    modality: str = ""
+    """Only volumes whose modality begins so, for example MR T1w; empty takes all"""
+    cache: Path | None = None
+    """Folder for degraded volumes, which are then read from disk instead of being held in memory"""
+    preparation: PreparationConfig = field(default_factory=PreparationConfig)
+    """What is done to a volume before it is degraded"""
     grid: Grid = "center"
     """Where LR voxels lie among HR voxels: center (both cover the same field of view) or corner (the paper's)"""
     patch_size: int = 24
     """Edge of a patch in LR voxels (paper: 24, that is 96 HR voxels at x4)"""
     batch_size: int = 2
-    """Patches per optimiser step (paper: 2)"""
+    """Patches per process and backward pass (paper: 2)"""
     grid_shifts: int = 8
     """Degraded copies of each volume, each with the LR grid shifted by another number of HR voxels"""
     flips: bool = True
@@ -46,37 +55,93 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class PerceptualConfig:
+    """The 2.5D perceptual loss: VGG19 features of slices in three views."""
+
+    layers: dict[str, float] = field(default_factory=lambda: {"relu5_4": 1.0})
+    """Layers and their weights (paper's authors: relu5_4 alone)"""
+    views: Literal["mean", "sum"] = "mean"
+    """How axial, coronal and sagittal are combined: mean (authors' code) or sum (paper, eq. 3)"""
+    slice_fraction: float = 1.0
+    """Share of the slices of each view, drawn anew each step (paper: all)"""
+    chunk: int = 32
+    """Slices that go through VGG19 at once, which bounds the memory"""
+    weights: Path | None = None
+    """File with VGG19's weights (.pth or safetensors); none takes torchvision's from the folder of torch.hub"""
+    download: bool = False
+    """Download torchvision's weights when they are not there"""
+
+    def __post_init__(self) -> None:
+        if not self.layers or any(weight <= 0 for weight in self.layers.values()):
+            raise ValueError("loss.perceptual.layers needs at least one layer, each with a positive weight")
+        for layer in self.layers:
+            layer_index(layer)
+        if not 0 < self.slice_fraction <= 1 or self.chunk < 1:
+            raise ValueError("loss.perceptual.slice_fraction must be in (0, 1] and chunk at least 1")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The generator's loss: weighted sum of three terms (paper: 1, 1, 0.01); weight 0 leaves a term out."""
+
+    pixel_weight: float = 1.0
+    """Of the mean absolute error"""
+    perceptual_weight: float = 0.0
+    """Of the perceptual loss"""
+    adversarial_weight: float = 0.0
+    """Of the adversarial loss; above 0 a discriminator is trained too"""
+    pixel_steps: int = 0
+    """First steps with the mean absolute error alone: pixel pre-training (paper: none)"""
+    clip: bool = False
+    """Clip the SR to [0, 1] before the losses (paper's authors)"""
+    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+    """The perceptual loss"""
+
+    def __post_init__(self) -> None:
+        weights = (self.pixel_weight, self.perceptual_weight, self.adversarial_weight)
+        if min(weights) < 0 or max(weights) == 0 or self.pixel_steps < 0:
+            raise ValueError(f"loss weights must not be negative, nor all 0, nor pixel_steps negative; got {weights}")
+        if self.pixel_steps and not self.pixel_weight:
+            raise ValueError("loss.pixel_steps needs a loss.pixel_weight above 0")
+
+
+@dataclass(frozen=True)
 class OptimisationConfig:
-    """How the network is fitted: Adam, warm-up, constant rate, linear decay to zero over the last steps."""
+    """How the networks are fitted: Adam, warm-up, constant rate, linear decay to zero over the last steps."""
 
     steps: int
-    """Optimiser steps of the whole run"""
+    """Optimiser steps of the whole run (paper: 100 000)"""
     learning_rate: float = 1e-4
-    """Of Adam (paper: 1e-4)"""
+    """Of the generator's Adam (paper: 1e-4)"""
+    discriminator_learning_rate: float = 1e-4
+    """Of the discriminator's Adam (paper: 1e-4)"""
     betas: tuple[float, float] = (0.9, 0.99)
-    """Of Adam (paper's authors)"""
+    """Of both (paper's authors)"""
     warmup_steps: int = 100
-    """Steps over which the rate rises from zero"""
+    """Steps over which the rates rise from zero"""
     decay_steps: int = 0
-    """Last steps over which the rate falls to zero; earlier ones do not depend on them, so a run can be prolonged"""
+    """Last steps over which the rates fall to zero; earlier ones do not depend on them, so a run can be prolonged"""
     gradient_clip: float = 1.0
-    """Largest norm of the gradient (paper's authors)"""
+    """Largest norm of the gradient of each network (paper's authors)"""
+    accumulate: int = 1
+    """Backward passes per optimiser step"""
     ema_decay: float = 0.999
     """Decay of the moving average of the weights, which is what the model file holds; 0 keeps the last weights"""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.learning_rate <= 0 or self.gradient_clip <= 0:
-            raise ValueError("optimisation.steps, learning_rate and gradient_clip must be positive")
+        rates = (self.learning_rate, self.discriminator_learning_rate)
+        if self.steps < 1 or self.accumulate < 1 or min(*rates, self.gradient_clip) <= 0:
+            raise ValueError("optimisation.steps, accumulate, learning rates and gradient_clip must be positive")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"optimisation.ema_decay must be in [0, 1), got {self.ema_decay}")
         if self.warmup_steps < 0 or self.decay_steps < 0 or self.decay_steps > self.steps:
             raise ValueError("optimisation.warmup_steps and decay_steps must be between 0 and steps")
 
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0."""
+    def factor(self, step: int) -> float:
+        """Return what the learning rates are multiplied with at a step, counted from 0."""
         warmup = min(1.0, (step + 1) / (self.warmup_steps + 1))
         decay = min(1.0, (self.steps - step) / (self.decay_steps + 1))
-        return self.learning_rate * warmup * decay
+        return warmup * decay
 
 
 @dataclass(frozen=True)
@@ -85,20 +150,72 @@ class LoopConfig:
 
     validate_every: int = 1000
     """Steps between validations on whole volumes"""
+    best: Literal["psnr", "ssim", "lpips"] = "psnr"
+    """The validation score by which the best model is kept"""
+    lpips: bool = True
+    """Validate with LPIPS too; left out, and said, when AlexNet's weights are not in TORCH_HOME"""
     save_every: int = 500
-    """Steps between resume files"""
+    """Steps between checkpoints"""
+    keep: int = 2
+    """Newest checkpoints that are kept, besides the best model"""
     time_limit: float = 0.0
     """Minutes after which the run saves and stops with exit code 75 (try again); 0 means none"""
     accelerator: str = "auto"
     """Of Lightning Fabric: auto, cpu or cuda"""
-    precision: str = "bf16-mixed"
-    """Of Lightning Fabric: bf16-mixed runs the network in bfloat16 and the loss in fp32; 32-true runs all in fp32"""
+    devices: int = 1
+    """Processes on this node; torchrun and SLURM say it themselves"""
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    """bf16-mixed runs the networks in bfloat16 and the losses in fp32; 32-true runs all in fp32"""
+    activation_checkpointing: bool = False
+    """Compute the generator's blocks again in the backward pass instead of keeping their activations"""
     threads: int = 0
-    """CPU threads of the tensor library; 0 leaves its choice"""
+    """CPU threads of each process; 0 leaves the tensor library's choice"""
 
     def __post_init__(self) -> None:
-        if self.validate_every < 1 or self.save_every < 1:
-            raise ValueError("loop.validate_every and loop.save_every must be at least 1")
+        for name, least in (("validate_every", 1), ("save_every", 1), ("keep", 1), ("devices", 1), ("threads", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"loop.{name} must be at least {least}, got {getattr(self, name)}")
+        if self.best == "lpips" and not self.lpips:
+            raise ValueError("loop.best is lpips, so loop.lpips must not be false")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Which generator, and its size."""
+
+    name: str = "rrdb"
+    """rrdb, srresnet, dcsrn or rcan"""
+    size: Literal["", "authors", "original", "small"] = ""
+    """Of srresnet, dcsrn and rcan: that of the paper's authors, of the original publication, or for two CPU cores"""
+    config: dict[str, Any] = field(default_factory=dict)
+    """Fields of the network's own config (see SuperResolution3DLib/networks); what is left out keeps its default"""
+
+    def __post_init__(self) -> None:
+        if self.name not in NETWORKS:
+            raise ValueError(f"network.name is one of {', '.join(NETWORKS)}, got {self.name!r}")
+        try:
+            self._build()
+        except TypeError as error:
+            raise ValueError(f"network.config of {self.name}: {error}") from error
+
+    def _build(self) -> Any:
+        module, _, name = NETWORKS[self.name]
+        config = getattr(importlib.import_module(module), name)
+        if self.size and not hasattr(config, self.size):
+            raise ValueError(f"network.size: {self.name} has no size {self.size!r}")
+        fields = asdict(getattr(config, self.size)()) if self.size else {}
+        return config(**fields | self.config)
+
+    @property
+    def complete(self) -> dict[str, Any]:
+        """All fields of the network's own config."""
+        return asdict(self._build())
+
+    @property
+    def scale(self) -> Scale:
+        """The factor per axis (D, H, W)."""
+        scale: Scale = self._build().scale
+        return scale
 
 
 @dataclass(frozen=True)
@@ -113,31 +230,47 @@ class ModelConfig:
     """SPDX name"""
     description: str = ""
     """One sentence for the person who chooses"""
-    skip: str = "zero-filled"
+    skip: Literal["none", "zero-filled"] = "zero-filled"
     """zero-filled: the network adds detail to the zero-filled volume; none: it makes the whole volume"""
     intensity: IntensityPolicy = field(default_factory=IntensityPolicy)
     """What of the LR volume becomes 0 and 1 in network units"""
-
-    def __post_init__(self) -> None:
-        if self.skip not in ("none", "zero-filled"):
-            raise ValueError(f"model.skip is none or zero-filled, got {self.skip!r}")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """A training run."""
 
-    run: Path
-    """Folder of the run: model files, resume file, log; an unfinished run in it is continued"""
+    out: Path
+    """Folder of the run: model files, checkpoints, logs; an unfinished run in it is continued"""
     model: ModelConfig
     """The model's card"""
     data: DataConfig
     """Volumes and patches"""
     optimisation: OptimisationConfig
     """Fitting"""
-    network: RRDBConfig = field(default_factory=RRDBConfig)
-    """Size of the generator"""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """The generator"""
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    """The discriminator, when the adversarial loss has a weight"""
+    loss: LossConfig = field(default_factory=LossConfig)
+    """What the generator is fitted to"""
     loop: LoopConfig = field(default_factory=LoopConfig)
     """Validation, saving, hardware"""
+    init_from: Path | None = None
+    """Model file whose weights the generator starts with: fine-tuning"""
     seed: int = 0
     """Of the initial weights and of the patches"""
+
+    def __post_init__(self) -> None:
+        smallest = self.data.patch_size * min(self.network.scale)
+        if self.loss.adversarial_weight and smallest < SMALLEST_PATCH:
+            raise ValueError(
+                f"The discriminator needs patches of {SMALLEST_PATCH} HR voxels: data.patch_size "
+                f"{self.data.patch_size} at scale {self.network.scale} gives {smallest}"
+            )
+        window = self.network.complete.get("patch_size", self.data.patch_size)
+        if window != self.data.patch_size:
+            raise ValueError(
+                f"network.config.patch_size is {window} and data.patch_size {self.data.patch_size}: "
+                f"{self.network.name} runs in windows of its training patches"
+            )

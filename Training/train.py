@@ -1,16 +1,22 @@
 """Train a generator.
 
-python Training/train.py --config Training/presets/mr-brain-x4.yaml --data.root DIR --run DIR
+python Training/train.py --config Training/presets/mr-brain-x4.yaml --data.index index.json --out RUN
+
+An unfinished run in the folder is continued by the same command. Exit codes: 0 done, 1 diverged or bug, 2 bad input,
+75 stopped by a signal or the time limit before the end: start the same command again.
 """
 
 import argparse
 import hashlib
 import json
 import logging
+import os
 import shlex
 import sys
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -19,81 +25,166 @@ import numpy as np
 import torch
 from jsonargparse import ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
-from tqdm import tqdm
+from lightning.fabric.strategies import DDPStrategy
 
-from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.model_card import ModelCard, file_sha256
-from Training.config import TrainConfig
-from Training.data import TrainingVolume, find_volumes, prepare_volume
-from Training.trainer import Trainer
+from SuperResolution3DLib.errors import InputError, ModelError, SuperResolutionError
+from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
+from Training.config import LoopConfig, TrainConfig
+from Training.fitting.perceptual_loss import PerceptualLoss
+from Training.fitting.trainer import Trainer
+from Training.fitting.validation import Validation
+from Training.fitting.vgg19 import load_vgg19
+from Training.scoring.perceptual_metrics import Lpips
+from Training.volumes.index import Index, IndexEntry, read_index
+from Training.volumes.preparation import TrainingVolume, prepare_volumes
+from Training.volumes.splits import Selection, select
 
-EXIT_AGAIN = 75  # EX_TEMPFAIL: the time limit came first, start the same command again
+log = logging.getLogger(__name__)
+
+EXIT_AGAIN = 75  # EX_TEMPFAIL
+LONGEST_PREPARATION = timedelta(hours=12)  # the other processes wait while one of them degrades the volumes
+CONFIG_FILE = "config.yaml"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--config", action="config", help="YAML file with any of the fields below")
-    parser.add_class_arguments(TrainConfig)
-    values = parser.instantiate(parser.parse_args(arguments))
-    values.pop("config")
-    config = TrainConfig(**values)
+    parser = make_parser()
+    values = parser.parse_args(arguments)
+    resolved = parser.dump(values)
     try:
-        return run(config, recorded_command(sys.argv[1:] if arguments is None else arguments))
+        config = TrainConfig(**{name: value for name, value in parser.instantiate(values).items() if name != "config"})
+        return run(config, recorded_command(sys.argv[1:] if arguments is None else arguments), resolved)
+    except ValueError as error:  # fields that contradict each other
+        print(error, file=sys.stderr)
+        return InputError.exit_code
     except SuperResolutionError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
-def run(config: TrainConfig, command: str = "") -> int:
-    """Train; return 0, or 75 when the time limit came first. The command goes into the model's card."""
+def make_parser() -> ArgumentParser:
+    """Return the parser: every field of the configuration is an option."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser = ArgumentParser(prog="train.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", action="config", help="YAML file with any of the fields below; may be repeated")
+    parser.add_class_arguments(TrainConfig)
+    return parser
+
+
+def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
+    """Train; return 0, or 75 when the run was stopped before its end.
+
+    Args:
+        config: the run.
+        command: goes into the model's card.
+        resolved: the configuration as YAML, goes into the run's folder.
+    """
     if config.loop.threads:
         torch.set_num_threads(config.loop.threads)
-    train_files = find_volumes(config.data.root, config.data.train)
-    validation_files = find_volumes(config.data.root, config.data.validation)
-    both = sorted(set(train_files) & set(validation_files))
-    if both:
-        raise InputError(f"Volumes stand in training and in validation: {', '.join(path.name for path in both)}")
-    train = _prepare(train_files, config, config.data.grid_shifts)
-    validation = _prepare(validation_files, config, 1)
-    fabric = Fabric(accelerator=config.loop.accelerator, devices=1, precision=config.loop.precision)
+    fabric = make_fabric(config.loop)
+    index = read_index(config.data.index)
+    selection = select(index, config.data.index.parent, config.data.fold, config.data.modality)
+    lpips = _load_lpips(config.loop, fabric)
+    perceptual = _load_perceptual(config)
     fabric.launch()
-    card = _card(config, command, train, train_files, validation_files)
-    config.run.mkdir(parents=True, exist_ok=True)
-    (config.run / "config.json").write_text(_config_json(config))
-    return 0 if Trainer(config, card, train, validation, fabric).fit() else EXIT_AGAIN
+    train, validation = _prepare(config, index, selection, fabric)
+    card = _card(config, command, selection, train, perceptual)
+    if fabric.is_global_zero:
+        config.out.mkdir(parents=True, exist_ok=True)
+        (config.out / CONFIG_FILE).write_text(resolved)
+    fabric.barrier()
+    trainer = Trainer(config, card, train, Validation(validation, card, fabric, lpips), perceptual, fabric)
+    return 0 if trainer.fit() else EXIT_AGAIN
 
 
-def _prepare(paths: list[Path], config: TrainConfig, num_shifts: int) -> list[TrainingVolume]:
-    generator = np.random.default_rng(config.seed)
-    scale, grid, intensity = config.network.scale, config.data.grid, config.model.intensity
-    return [
-        prepare_volume(path, scale, grid, intensity, num_shifts, generator)
-        for path in tqdm(paths, desc="degrading volumes", unit="volume")
-    ]
+def make_fabric(loop: LoopConfig) -> Fabric:
+    """Return the processes that a run is made of: one, or those that torchrun or SLURM started.
 
-
-def _config_json(config: TrainConfig) -> str:
-    return json.dumps(asdict(config), indent=2, default=str)
+    Raises:
+        InputError: CUDA was asked for and is not there.
+    """
+    if loop.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
+        raise InputError("loop.accelerator is cuda, but PyTorch finds no CUDA device here")
+    devices, nodes = loop.devices, 1
+    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    elif "SLURM_NTASKS" in os.environ and "SLURM_PROCID" in os.environ:  # srun
+        nodes = int(os.environ.get("SLURM_NNODES", "1"))
+        devices = int(os.environ["SLURM_NTASKS"]) // nodes
+    # Buffers are the spectral norm's vectors, which every process computes alike.
+    strategy = DDPStrategy(broadcast_buffers=False, timeout=LONGEST_PREPARATION) if devices * nodes > 1 else "auto"
+    return Fabric(
+        accelerator=loop.accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=loop.precision
+    )
 
 
 def recorded_command(arguments: list[str]) -> str:
-    """Return the command line without the folders, which say nothing about the recipe."""
+    """Return the command line without folders, which say nothing about the recipe."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--data.root")
-    parser.add_argument("--run")
+    for name in ("--data.index", "--data.cache", "--out"):
+        parser.add_argument(name)
     _, rest = parser.parse_known_args(arguments)
-    return shlex.join(["python", "Training/train.py", *rest, "--data.root", "DATA", "--run", "RUN"])
+    without_folders = [_file_name(word) for word in rest]
+    return shlex.join(["python", "Training/train.py", *without_folders, "--data.index", "INDEX", "--out", "RUN"])
+
+
+def _file_name(word: str) -> str:
+    """Return an absolute path's last part, and anything else as it is; ``--option=PATH`` likewise."""
+    option, separator, value = word.rpartition("=")
+    return option + separator + (Path(value).name if Path(value).is_absolute() else value)
+
+
+def _load_lpips(loop: LoopConfig, fabric: Fabric) -> Lpips | None:
+    if not loop.lpips:
+        return None
+    try:
+        return Lpips(device=fabric.device)
+    except ModelError as error:
+        if loop.best == "lpips":
+            raise
+        log.info("Validation without LPIPS: %s", error)
+        return None
+
+
+def _load_perceptual(config: TrainConfig) -> PerceptualLoss | None:
+    if not config.loss.perceptual_weight:
+        return None
+    perceptual = config.loss.perceptual
+    network = load_vgg19(list(perceptual.layers), perceptual.weights, download=perceptual.download)
+    return PerceptualLoss(perceptual, network)
+
+
+def _prepare(
+    config: TrainConfig, index: Index, selection: Selection, fabric: Fabric
+) -> tuple[list[TrainingVolume], list[TrainingVolume]]:
+    data, scale = config.data, config.network.scale
+
+    def prepared(entries: tuple[IndexEntry, ...], num_shifts: int, smallest: int) -> list[TrainingVolume]:
+        return prepare_volumes(
+            index,
+            entries,
+            data.preparation,
+            scale=scale,
+            grid=data.grid,
+            intensity=config.model.intensity,
+            num_shifts=num_shifts,
+            seed=config.seed,
+            cache=data.cache,
+            smallest_lr=smallest,
+        )
+
+    with fabric.rank_zero_first(local=True):  # the others find the cache filled
+        return prepared(selection.train, data.grid_shifts, data.patch_size), prepared(selection.validation, 1, 1)
 
 
 def _card(
     config: TrainConfig,
     command: str,
+    selection: Selection,
     train: list[TrainingVolume],
-    train_files: list[Path],
-    validation_files: list[Path],
+    perceptual: PerceptualLoss | None,
 ) -> ModelCard:
     spacings = [
         spacing * factor
@@ -101,13 +192,31 @@ def _card(
         for spacing, factor in zip(volume.spacing, config.network.scale, strict=True)
     ]
     recipe = asdict(config)
-    for where in (recipe, recipe["data"]):  # the same recipe in another folder is the same recipe
-        where.pop("run", None), where.pop("root", None)
-    text = json.dumps(recipe, sort_keys=True, default=str)
+    for where, name in ((recipe, "out"), (recipe["data"], "index"), (recipe["data"], "cache")):
+        del where[name]  # the same recipe in another folder is the same recipe
+    recipe["network"]["config"] = config.network.complete
+    text = json.dumps(recipe, sort_keys=True, default=lambda path: path.name)
+    files = {
+        part: {entry.file: entry.sha256 for entry in entries}
+        for part, entries in (("train", selection.train), ("validation", selection.validation))
+    }
+    training: dict[str, Any] = {
+        "command": command,
+        "recipe": json.loads(text),
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "data_sha256": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
+        **files,
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+    }
+    if config.init_from:
+        parent = read_card(config.init_from)
+        training["init_from"] = {"name": parent.name, "sha256": file_sha256(config.init_from)}
+    if perceptual:
+        training["perceptual_backbone"] = asdict(perceptual.network.source)
     return ModelCard(
         name=config.model.name,
-        network="rrdb",
-        config=asdict(config.network),
+        network=config.network.name,
+        config=config.network.complete,
         scale=config.network.scale,
         grid=config.data.grid,
         skip=config.model.skip,
@@ -116,14 +225,7 @@ def _card(
         spacing_range=(round(min(spacings), 2), round(max(spacings), 2)),
         licence=config.model.licence,
         description=config.model.description,
-        training={
-            "command": command,
-            "recipe": json.loads(text),
-            "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "train": {path.name: file_sha256(path) for path in train_files},
-            "validation": {path.name: file_sha256(path) for path in validation_files},
-            "versions": {"torch": torch.__version__, "numpy": np.__version__},
-        },
+        training=training,
     )
 
 

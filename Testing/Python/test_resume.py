@@ -1,0 +1,218 @@
+"""Runs that are killed, stopped or spread over processes: what is continued equals what was never interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from training_runs import GAN, ROOT, TRAIN, arguments, log_lines, make_index, make_vgg19
+
+from SuperResolution3DLib.checkpoint import load_model
+from SuperResolution3DLib.errors import InputError, OutputError
+from Training.fitting.checkpoints import Checkpoints
+from Training.train import EXIT_AGAIN, main
+from Training.volumes.data import SampleOrder
+
+
+@pytest.fixture(scope="module")
+def a_gan_run(tmp_path_factory):
+    """Index and options of a run with all three losses."""
+    folder = tmp_path_factory.mktemp("resume")
+    options = GAN | {"loss.perceptual.weights": make_vgg19(folder), "optimisation.decay_steps": 3}
+    return make_index(folder), options
+
+
+def start(command, tmp_path, **variables):
+    """Start a process in a folder that is not the checkout's, without the checkout on its path."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.Popen(
+        list(map(str, command)),
+        cwd=tmp_path,
+        env=environment | {"OMP_NUM_THREADS": "1"} | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(path, process):
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+
+
+def state_of(run):
+    return torch.load(max((run / "checkpoints").glob("*.pt")), weights_only=True)
+
+
+def assert_equal_states(given, wanted):
+    for name in ("network", "optimiser", "average", "adversary"):
+        torch.testing.assert_close(given[name], wanted[name], rtol=0, atol=0)
+    same = ("step", "samples", "best")
+    assert [given["progress"][name] for name in same] == [wanted["progress"][name] for name in same]
+
+
+def test_a_killed_run_continues_bit_for_bit_with_another_number_of_loaders(a_gan_run, tmp_path):
+    index, options = a_gan_run
+    options = options | {"optimisation.steps": 60, "loop.save_every": 5, "loop.validate_every": 20}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert main(arguments(index, whole, **options)) == 0
+    process = start([sys.executable, TRAIN, *arguments(index, killed, **options)], tmp_path)
+    wait_for(killed / "checkpoints" / "step-00000010.pt", process)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL  # it was still running
+    left = state_of(killed)["progress"]["step"]
+    assert 10 <= left < 60
+    assert main(arguments(index, killed, **options | {"data.num_workers": 2})) == 0
+    assert_equal_states(state_of(killed), state_of(whole))
+    losses = [[(line["step"], line["loss"]) for line in log_lines(run) if "loss" in line] for run in (whole, killed)]
+    assert losses[0] == losses[1]  # neither a gap nor a step twice
+    assert len(list((killed / "checkpoints").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_a_signal_saves_and_exits_with_the_code_to_start_again(a_gan_run, tmp_path, name):
+    index, options = a_gan_run
+    options = options | {"optimisation.steps": 100_000, "loop.save_every": 100_000, "loop.validate_every": 100_000}
+    run = tmp_path / "run"
+    process = start([sys.executable, TRAIN, *arguments(index, run, **options)], tmp_path)
+    wait_for(run / "log.jsonl", process)
+    process.send_signal(getattr(signal, name))
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == EXIT_AGAIN, output
+    assert f"{name}: saving after this step" in output
+    assert state_of(run)["progress"]["step"] == log_lines(run)[-1]["step"] > 0
+    assert load_model(run / "last.safetensors").card.training["steps"] > 0
+
+
+def test_the_time_limit_saves_and_exits_with_the_code_to_start_again(a_gan_run, tmp_path):
+    index, options = a_gan_run
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main(arguments(index, whole, **options)) == 0
+    assert main(arguments(index, broken, **options, **{"loop.time_limit": 1e-9})) == EXIT_AGAIN
+    assert state_of(broken)["progress"]["step"] == 1
+    assert main(arguments(index, broken, **options)) == 0
+    assert_equal_states(state_of(broken), state_of(whole))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"seed": 5}, "seed 0, the run has 5"),
+        ({"discriminator.num_features": 3}, "discriminator"),
+        ({"data.fold": 0}, "training data"),
+        ({"network.config": json.dumps({"scale": [2, 2, 2], "num_features": 5, "num_blocks": 1})}, "network.config"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(a_gan_run, tmp_path, capsys, changed, message):
+    index, options = a_gan_run
+    assert main(arguments(index, tmp_path, **options, **{"loop.time_limit": 1e-9})) == EXIT_AGAIN
+    capsys.readouterr()
+    assert main(arguments(index, tmp_path, **options | changed)) == 2
+    error = capsys.readouterr().err
+    assert "was made with" in error and message in error
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    path = checkpoints.save(3, {"value": torch.zeros(5)})
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"step-00000003\.pt is damaged"):
+        checkpoints.load(path, torch.device("cpu"))
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_ones(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    first = checkpoints.save(1, {"value": torch.zeros(5)})
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("Training.fitting.checkpoints.os.fsync", full)
+    with pytest.raises(OutputError, match="could not be written"):
+        checkpoints.save(2, {"value": torch.zeros(5)})
+    assert list((tmp_path / "checkpoints").iterdir()) == [first]
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for step in (1, 20, 300):
+        checkpoints.save(step, {})
+    assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == [
+        "step-00000020.pt",
+        "step-00000300.pt",
+    ]
+    assert checkpoints.newest().name == "step-00000300.pt"
+
+
+def test_processes_share_the_samples_without_gap_or_overlap():
+    for processes, batch_size in ((1, 3), (2, 3), (4, 1)):
+        orders = [SampleOrder(100, 5, process, processes) for process in range(processes)]
+        taken = [sample for order in orders for batch in range(5) for sample in order.samples(batch, batch_size)]
+        assert sorted(taken) == list(range(100, 100 + 5 * processes * batch_size))
+
+
+PROBE = """
+import sys
+import torch
+sys.path.insert(0, {root!r})
+from Training import train
+from Training.fitting import trainer
+def probe(self):
+    self.objective.backward(next(self._batches()), 0, last=True)
+    if self.fabric.is_global_zero:
+        named = [("g." + n, p) for n, p in self.network.named_parameters()]
+        named += [("d." + n, p) for n, p in self.adversary.network.named_parameters()]
+        from safetensors.torch import save_file
+        save_file({{n.replace("_forward_module.", "").replace("module.", ""): p.grad.contiguous() for n, p in named}},
+                  {output!r})
+    return True
+trainer.Trainer.fit = probe
+sys.exit(train.main(sys.argv[1:]))
+"""
+
+
+def gradients(tmp_path, launcher, index, options, name):
+    script, output = tmp_path / f"{name}.py", tmp_path / f"{name}.safetensors"
+    script.write_text(PROBE.format(root=str(ROOT), output=str(output)))
+    process = start([*launcher, script, *arguments(index, tmp_path / name, **options)], tmp_path)
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, text
+    return load_file(output)
+
+
+def torchrun(*, processes):
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+
+
+def test_two_processes_average_to_the_gradients_of_the_joint_batch(a_gan_run, tmp_path):
+    index, options = a_gan_run
+    options = options | {"model.skip": "none"}
+    alone = gradients(tmp_path, [sys.executable], index, options | {"data.batch_size": 2}, "alone")
+    together = gradients(tmp_path, torchrun(processes=2), index, options | {"data.batch_size": 1}, "together")
+    assert alone.keys() == together.keys() and len(alone) > 20
+    for name, wanted in alone.items():
+        assert (together[name] - wanted).norm() <= 1e-5 * wanted.norm() + 1e-9, name
+
+
+def test_a_run_of_two_processes_is_stopped_and_continued_by_one(a_gan_run, tmp_path):
+    """torchrun from another folder; all processes stop at the same step; the samples go on where they stood."""
+    index, options = a_gan_run
+    run = tmp_path / "run"
+    options = options | {"data.batch_size": 1, "optimisation.steps": 6, "loop.validate_every": 3}
+    limited = arguments(index, run, **options, **{"loop.time_limit": 1e-9})
+    process = start([*torchrun(processes=2), TRAIN, *limited], tmp_path)
+    output, _ = process.communicate(timeout=300)
+    assert f"exitcode  : {EXIT_AGAIN}" in output, output
+    assert state_of(run)["progress"] | {"seconds": 0, "best": 0} == {"step": 1, "samples": 2, "seconds": 0, "best": 0}
+    assert main(arguments(index, run, **options)) == 0
+    progress = state_of(run)["progress"]
+    assert (progress["step"], progress["samples"]) == (6, 7)
+    scores = [line["validation"] for line in log_lines(run) if "validation" in line]
+    assert len(scores) == 2 and np.isfinite(scores[0]["validation/c.nii.gz"]["psnr"])

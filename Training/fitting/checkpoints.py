@@ -1,0 +1,85 @@
+"""The checkpoints of a run: written whole or not at all, the newest kept, never unpickled."""
+
+import os
+import pickle
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from SuperResolution3DLib.errors import InputError, OutputError
+
+FORMAT_VERSION = 1
+PATTERN = re.compile(r"step-(\d{8})\.pt")
+
+
+class Checkpoints:
+    """The folder ``checkpoints`` of a run."""
+
+    def __init__(self, run: Path, keep: int) -> None:
+        self.folder, self.keep = run / "checkpoints", keep
+
+    def check_space(self, size: int) -> None:
+        """Refuse a run whose checkpoints do not fit on the disk.
+
+        Args:
+            size: bytes of one checkpoint, about.
+
+        Raises:
+            OutputError: too little space.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        wanted, free = (self.keep + 1) * size, shutil.disk_usage(self.folder).free
+        if free < wanted:
+            raise OutputError(
+                f"{self.keep + 1} checkpoints take {wanted / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free in "
+                f"{self.folder}: free some space, choose another run folder, or lower loop.keep"
+            )
+
+    def newest(self) -> Path | None:
+        """Return the checkpoint with the most steps."""
+        return max(self._all(), default=None)
+
+    def save(self, step: int, content: dict[str, Any]) -> Path:
+        """Write a checkpoint under a temporary name, rename it, and drop those that are too old.
+
+        Raises:
+            OutputError: it could not be written; earlier checkpoints are kept.
+        """
+        path = self.folder / f"step-{step:08d}.pt"
+        temporary = self.folder / f".{path.name}.{os.getpid()}.tmp"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                torch.save(content | {"format": FORMAT_VERSION}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except (OSError, RuntimeError) as error:
+            raise OutputError(f"Checkpoint {path} could not be written ({error}); earlier ones are kept") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        for old in sorted(self._all())[: -self.keep]:
+            old.unlink()
+        return path
+
+    def load(self, path: Path, device: torch.device) -> dict[str, Any]:
+        """Read a checkpoint.
+
+        Raises:
+            InputError: damaged, or of another format version.
+        """
+        try:
+            content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise InputError(f"Checkpoint {path} is damaged; delete it to continue from an earlier one") from error
+        if content.get("format") != FORMAT_VERSION:
+            raise InputError(
+                f"Checkpoint {path} has format version {content.get('format')}, this program reads {FORMAT_VERSION}"
+            )
+        return content
+
+    def _all(self) -> list[Path]:
+        return [path for path in self.folder.glob("step-*.pt") if PATTERN.fullmatch(path.name)]

@@ -1,0 +1,34 @@
+"""When a loss or a gradient is no longer a finite number: the run stops, and what caused it is kept."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from SuperResolution3DLib.errors import ExitCode, SuperResolutionError
+from Training.volumes.data import Patches
+
+
+class DivergedError(SuperResolutionError):
+    """A loss or a gradient is no longer a finite number."""
+
+    code = "diverged"
+    exit_code = ExitCode.BUG
+
+
+def check_finite(run: Path, process: int, step: int, patches: Patches, values: dict[str, Tensor]) -> None:
+    """Make sure that losses and gradient norms are finite; else save the step's last patches.
+
+    Raises:
+        DivergedError: one is not.
+    """
+    if all(torch.isfinite(value) for value in values.values()):
+        return
+    path = run / f"diverged-step-{step:08d}-process-{process}.safetensors"
+    save_file({name: tensor.contiguous().cpu() for name, tensor in patches._asdict().items()}, path)
+    shown = ", ".join(f"{name} {value.item():g}" for name, value in values.items())
+    raise DivergedError(
+        f"Step {step} gave a loss or a gradient that is not finite ({shown}); its patches are in {path}, earlier "
+        "checkpoints and models are kept: lower the learning rate, or look at the patches"
+    )

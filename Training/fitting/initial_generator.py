@@ -1,0 +1,55 @@
+"""The generator that a run begins with: untrained, or from a model file."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from SuperResolution3DLib.checkpoint import build_network, check_fit, load_model
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.networks.generator import Generator
+from Training.config import TrainConfig
+
+KEPT_BY_FINE_TUNING = ("network", "config", "scale", "grid", "skip", "intensity")
+
+
+def initial_generator(config: TrainConfig, card: ModelCard) -> Generator:
+    """Build the generator that the card describes.
+
+    Raises:
+        ModelError: the network does not fit grid or skip, or the model file to start from cannot be loaded.
+        InputError: it is of another architecture, grid or intensity policy.
+    """
+    network = build_network(card.network, card.config)
+    check_fit(network, card, "network")
+    if config.init_from:
+        given = load_model(config.init_from)
+        for name in KEPT_BY_FINE_TUNING:
+            old, new = (_as_json(getattr(source, name)) for source in (given.card, card))
+            if old != new:
+                raise InputError(
+                    f"init_from: {config.init_from.name} has {name} {old}, the run has {new}; fine-tuning keeps it"
+                )
+        network.load_state_dict(given.network.state_dict())
+    elif config.model.skip == "zero-filled" or network.adds_trilinear:  # begin where the interpolation stands
+        network.silence()
+    if config.loop.activation_checkpointing:
+        _recompute_blocks(network)
+    return network.to(memory_format=torch.channels_last_3d)
+
+
+def _recompute_blocks(network: nn.Module) -> None:
+    """Keep only the inputs of the generator's blocks, the elements of its sequences, for the backward pass."""
+    for child in network.children():
+        for block in child if isinstance(child, nn.Sequential | nn.ModuleList) else ():
+            forward = block.forward
+            block.forward = lambda *inputs, forward=forward: checkpoint(forward, *inputs, use_reentrant=False)
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as a card's JSON gives it back: lists for tuples."""
+    if isinstance(value, dict):
+        return {name: _as_json(item) for name, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,253 @@
+"""The training loop: patches in; model files, checkpoints and logs out."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from SuperResolution3DLib.checkpoint import save_model
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.model_card import ModelCard
+from Training.config import TrainConfig
+from Training.fitting.adversary import Adversary, clip_gradients
+from Training.fitting.checkpoints import Checkpoints
+from Training.fitting.divergence import check_finite
+from Training.fitting.initial_generator import initial_generator
+from Training.fitting.moving_average import MovingAverage
+from Training.fitting.objective import Objective
+from Training.fitting.perceptual_loss import PerceptualLoss
+from Training.fitting.run_log import RunLog
+from Training.fitting.stop_request import StopRequest
+from Training.fitting.validation import Validation, ValidationResult, better
+from Training.volumes.data import PatchDataset, Patches, SampleOrder
+from Training.volumes.preparation import TrainingVolume
+
+log = logging.getLogger(__name__)
+
+LAST_MODEL = "last.safetensors"
+BEST_MODEL = "best.safetensors"
+BYTES_PER_PARAMETER = 4 * 4  # weights, two moments of Adam, moving average
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    step: int = 0
+    samples: int = 0
+    """patches that were used, over all processes"""
+    seconds: float = 0.0
+    best: float | None = None
+
+
+class Trainer:
+    """Fits a generator to pixels, to VGG19's features and against a discriminator (paper 4.2)."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        card: ModelCard,
+        train: list[TrainingVolume],
+        validation: Validation,
+        perceptual: PerceptualLoss | None,
+        fabric: Fabric,
+    ) -> None:
+        self.config, self.card, self.train, self.validation, self.fabric = config, card, train, validation, fabric
+        torch.manual_seed(config.seed)
+        network = initial_generator(config, card)
+        self.average = MovingAverage(fabric.to_device(network), config.optimisation.ema_decay)
+        optimiser = torch.optim.Adam(
+            network.parameters(), lr=config.optimisation.learning_rate, betas=config.optimisation.betas
+        )
+        self.network, self.optimiser = fabric.setup(network, optimiser)
+        self.adversary = (
+            Adversary(fabric, config.discriminator, config.optimisation) if config.loss.adversarial_weight else None
+        )
+        self.objective = Objective(config, fabric, self.network, perceptual, self.adversary)
+        self.progress = Progress()
+        self.checkpoints = Checkpoints(config.out, config.loop.keep)
+        self.checkpoints.check_space(BYTES_PER_PARAMETER * self._num_parameters())
+        self._resume()
+        self.log = RunLog(config.out, self.progress.step, active=fabric.is_global_zero)
+
+    def fit(self) -> bool:
+        """Run to the last step; return False when the run was asked to stop before."""
+        config, loop, progress = self.config, self.config.loop, self.progress
+        started, seconds_before = time.monotonic(), progress.seconds
+        batches = self._batches()
+        bar = tqdm(
+            initial=progress.step,
+            total=config.optimisation.steps,
+            unit="step",
+            dynamic_ncols=True,
+            disable=not self.fabric.is_global_zero,
+        )
+        with bar, StopRequest(self.fabric, loop.time_limit) as stop:
+            while progress.step < config.optimisation.steps:
+                began = time.monotonic()
+                values = self.step(batches)
+                progress.seconds = seconds_before + time.monotonic() - started
+                values |= {"step_seconds": time.monotonic() - began, "seconds": round(progress.seconds, 1)}
+                self.log.write(progress.step, **values)
+                self._show(bar, values)
+                at_end = progress.step == config.optimisation.steps
+                if progress.step % loop.validate_every == 0 or at_end:
+                    self._validate()
+                due = stop.due()
+                if progress.step % loop.save_every == 0 or at_end or due:
+                    self._save()
+                if due and not at_end:
+                    break
+        self.log.close()
+        return progress.step == config.optimisation.steps
+
+    def step(self, batches: Iterator[Patches]) -> dict[str, float]:
+        """Take one optimiser step of each network; return the losses and the seconds spent waiting for patches.
+
+        Raises:
+            DivergedError: a loss or a gradient is not finite.
+        """
+        optimisation = self.config.optimisation
+        factor = optimisation.factor(self.progress.step)
+        rate = optimisation.learning_rate * factor
+        sums: dict[str, Tensor] = {}
+        waited = 0.0
+        for number in range(optimisation.accumulate):
+            began = time.monotonic()
+            patches = next(batches)
+            waited += time.monotonic() - began
+            last = number == optimisation.accumulate - 1
+            for name, value in self.objective.backward(patches, self.progress.step, last=last).items():
+                sums[name] = sums.get(name, torch.zeros_like(value)) + value / optimisation.accumulate
+        sums["gradient_norm"] = clip_gradients(self.fabric, self.network, self.optimiser, optimisation)
+        adversary = self.adversary if self.objective.is_complete(self.progress.step) else None
+        if adversary:
+            sums["discriminator_gradient_norm"] = adversary.clip()
+        check_finite(self.config.out, self.fabric.global_rank, self.progress.step, patches, sums)
+        self.optimiser.param_groups[0]["lr"] = rate
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        if adversary:
+            adversary.step(factor)
+        self.average.update(self.network, self.progress.step)
+        self.progress.step += 1
+        self.progress.samples += optimisation.accumulate * self.config.data.batch_size * self.fabric.world_size
+        return {name: value.item() for name, value in sums.items()} | {"learning_rate": rate, "data_seconds": waited}
+
+    def _batches(self) -> Iterator[Patches]:
+        """Yield the patches of this process from the sample where the run stands."""
+        data, optimisation = self.config.data, self.config.optimisation
+        order = SampleOrder(
+            first=self.progress.samples,
+            num_batches=(optimisation.steps - self.progress.step) * optimisation.accumulate,
+            process=self.fabric.global_rank,
+            num_processes=self.fabric.world_size,
+        )
+        dataset = PatchDataset(self.train, self.config.network.scale, data, self.config.seed, order)
+        on_gpu = self.fabric.device.type == "cuda"
+        loader = DataLoader(dataset, batch_size=None, num_workers=data.num_workers, pin_memory=on_gpu)
+        return iter(self.fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+
+    def _validate(self) -> None:
+        """Score the averaged weights on the whole validation volumes and keep the best."""
+        loop, progress = self.config.loop, self.progress
+        result = self.validation.run(self.average.weights)
+        means = result.means
+        self.log.write(
+            progress.step, **{f"validation_{name}": value for name, value in means.items()}, validation=result.volumes
+        )
+        if result.pictures:
+            self.log.picture("zero-filled LR, SR, HR", result.pictures, progress.step)
+        if self.adversary:
+            for name, logits in self.adversary.logits.items():
+                self.log.histogram(f"logits_{name}", logits, progress.step)
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+        log.info("step %d: validation %s", progress.step, shown)
+        if better(loop.best, means[loop.best], progress.best):
+            progress.best = means[loop.best]
+            if self.fabric.is_global_zero:
+                save_model(self.config.out / BEST_MODEL, self.average.weights, self._card(result))
+
+    def _card(self, result: ValidationResult | None = None) -> ModelCard:
+        values = asdict(self.card)
+        values["training"] |= {
+            "steps": self.progress.step,
+            "samples": self.progress.samples,
+            "hours": round(self.progress.seconds / 3600, 2),
+        }
+        if result:
+            values["metrics"] = {"validation": result.volumes}
+        return ModelCard(**values)
+
+    def _save(self) -> None:
+        if self.fabric.is_global_zero:
+            save_model(self.config.out / LAST_MODEL, self.average.weights, self._card())
+            self.checkpoints.save(self.progress.step, self._state())
+        self.fabric.barrier()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "identity": self._identity(),
+            "progress": asdict(self.progress),
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.weights,
+            "adversary": self.adversary.state() if self.adversary else None,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def _resume(self) -> None:
+        path = self.checkpoints.newest()
+        if path is None:
+            return
+        content = self.checkpoints.load(path, self.fabric.device)
+        for name, wanted in self._identity().items():
+            given = content["identity"].get(name)
+            if given != wanted:
+                raise InputError(
+                    f"Checkpoint {path} was made with {name} {given}, the run has {wanted}: "
+                    "continue with the same settings or choose another run folder"
+                )
+        self.network.load_state_dict(content["network"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.average.load(content["average"])
+        if self.adversary:
+            self.adversary.load(content["adversary"])
+        torch.set_rng_state(content["random"].cpu())
+        if content["random_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([state.cpu() for state in content["random_cuda"]])
+        self.progress = Progress(**content["progress"])
+        log.info("continuing at step %d", self.progress.step)
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what a checkpoint and the run that continues it must share."""
+        return {
+            "network": self.card.network,
+            "network.config": json.loads(json.dumps(self.card.config)),  # as lists
+            "discriminator": asdict(self.config.discriminator) if self.adversary else None,
+            "training data": self.card.training["data_sha256"],
+            "seed": self.config.seed,
+        }
+
+    def _num_parameters(self) -> int:
+        networks = [self.network, *([self.adversary.network] if self.adversary else [])]
+        return sum(parameter.numel() for network in networks for parameter in network.parameters())
+
+    def _show(self, bar: "tqdm[None]", values: dict[str, float]) -> None:
+        shown: dict[str, str] = {
+            name: f"{values[name]:.4f}" for name in ("pixel", "perceptual", "adversarial") if name in values
+        }
+        if "discriminator_real" in values:
+            shown["discriminator"] = f"{values['discriminator_real'] + values['discriminator_fake']:.3f}"
+        patches = self.config.optimisation.accumulate * self.config.data.batch_size * self.fabric.world_size
+        bar.set_postfix(shown | {"patches/s": f"{patches / values['step_seconds']:.1f}"}, refresh=False)
+        bar.update()
