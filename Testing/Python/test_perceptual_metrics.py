@@ -8,26 +8,32 @@ import pytest
 import torch
 
 from SuperResolution3DLib.errors import GeometryError, ModelError, VolumeError
-from Training import perceptual_metrics
-from Training.perceptual_metrics import Lpips
+from SuperResolution3DLib.protocols import compared_pair, reference
+from Training.scoring import perceptual_metrics, slices
+from Training.scoring.perceptual_metrics import Layers, Lpips
 
 SHAPE = (40, 50, 36)
 
 
 class MeanDifference(torch.nn.Module):
-    """Stands for the network: the mean absolute difference of each pair, and the shapes that it was asked for."""
+    """Stands for the network: the mean absolute difference of each pair, and the shapes that it was asked for.
 
-    pnet_type = "stand-in"
+    Its features are the mean and the first pixel of each picture.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.shapes: list[tuple[int, ...]] = []
 
-    def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        assert first.shape == second.shape
-        assert first.dtype == torch.float32
-        self.shapes.append(tuple(first.shape))
-        return (first - second).abs().mean(dim=(1, 2, 3), keepdim=True)
+    def forward(self, images: torch.Tensor) -> Layers:
+        assert images.dtype == torch.float32
+        self.shapes.append(tuple(images.shape))
+        return Layers([images], torch.stack([images.mean(dim=(1, 2, 3)), images[:, 0, 0, 0]], dim=1))
+
+    def distance(self, first: Layers, second: Layers) -> torch.Tensor:
+        (one,), (other,) = first.normalised, second.normalised
+        assert one.shape == other.shape
+        return (one - other).abs().mean(dim=(1, 2, 3))
 
 
 @pytest.fixture
@@ -60,17 +66,62 @@ def test_each_view_is_the_mean_over_its_slices(a_stand_in: MeanDifference, a_pai
     assert (scores.num_slices, scores.num_skipped) == (7 + 9 + 6, 0)
 
 
+def test_the_paper_protocol_takes_the_whole_volume_in_the_range_of_the_hr(a_stand_in: MeanDifference, a_pair) -> None:
+    sr, hr = (volume - 1000 for volume in a_pair)
+    sr[3, 4, 5] = 1e5
+    low, high = hr.min(), hr.max()
+    difference = 2 * np.abs(sr.clip(low, high) - hr) / (high - low)
+    scores = Lpips(stride=1, central_share=1).score(sr, hr, "paper")
+    for view in (scores.axial, scores.coronal, scores.sagittal):
+        assert view == pytest.approx(difference.mean(), rel=1e-5)  # slices of a view have the same size
+    assert (scores.num_slices, scores.num_skipped) == (40 + 50 + 36, 0)
+
+
+def test_the_features_are_those_of_the_same_slices_of_sr_and_hr(a_stand_in: MeanDifference, a_pair) -> None:
+    sr, hr = a_pair
+    lpips = Lpips(stride=5, central_share=1)
+    features = lpips.compare(compared_pair(sr, hr, "paper"))[1]
+    assert features.frechet == "Frechet distance, AlexNet relu5"
+    assert features.doubt is None
+    low, high = hr.min(), hr.max()
+    wanted = [
+        2 * (sr.take(n, axis).clip(low, high).mean(dtype=float) - low) / (high - low) - 1
+        for axis in range(3)
+        for n in range(0, sr.shape[axis], 5)
+    ]
+    assert features.sr[:, 0] == pytest.approx(wanted, abs=1e-5)
+    assert features.hr.shape == (8 + 10 + 8, 2)
+
+
 def test_slices_become_images_of_three_equal_channels(a_stand_in: MeanDifference, a_pair) -> None:
     Lpips().score(*a_pair)
-    assert [shape[1:] for shape in a_stand_in.shapes] == [(3, 50, 36), (3, 39, 36), (3, 39, 50)]
+    assert [shape[1:] for shape in a_stand_in.shapes] == [(3, 50, 36)] * 2 + [(3, 39, 36)] * 2 + [(3, 39, 50)] * 2
 
 
 def test_batches_hold_no_more_pixels_than_allowed(a_stand_in: MeanDifference, a_pair, monkeypatch) -> None:
     expected = Lpips().score(*a_pair)
     a_stand_in.shapes.clear()
-    monkeypatch.setattr(perceptual_metrics, "BATCH_PIXELS", 4000)
+    monkeypatch.setattr(slices, "BATCH_PIXELS", 4000)
     assert Lpips().score(*a_pair).mean == pytest.approx(expected.mean, rel=1e-5)
     assert all(n * height * width <= 4000 for n, _, height, width in a_stand_in.shapes)
+
+
+def test_the_slices_of_an_hr_go_through_the_network_once(a_stand_in: MeanDifference, a_pair, monkeypatch) -> None:
+    sr, hr = a_pair
+    part, lpips = reference(hr, "foreground"), Lpips()
+    first, second = (Lpips().compare(part.pair(volume)) for volume in (sr, sr + 1))
+    a_stand_in.shapes.clear()
+    for wanted, volume in ((first, sr), (second, sr + 1)):
+        scores, features = lpips.compare(part.pair(volume), keep_hr=True)
+        assert scores == wanted[0]
+        np.testing.assert_array_equal(features.hr, wanted[1].hr)
+    assert len(a_stand_in.shapes) == 3 * (2 + 1)
+    other = reference(hr + 1, "foreground")  # another HR is not taken for the one before
+    assert lpips.compare(other.pair(sr), keep_hr=True)[0] == lpips.compare(other.pair(sr))[0] != first[0]
+    a_stand_in.shapes.clear()
+    monkeypatch.setattr(perceptual_metrics, "MOST_KEPT_BYTES", 0)
+    assert [Lpips().compare(part.pair(sr), keep_hr=True)[0] for _ in range(2)] == [first[0]] * 2
+    assert len(a_stand_in.shapes) == 3 * (2 + 2)
 
 
 def test_slices_below_31_pixels_are_skipped_and_counted(a_stand_in: MeanDifference, a_pair) -> None:
@@ -141,6 +192,31 @@ def test_squeeze_gives_the_values_that_torchmetrics_documents(shared_weights: Pa
     first, second = torch.rand(2, 3, 100, 100) * 2 - 1, torch.rand(2, 3, 100, 100) * 2 - 1
     assert Lpips("squeeze").distance(first, second).tolist() == pytest.approx([0.1024, 0.0938], abs=5e-5)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the package calls torchvision by an old signature
+@pytest.mark.parametrize("net", ["alex", "squeeze"])
+def test_distances_equal_those_of_the_package(shared_weights: Path, monkeypatch, net) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(shared_weights / "torch_home"))
+    package = pytest.importorskip("lpips").LPIPS(net=net, verbose=False)
+    generator = torch.Generator().manual_seed(1)
+    first, second = (2 * torch.rand(3, 1, 45, 64, generator=generator) - 1 for _ in range(2))
+    wanted = package(first.expand(-1, 3, -1, -1), second.expand(-1, 3, -1, -1)).flatten()
+    torch.testing.assert_close(Lpips(net).distance(first, second), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_features_are_relu5_of_torchvision_s_alexnet(shared_weights: Path, monkeypatch, a_pair) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(shared_weights / "torch_home"))
+    models = pytest.importorskip("torchvision.models")
+    sr, hr = a_pair
+    features = Lpips(stride=60, central_share=1).compare(compared_pair(sr, hr, "paper"))[1]
+    images = torch.from_numpy((hr[0] - hr.min()) / (hr.max() - hr.min())).expand(1, 3, -1, -1)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    with torch.no_grad():
+        network = models.alexnet(weights=models.AlexNet_Weights.IMAGENET1K_V1).features[:12]
+        wanted = network((images - mean) / std).mean(dim=(2, 3))[0]
+    assert features.hr.shape == (3, 256)
+    torch.testing.assert_close(torch.from_numpy(features.hr[0]), wanted, rtol=1e-3, atol=1e-3)
 
 
 def test_alex_finds_equal_volumes_alike_and_noise_unlike(shared_weights: Path, monkeypatch, a_pair) -> None:

@@ -83,7 +83,7 @@ def main() -> None:
 
 def load_lpips():  # type: ignore[no-untyped-def]
     try:
-        from Training.perceptual_metrics import Lpips
+        from Training.scoring.perceptual_metrics import Lpips
 
         return Lpips("alex")
     except (ImportError, SuperResolutionError):

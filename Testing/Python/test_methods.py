@@ -1,0 +1,185 @@
+"""Methods on a held-out volume, against independent implementations."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from data_sets import an_entry, an_index
+from models import a_tiny_card, a_tiny_model_file
+from scipy.ndimage import center_of_mass, gaussian_filter
+from torch.nn import functional
+
+from SuperResolution3DLib.checkpoint import Model, load_model
+from SuperResolution3DLib.engine import EngineSettings
+from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
+from SuperResolution3DLib.geometry import lr_affine
+from SuperResolution3DLib.kspace import degrade
+from SuperResolution3DLib.super_resolve import Settings, super_resolve
+from SuperResolution3DLib.volume import Volume
+from Training.scoring.held_out import HeldOutVolume
+from Training.scoring.methods import InterpolationMethod, ModelMethod, check_methods, model_method
+from Training.scoring.provenance import check_unseen, common_preparation
+from Training.volumes.hr_preparation import PreparationConfig
+
+CPU = EngineSettings("cpu", "fp32")
+SCALE = (2, 2, 2)
+
+
+def a_volume(shape: tuple[int, int, int] = (20, 24, 16), scale: tuple[int, int, int] = SCALE) -> HeldOutVolume:
+    smooth = gaussian_filter(np.random.default_rng(0).random(shape), 1)
+    hr = (1000 * (smooth - smooth.min())).astype(np.float32)
+    return HeldOutVolume(hr, np.diag([1.0, 2.0, 3.0, 1.0]), (3.0, 2.0, 1.0), scale)
+
+
+@pytest.fixture
+def a_model_method(tmp_path: Path) -> ModelMethod:
+    return model_method(str(a_tiny_model_file(tmp_path)), CPU)
+
+
+@pytest.mark.parametrize("shape", [(16, 24, 32), (20, 12, 28)])  # LR sizes even, and odd ones that are padded
+def test_the_papers_trilinear_is_its_fft_decimation_and_an_aligned_upsampling(shape: tuple[int, int, int]) -> None:
+    volume = a_volume(shape, (4, 4, 4))
+    padded = np.pad(volume.hr.astype(np.float64), [(0, -size % 8) for size in shape])
+    kept = [np.abs(np.fft.fftfreq(size)) * size <= size / 8 for size in padded.shape]
+    low = np.abs(np.fft.ifftn(np.fft.fftn(padded) * np.einsum("i,j,k->ijk", *kept)))[::4, ::4, ::4]
+    expected = functional.interpolate(torch.from_numpy(low)[None, None], scale_factor=4, mode="trilinear")[0, 0]
+    found = InterpolationMethod("trilinear-paper").enlarge(volume).sr
+    np.testing.assert_allclose(found, expected[tuple(slice(size) for size in shape)], rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "shift"), [("trilinear-paper", 1.5), ("trilinear", 0.0), ("zero-filled", 0.0)])
+def test_only_the_papers_trilinear_moves_anatomy(name, shift: float) -> None:
+    blob = np.zeros((32, 32, 32), np.float32)
+    blob[16, 15, 14] = 1
+    volume = HeldOutVolume(gaussian_filter(blob, 4), np.eye(4), (1.0, 1.0, 1.0), (4, 4, 4))
+    moved = np.array(center_of_mass(InterpolationMethod(name).enlarge(volume).sr)) - center_of_mass(volume.hr)
+    np.testing.assert_allclose(moved, shift, atol=0.05)
+
+
+def test_aligned_interpolations_come_from_the_center_grid() -> None:
+    volume = a_volume()
+    lr = degrade(volume.hr.astype(np.float64), SCALE, "center")
+    expected = functional.interpolate(torch.from_numpy(lr)[None, None], scale_factor=2, mode="trilinear")[0, 0]
+    np.testing.assert_allclose(InterpolationMethod("trilinear").enlarge(volume).sr, expected, rtol=0, atol=1e-3)
+    zero_filled = InterpolationMethod("zero-filled").enlarge(volume).sr
+    np.testing.assert_allclose(degrade(zero_filled, SCALE, "center"), lr, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("grid", ["center", "corner"])
+def test_a_model_does_what_it_does_for_users(tmp_path: Path, grid) -> None:
+    volume, model = a_volume(), load_model(a_tiny_model_file(tmp_path, grid=grid))
+    lr = Volume(volume.lr(grid), lr_affine(volume.affine, SCALE, grid))
+    expected = super_resolve(lr, model, Settings("cpu", "fp32")).volume
+    found = ModelMethod("m", model, CPU).enlarge(volume)
+    np.testing.assert_allclose(found.sr, expected.array, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(expected.affine, volume.affine, atol=1e-9)
+    assert found.notes == ()
+
+
+def test_the_intensity_map_can_be_that_of_the_hr(a_model_method: ModelMethod) -> None:
+    volume = a_volume()
+    from_hr = replace(a_model_method, intensity_from="hr")
+    assert from_hr.identity != a_model_method.identity
+    assert not np.allclose(from_hr.enlarge(volume).sr, a_model_method.enlarge(volume).sr, atol=1e-4)
+    # HR and LR of the same range make the same map.
+    same = replace(volume, hr=volume.hr, _lr={"center": volume.hr[:10, :12, :8]})
+    as_lr = replace(same, hr=volume.hr[:10, :12, :8])
+    np.testing.assert_array_equal(from_hr.enlarge(as_lr).sr, a_model_method.enlarge(as_lr).sr)
+
+
+def test_the_papers_windows_are_told(a_model_method: ModelMethod) -> None:
+    windows = replace(a_model_method, settings=EngineSettings("cpu", "fp32", window=24), paper_windows=True)
+    assert "windows of 24 LR voxels, overlap 0.625" in windows.description
+    assert windows.identity != a_model_method.identity
+    assert windows.enlarge(a_volume()).notes == ()
+
+
+def test_voxels_that_are_not_finite_are_refused(a_model_method: ModelMethod) -> None:
+    network = a_model_method.model.network
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(1e38)
+    with pytest.raises(VolumeError, match="tiny produced voxels that are not finite"):
+        a_model_method.enlarge(a_volume())
+
+
+def test_a_model_may_stand_under_another_name(tmp_path: Path) -> None:
+    path = a_tiny_model_file(tmp_path)
+    method = model_method(f"RRDB-GAN={path}", CPU)
+    assert (method.name, method.grid) == ("RRDB-GAN", "center")
+    assert "model tiny; center grid" in method.description
+    with pytest.raises(ModelError, match="No such model file"):
+        model_method(str(tmp_path / "missing.safetensors"), CPU)
+
+
+def test_methods_of_one_table_have_different_names_and_one_scale(a_model_method: ModelMethod) -> None:
+    trilinear = InterpolationMethod("trilinear")
+    assert check_methods([trilinear], None) == (4, 4, 4)
+    assert check_methods([trilinear, a_model_method], None) == (2, 2, 2)
+    with pytest.raises(InputError, match="nothing to compare"):
+        check_methods([], None)
+    with pytest.raises(InputError, match="same name: tiny"):
+        check_methods([a_model_method, a_model_method], None)
+    with pytest.raises(InputError, match=r"one scale, \(4, 4, 4\).*tiny \(2, 2, 2\)"):
+        check_methods([a_model_method], (4, 4, 4))
+
+
+def test_an_unknown_interpolation_is_refused() -> None:
+    with pytest.raises(InputError, match="not 'linear'"):
+        InterpolationMethod("linear")  # type: ignore[arg-type]
+
+
+# --- What models say of their training -------------------------------------------------------------------------------
+
+
+def trained(method: ModelMethod, **training: object) -> ModelMethod:
+    card = a_tiny_card(training=training)
+    return replace(method, model=Model(method.model.network, card, method.model.sha256))
+
+
+def test_a_model_is_not_scored_on_subjects_of_its_training(a_model_method: ModelMethod) -> None:
+    first, second, other = (an_entry(subject, file) for subject, file in (("a", "1"), ("a", "2"), ("b", "3")))
+    index = an_index(first, second, other)
+    model = trained(a_model_method, train={"1": first.sha256})
+    assert check_unseen([model], index, [other]) == []
+    for entry in (first, second):  # another volume of the subject is no better
+        with pytest.raises(InputError, match="tiny was trained on 1 of the subjects: a"):
+            check_unseen([model], index, [entry, other])
+    assert check_unseen([model], index, [first], allowed=True) == ["tiny was trained on 1 of the subjects: a"]
+
+
+def test_silence_and_validation_are_told(a_model_method: ModelMethod) -> None:
+    entry = an_entry("a", "1")
+    index = an_index(entry)
+    assert check_unseen([a_model_method], index, [entry]) == ["tiny: its file does not say what it was trained on"]
+    model = trained(a_model_method, train={"9": "else"}, validation={"1": entry.sha256})
+    assert check_unseen([model, InterpolationMethod("cubic")], index, [entry]) == [
+        "tiny: 1 of the 1 volumes validated its training"
+    ]
+
+
+def test_volumes_are_prepared_as_the_models_were_trained(a_model_method: ModelMethod, tmp_path: Path) -> None:
+    plain = trained(a_model_method, recipe={"data": {"preparation": {"floor": None}}})
+    cropped = trained(a_model_method, recipe={"data": {"preparation": {"crop_foreground": True, "spacing": [1, 1, 2]}}})
+    cropped = replace(cropped, name="cropped")
+    wanted = PreparationConfig(crop_foreground=True, spacing=(1, 1, 2))
+    assert common_preparation([InterpolationMethod("cubic"), a_model_method], None) == PreparationConfig()
+    assert common_preparation([cropped, a_model_method], None) == wanted
+    with pytest.raises(InputError, match="prepared in different ways"):
+        common_preparation([plain, cropped], None)
+    preset = tmp_path / "preset.yaml"
+    preset.write_text("data: {preparation: {pad_multiple: 8}}")
+    assert common_preparation([plain, cropped], preset) == PreparationConfig(pad_multiple=8)
+
+
+@pytest.mark.parametrize(
+    "text", ["data: {preparation: {crop: true}}", "data: {preparation: {margin: 2}}", "a: [", None]
+)
+def test_a_preset_that_says_nothing_usable_is_refused(tmp_path: Path, text: str | None) -> None:
+    preset = tmp_path / "preset.yaml"
+    if text is not None:
+        preset.write_text(text)
+    with pytest.raises(InputError, match="cannot be"):
+        common_preparation([], preset)

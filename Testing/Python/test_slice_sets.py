@@ -1,0 +1,102 @@
+"""Distances between all slices of a method and of the HR: streamed, stored, resumed, merged, refused when in doubt."""
+
+import numpy as np
+import pytest
+
+from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
+from Training.scoring.frechet import SliceFeatures
+from Training.scoring.slice_sets import SliceSets, merged
+
+
+def features(seed: int, doubt: str | None = None) -> list[SliceFeatures]:
+    """Return the features of a volume of 30 slices, of two taps."""
+    random = np.random.default_rng(seed)
+    return [
+        SliceFeatures(name, kernel, hr + random.random(hr.shape), hr, doubt)
+        for name, kernel, hr in (
+            ("FID 64", None, random.random((30, 6))),
+            ("FID 2048", "KID 2048", random.random((30, 50))),
+        )
+    ]
+
+
+@pytest.fixture
+def the_sets() -> SliceSets:
+    sets = SliceSets()
+    for number in range(4):
+        sets.add(f"volume {number}", features(number))
+    return sets
+
+
+def test_figures_carry_their_names_and_the_number_of_slices(the_sets: SliceSets) -> None:
+    figures = the_sets.figures()
+    assert list(figures) == ["FID 64", "FID 64: slices", "FID 2048", "KID 2048", "FID 2048: slices"]
+    assert figures["FID 64: slices"] == 120
+    assert figures["FID 2048"] > 0
+    assert the_sets.describe()[0] == "FID 64: 120 slices of 4 volumes, the same of SR and HR, 6 features"
+
+
+def test_fewer_slices_than_features_are_said() -> None:
+    sets = SliceSets()
+    sets.add("one", features(0))
+    assert [line.endswith("fewer slices than features") for line in sets.describe()] == [False, True]
+
+
+def test_the_order_of_volumes_does_not_matter(the_sets: SliceSets) -> None:
+    other = SliceSets()
+    for number in (2, 0, 3, 1):
+        other.add(f"volume {number}", features(number))
+    assert other.figures() == pytest.approx(the_sets.figures(), rel=1e-9)
+
+
+def test_sets_that_were_stored_go_on_as_if_nothing_had_happened(the_sets: SliceSets, tmp_path) -> None:
+    interrupted = SliceSets()
+    for number in (0, 1):
+        interrupted.add(f"volume {number}", features(number))
+    interrupted.write(tmp_path / "sets.npz")
+    resumed = SliceSets.read(tmp_path / "sets.npz")
+    assert resumed.volumes == {"volume 0", "volume 1"}
+    for number in (2, 3):
+        resumed.add(f"volume {number}", features(number))
+    assert resumed.figures() == the_sets.figures()
+    assert [path.name for path in tmp_path.iterdir()] == ["sets.npz"]
+
+
+def test_folds_are_merged(the_sets: SliceSets) -> None:
+    folds = [SliceSets(), SliceSets()]
+    for number in range(4):
+        folds[number % 2].add(f"volume {number}", features(number))
+    assert merged(folds).figures() == pytest.approx(the_sets.figures(), rel=1e-9)
+    assert merged([SliceSets(), the_sets]).figures() == pytest.approx(the_sets.figures())
+    with pytest.raises(VolumeError, match=r"volume 0, volume 2 stand in two of the sets"):
+        merged([the_sets, folds[0]])
+
+
+def test_a_table_in_doubt_is_refused_with_the_reason_also_after_storing_and_merging(tmp_path) -> None:
+    sets = SliceSets()
+    sets.add("one", features(0, doubt="random.pth is not the original"))
+    sets.write(tmp_path / "sets.npz")
+    for doubtful in (sets, SliceSets.read(tmp_path / "sets.npz"), merged([sets])):
+        with pytest.raises(ModelError, match=r"No table of FID 64: random\.pth is not the original"):
+            doubtful.figures()
+
+
+def test_a_volume_is_counted_once_and_always_by_the_same_taps(the_sets: SliceSets) -> None:
+    with pytest.raises(ValueError, match="volume 0 were added before"):
+        the_sets.add("volume 0", features(0))
+    with pytest.raises(ValueError, match="Features of FID 64 were given, those before were of FID 64, FID 2048"):
+        the_sets.add("volume 9", features(0)[:1])
+    other = SliceSets()
+    other.add("volume 9", features(0)[:1])
+    with pytest.raises(ValueError, match="cannot be merged"):
+        merged([the_sets, other])
+
+
+def test_a_damaged_file_is_told(the_sets: SliceSets, tmp_path) -> None:
+    path = tmp_path / "sets.npz"
+    the_sets.write(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"sets\.npz holds no slice statistics"):
+        SliceSets.read(path)
+    with pytest.raises(InputError, match=r"none\.npz holds no slice statistics"):
+        SliceSets.read(tmp_path / "none.npz")

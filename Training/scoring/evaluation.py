@@ -1,0 +1,225 @@
+"""All figures of one SR volume against its HR, and the features from which the figures of a whole method follow."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from SuperResolution3DLib import fourier_shell
+from SuperResolution3DLib.errors import GeometryError
+from SuperResolution3DLib.fourier_shell import THRESHOLDS, ShellCorrelation, shell_correlation
+from SuperResolution3DLib.geometry import Grid, Scale, contained_box
+from SuperResolution3DLib.intensity import IntensityPolicy
+from SuperResolution3DLib.kspace import residual
+from SuperResolution3DLib.metrics import added_detail, psnr, ssim, ssim_slices, ssim_uniform
+from SuperResolution3DLib.protocols import PROTOCOLS, ComparedPair, Protocol, Reference, check_pair, describe, reference
+from SuperResolution3DLib.volume import Volume
+from Training.scoring.frechet import SliceFeatures
+from Training.scoring.inception import Inception
+from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips, Net
+from Training.scoring.slices import VIEWS, SliceChoice, slice_shape
+
+HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "ssim_uniform": True, "ssim_slices": True, "lpips": False}
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What is measured."""
+
+    protocols: tuple[Protocol, ...] = ("paper", "foreground")
+    """under each of them: PSNR, SSIM, LPIPS and the features of the slices"""
+    lpips: Net | None = "alex"
+    """backbone of LPIPS; None leaves it out, and with it the Frechet distance of its features"""
+    stride: int = 1
+    """LPIPS looks at every so many slices of each view"""
+    inception: Path | None = None
+    """weights of the original FID Inception; without them there is no FID and no KID"""
+    fourier_shell: bool = True
+    """measure up to which frequency SR and HR agree"""
+    device: str = "cpu"
+    """where the networks run"""
+
+    def __post_init__(self) -> None:
+        unknown = [protocol for protocol in self.protocols if protocol not in PROTOCOLS]
+        if unknown or not self.protocols or len(set(self.protocols)) < len(self.protocols):
+            raise ValueError(f"Protocols are some of {', '.join(PROTOCOLS)}, each once, got {self.protocols}")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The LR that an SR was computed from."""
+
+    lr: np.ndarray
+    """(D, H, W), canonical, in the unit of the SR"""
+    scale: Scale
+    grid: Grid = "center"
+
+
+@dataclass(frozen=True)
+class VolumeScores:
+    """What was measured on one SR volume."""
+
+    figures: dict[str, float]
+    """by name: ``paper/psnr``, ``foreground/lpips_axial``, ``fsc_0.5`` ..."""
+    features: list[SliceFeatures]
+    """for ``SliceSets.add``, which turns them into figures of the whole method"""
+    shells: ShellCorrelation | None
+
+
+class Evaluation:
+    """Measures SR volumes; the networks are loaded once."""
+
+    def __init__(self, config: EvaluationConfig | None = None) -> None:
+        """Load the networks.
+
+        Raises:
+            ModelError: weights that are missing or damaged; the message says what to download and where it goes.
+            InputError: Inception is wanted, and torch-fidelity is not installed.
+        """
+        self.config = config or EvaluationConfig()
+        self._lpips: Lpips | None = None
+        if self.config.lpips is not None:
+            self._lpips = Lpips(
+                self.config.lpips, stride=self.config.stride, central_share=1.0, device=self.config.device
+            )
+        self._inception: Inception | None = None
+        if self.config.inception is not None:
+            self._inception = Inception(self.config.inception, device=self.config.device)
+        self._hr: np.ndarray | None = None
+        self._references: dict[Protocol, Reference] = {}
+
+    def score(
+        self,
+        sr: np.ndarray,
+        hr: np.ndarray,
+        spacing: tuple[float, float, float],
+        measured: Measured | None = None,
+    ) -> VolumeScores:
+        """Measure one SR volume.
+
+        Args:
+            sr: (D, H, W), canonical, on the HR's grid (``on_one_grid``).
+            hr: (D, H, W), canonical, in the unit of the SR.
+            spacing: of both, mm (D, H, W).
+            measured: the LR; with it, data consistency and added detail are measured too.
+
+        Raises:
+            GeometryError: shapes that do not fit, or an axis shorter than a window of SSIM.
+            VolumeError: voxels that are not finite, a constant HR, or nothing left to score.
+        """
+        check_pair(sr, hr)
+        figures: dict[str, float] = {}
+        features: list[SliceFeatures] = []
+        for protocol in self.config.protocols:
+            values, found = self._score_pair(self._reference(hr, protocol).pair(sr))
+            figures |= {f"{protocol}/{name}": value for name, value in values.items()}
+            features += [_under(protocol, item) for item in found]
+        shells = None
+        if self.config.fourier_shell:
+            shells = shell_correlation(sr, hr, spacing)
+            for threshold in THRESHOLDS:
+                cutoff = shells.cutoff(threshold)
+                # Never below: the highest frequency that the grid holds is a lower bound.
+                figures[f"fsc_{threshold:g}"] = float(shells.frequency[-1]) if cutoff is None else cutoff
+        if measured is not None:
+            figures["residual_percent"] = residual_percent(sr, measured)
+            figures["added_detail"] = added_detail(sr, hr, measured.scale)
+        return VolumeScores(figures, features, shells)
+
+    def describe(self) -> list[str]:
+        """Return the lines that stand above or below every table of these figures."""
+        lines = [describe(protocol) for protocol in self.config.protocols]
+        if self._lpips is not None:
+            lines += [self._lpips.describe(protocol) for protocol in self.config.protocols]
+        if self._inception is not None:
+            lines.append(self._inception.describe())
+        else:
+            lines.append("FID and KID are left out: no weights of Inception were given")
+        if self.config.fourier_shell:
+            lines.append(fourier_shell.describe())
+        lines.append(
+            "Data consistency: rms of degrade(SR) - LR below the LR's Nyquist frequency, in percent of the LR's range "
+            "(0.5 to 99.5 percentile); detail above it leaves no residual, whether true or invented"
+        )
+        lines.append("Added detail: spectral energy of the SR above the LR's Nyquist frequency, as a share of the HR's")
+        return lines
+
+    def _reference(self, hr: np.ndarray, protocol: Protocol) -> Reference:
+        """Return the HR's part, found once while one method after another is compared with the same HR."""
+        if hr is not self._hr:
+            self._hr, self._references = hr, {}
+        if protocol not in self._references:
+            self._references[protocol] = reference(hr, protocol)
+        return self._references[protocol]
+
+    def _score_pair(self, pair: ComparedPair) -> tuple[dict[str, float], list[SliceFeatures]]:
+        figures = {
+            "psnr": psnr(pair.sr, pair.hr, pair.data_range, pair.mask),
+            "ssim": ssim(pair.sr, pair.hr, pair.data_range, pair.mask),
+        }
+        if pair.protocol == "paper":
+            figures["ssim_uniform"] = ssim_uniform(pair.sr, pair.hr, pair.data_range)
+            views = ssim_slices(pair.sr, pair.hr, pair.data_range)
+            figures["ssim_slices"] = sum(views) / len(views)
+            figures |= {f"ssim_{view}": value for view, value in zip(VIEWS, views, strict=True)}
+        features: list[SliceFeatures] = []
+        if self._lpips is not None:
+            figures |= self._perceptual(self._lpips, pair, features)
+        if self._inception is not None:
+            features += self._inception.features(pair)
+        return figures, features
+
+    def _perceptual(self, lpips: Lpips, pair: ComparedPair, features: list[SliceFeatures]) -> dict[str, float]:
+        if all(min(slice_shape(pair, view)) < SMALLEST_SLICE for view in VIEWS):
+            choice: SliceChoice = lpips.choice
+            return {"lpips_slices": 0, "lpips_skipped": sum(len(choice.numbers(size)) for size in pair.hr.shape)}
+        scores, found = lpips.compare(pair, keep_hr=True)
+        features.append(found)
+        views = {f"lpips_{view}": getattr(scores, view) for view in VIEWS if getattr(scores, view) is not None}
+        return {
+            "lpips": scores.mean,
+            **views,
+            "lpips_slices": scores.num_slices,
+            "lpips_skipped": scores.num_skipped,
+        }
+
+
+def residual_percent(sr: np.ndarray, measured: Measured) -> float:
+    """Return the rms of ``degrade(sr) - lr`` in percent of the LR's range (0.5 to 99.5 percentile).
+
+    Raises:
+        GeometryError: the SR is not as many times larger than the LR as the scale says.
+        VolumeError: a constant LR.
+    """
+    wanted = tuple(size * factor for size, factor in zip(measured.lr.shape, measured.scale, strict=True))
+    if sr.shape != wanted:
+        raise GeometryError(
+            f"The SR is {sr.shape} voxels, its LR of {measured.lr.shape} at scale {measured.scale} makes {wanted} "
+            "(D, H, W)"
+        )
+    intensity = IntensityPolicy().fit(measured.lr)  # the range of the library's own report
+    difference = residual(sr.astype(np.float32), measured.lr.astype(np.float32), measured.scale, measured.grid)
+    return float(100 * np.sqrt(np.mean(difference.astype(np.float64) ** 2)) / intensity.width)
+
+
+def on_one_grid(sr: Volume, hr: Volume) -> tuple[Volume, str | None]:
+    """Crop an HR that contains the SR's grid to it; say so in a sentence.
+
+    Args:
+        sr: canonical.
+        hr: canonical.
+
+    Raises:
+        GeometryError: the HR does not contain the SR's grid; both are printed.
+    """
+    box = contained_box(hr.affine, hr.shape, sr.affine, sr.shape)
+    if hr.shape == sr.shape:
+        return hr, None
+    before, after = (" x ".join(map(str, volume.shape)) for volume in (hr, sr))
+    return hr.with_array(hr.array[box], sr.affine), f"HR cropped from {before} to the SR's {after} voxels (S, A, R)"
+
+
+def _under(protocol: Protocol, features: SliceFeatures) -> SliceFeatures:
+    """Name features after their protocol."""
+    kernel = None if features.kernel is None else f"{protocol}/{features.kernel}"
+    return replace(features, frechet=f"{protocol}/{features.frechet}", kernel=kernel)

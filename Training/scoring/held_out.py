@@ -1,0 +1,93 @@
+"""Volumes that methods are tested on: prepared as for training, and degraded whole on the grid that a method wants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from SuperResolution3DLib.box import box_start
+from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.geometry import Grid, Scale, crop_affine
+from SuperResolution3DLib.kspace import crop_to_multiple, degrade
+from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
+from Training.volumes.index import Index, IndexEntry, Split, check_unchanged, read_entry, refuse_problems
+from Training.volumes.splits import check_leaks, select
+
+SMALLEST_LR = 4  # voxels of each axis; below, there is no context for a network
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutVolume:
+    """An HR volume, and the LR volumes that it is degraded to."""
+
+    hr: np.ndarray
+    """(D, H, W), canonical, the file's intensities, a multiple of the scale"""
+    affine: np.ndarray
+    """(4, 4), voxel (I, J, K) of the HR to RAS mm"""
+    spacing: tuple[float, float, float]
+    """mm (D, H, W)"""
+    scale: Scale
+    notes: tuple[str, ...] = ()
+    """what was cut off"""
+    _lr: dict[Grid, np.ndarray] = field(default_factory=dict)
+
+    def lr(self, grid: Grid) -> np.ndarray:
+        """Return the LR volume, (D/s, H/s, W/s) float32 in the HR's unit; computed once for each grid."""
+        if grid not in self._lr:
+            self._lr[grid] = degrade(self.hr.astype(np.float64), self.scale, grid).astype(np.float32)
+        return self._lr[grid]
+
+
+def held_out_entries(
+    index: Index, folder: Path, *, split: Split = "test", fold: int | None = None, modality: str = ""
+) -> tuple[IndexEntry, ...]:
+    """Return the volumes that methods are tested on, in order of their files.
+
+    Args:
+        index: the data set.
+        folder: where its ``splits.json`` lies; read only for a fold.
+        split: part of the index's own split; left aside if a fold is given.
+        fold: the fold that is held out.
+        modality: take only volumes whose modality begins so; "" takes all.
+
+    Raises:
+        InputError: subjects stand on both sides, nothing is left, files are missing, changed or unusable.
+    """
+    if fold is not None:
+        entries: Sequence[IndexEntry] = select(index, folder, fold, modality).validation
+    else:
+        check_leaks(index)
+        part = [entry for entry in index.entries if entry.split == split]
+        entries = sorted((entry for entry in part if entry.modality.startswith(modality)), key=lambda entry: entry.file)
+        if not entries:
+            known = ", ".join(sorted({entry.modality or "(none)" for entry in part}))
+            raise InputError(
+                f"There is no volume of modality {modality!r} in the part {split!r} of {index.dataset}, which has "
+                f"{known or 'no volumes'}; choose another --split, --fold or --modality"
+            )
+        bad = [(entry, entry.problem) for entry in entries if entry.problem]
+        refuse_problems(bad, "cannot be used; repair them, or leave them out with Training/prepare.py --drop-problems")
+    check_unchanged(index, entries)
+    return tuple(entries)
+
+
+def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationConfig, scale: Scale) -> HeldOutVolume:
+    """Read and prepare a volume; voxels that do not fill an LR voxel are dropped, half of them at either end.
+
+    Raises:
+        VolumeError: the file cannot be used, or the volume is too small for the scale.
+    """
+    prepared = prepare_hr(read_entry(index.root, entry), preparation)
+    shape = prepared.hr.shape
+    if any(size < SMALLEST_LR * factor for size, factor in zip(shape, scale, strict=True)):
+        raise VolumeError(
+            f"{entry.file}: {shape} voxels (D, H, W) are too few; at scale {scale} each axis needs "
+            f"{SMALLEST_LR} LR voxels"
+        )
+    box = crop_to_multiple(shape, scale)
+    hr = np.ascontiguousarray(prepared.hr[box])
+    sizes = [" x ".join(map(str, size)) for size in (shape, hr.shape)]
+    notes = () if hr.shape == shape else (f"HR cropped from {sizes[0]} to {sizes[1]} voxels (D, H, W)",)
+    affine = crop_affine(prepared.affine, box_start(box))
+    return HeldOutVolume(hr, affine, prepared.spacing, scale, notes)

@@ -1,0 +1,218 @@
+"""What a table compares: interpolations and models, each of which enlarges a held-out volume to the HR's grid."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+
+from SuperResolution3DLib.checkpoint import Model, load_model
+from SuperResolution3DLib.engine import Engine, EngineSettings
+from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.geometry import Grid, Scale
+from SuperResolution3DLib.interpolation import Method as Aligned
+from SuperResolution3DLib.interpolation import interpolate
+from SuperResolution3DLib.kspace import degrade
+from SuperResolution3DLib.model_card import find_model
+from Training.scoring.held_out import HeldOutVolume
+from Training.volumes.hr_preparation import PreparationConfig
+
+Interpolation = Literal["trilinear-paper", "trilinear", "cubic", "zero-filled"]
+INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
+DESCRIPTIONS = {
+    "trilinear-paper": "trilinear in the paper's protocol: LR = magnitude, corner grid, read as if it were aligned, "
+    "which moves anatomy by (scale - 1) / 2 HR voxels",
+    "trilinear": "trilinear, aligned; center grid",
+    "cubic": "cubic B-spline, aligned; center grid",
+    "zero-filled": "zero-filled k-space (sinc), aligned; center grid",
+}
+ALIGNED: dict[str, Aligned] = {"trilinear": "trilinear", "cubic": "cubic", "zero-filled": "zero-fill"}
+PAPER_WINDOW, PAPER_OVERLAP = 24, 0.625  # LR voxels, and share of them (paper 5.1)
+
+IntensitySource = Literal["lr", "hr"]
+
+
+@dataclass(frozen=True, eq=False)
+class Enlarged:
+    """An SR volume and what a reader must know of it."""
+
+    sr: np.ndarray
+    """(D, H, W) float32, canonical, on the HR's grid and in its unit"""
+    notes: tuple[str, ...] = ()
+
+
+class Method(Protocol):
+    """One row of a table."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def grid(self) -> Grid:
+        """Where its LR's voxels lie among the HR's."""
+
+    @property
+    def description(self) -> str:
+        """What it is, on which grid, and for a model which file."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that its results depend on."""
+
+    def enlarge(self, volume: HeldOutVolume) -> Enlarged:
+        """Super-resolve a volume."""
+
+
+@dataclass(frozen=True)
+class InterpolationMethod:
+    """A method without anything learned."""
+
+    name: Interpolation
+
+    def __post_init__(self) -> None:
+        if self.name not in INTERPOLATIONS:
+            raise InputError(f"The interpolations are {', '.join(INTERPOLATIONS)}, not {self.name!r}")
+
+    @property
+    def grid(self) -> Grid:
+        return "corner" if self.name == "trilinear-paper" else "center"
+
+    @property
+    def description(self) -> str:
+        return DESCRIPTIONS[self.name]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"interpolation": self.name}
+
+    def enlarge(self, volume: HeldOutVolume) -> Enlarged:
+        """Interpolate on the HR's grid."""
+        if self.name == "trilinear-paper":
+            return Enlarged(_trilinear_of_the_paper(volume.hr, volume.scale))
+        return Enlarged(interpolate(volume.lr("center"), volume.scale, "center", ALIGNED[self.name]))
+
+
+@dataclass(frozen=True, eq=False)
+class ModelMethod:
+    """A model file, run by the library's engine."""
+
+    name: str
+    model: Model
+    settings: EngineSettings
+    intensity_from: IntensitySource = "lr"
+    """whose percentiles, or minimum and maximum, become 0 and 1; hr: the paper's, which nobody has in use"""
+    paper_windows: bool = False
+
+    @property
+    def grid(self) -> Grid:
+        return "corner" if self.model.card.grid == "corner" else "center"
+
+    @property
+    def description(self) -> str:
+        card = self.model.card
+        parameters = sum(tensor.numel() for tensor in self.model.network.parameters())
+        windows = f"; windows of {PAPER_WINDOW} LR voxels, overlap {PAPER_OVERLAP}" if self.paper_windows else ""
+        hr = "; intensity map from the HR" if self.intensity_from == "hr" else ""
+        return (
+            f"{card.network}, {_count(parameters)} parameters, model {card.name}; {card.grid} grid{windows}{hr}; "
+            f"sha256 {self.model.sha256[:12]}"
+        )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        settings = {name: value for name, value in asdict(self.settings).items() if name != "memory_limit"}
+        return {"model": self.model.sha256, "intensity_from": self.intensity_from, **settings}
+
+    @property
+    def preparation(self) -> PreparationConfig | None:
+        """What its training did to HR volumes; None for a file that does not say."""
+        recipe = self.model.card.training.get("recipe")
+        values = recipe.get("data", {}).get("preparation") if isinstance(recipe, dict) else None
+        return None if values is None else preparation_of(values)
+
+    def trained_on(self, part: str = "train") -> set[str]:
+        """Return the sha256 of the volumes that it was trained on or chosen by; nothing if the file does not say."""
+        files = self.model.card.training.get(part)
+        return set(files.values()) if isinstance(files, dict) else set()
+
+    def enlarge(self, volume: HeldOutVolume) -> Enlarged:
+        """Super-resolve the LR volume on the model's grid; not clipped, not rounded.
+
+        Raises:
+            VolumeError: the LR or the HR is constant.
+            ResourceError: not even the smallest tiles fit.
+        """
+        lr = volume.lr(self.grid)
+        to_network = self.model.intensity.fit(volume.hr if self.intensity_from == "hr" else lr)
+        engine = Engine(self.model, self.settings)
+        sr = to_network.from_network(engine.run(to_network.to_network(lr)))
+        if not np.isfinite((sr.min(), sr.max())).all():
+            raise VolumeError(f"{self.name} produced voxels that are not finite; no table is made of them")
+        tiled = not engine.report.windows and not engine.report.trunk_saw_whole_volume
+        return Enlarged(sr, (*engine.report.warnings, *(["trunk tiled: an approximation"] if tiled else [])))
+
+
+def model_method(
+    chosen: str, settings: EngineSettings, *, intensity_from: IntensitySource = "lr", paper_windows: bool = False
+) -> ModelMethod:
+    """Load a model by its name or file, with LABEL= in front of it if it shall stand in the table under another name.
+
+    Raises:
+        ModelError: there is no such model, or it is damaged.
+    """
+    label, _, file = chosen.rpartition("=")
+    model = load_model(find_model(file))
+    return ModelMethod(label or model.card.name, model, settings, intensity_from, paper_windows)
+
+
+def check_methods(methods: list[Method], scale: Scale | None) -> Scale:
+    """Return the scale of all methods.
+
+    Args:
+        methods: the rows of a table.
+        scale: that was asked for (D, H, W); None: that of the models, or 4 along each axis.
+
+    Raises:
+        InputError: none at all, two of one name, or models of other scales.
+    """
+    if not methods:
+        raise InputError("There is nothing to compare: give --model, --interpolations, or both")
+    names = [method.name for method in methods]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"Methods of the same name: {', '.join(twice)}; give one another name with --model NAME=FILE")
+    scales = {method.name: method.model.card.scale for method in methods if isinstance(method, ModelMethod)}
+    wanted = scale or next(iter(scales.values()), (4, 4, 4))
+    others = [f"{name} {found}" for name, found in scales.items() if found != wanted]
+    if others:
+        raise InputError(f"A table has one scale, {wanted} (D, H, W); another one have {', '.join(others)}")
+    return wanted
+
+
+def preparation_of(values: dict[str, Any]) -> PreparationConfig:
+    """Return a preparation from the values of a model file or preset.
+
+    Raises:
+        InputError: fields that are unknown or make no sense.
+    """
+    spacing = values.get("spacing")
+    try:
+        return PreparationConfig(**(values | {"spacing": None if spacing is None else tuple(spacing)}))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"This preparation of volumes cannot be used: {error}") from error
+
+
+def _trilinear_of_the_paper(hr: np.ndarray, scale: Scale) -> np.ndarray:
+    """Degrade and enlarge as the paper's authors: zeros up to an even LR size, magnitude, corner grid, no alignment.
+
+    Returns:
+        (D, H, W) float32, the padding removed again.
+    """
+    even = [-size % (2 * factor) if factor > 1 else 0 for size, factor in zip(hr.shape, scale, strict=True)]
+    padded = np.pad(hr.astype(np.float64), [(0, extra) for extra in even])
+    sr = interpolate(np.abs(degrade(padded, scale, "corner")), scale, "center", "trilinear")
+    return np.ascontiguousarray(sr[tuple(slice(0, size) for size in hr.shape)])
+
+
+def _count(number: int) -> str:
+    return f"{number / 10 ** (3 * (power := int(math.log10(max(number, 1))) // 3)):.3g} {('', 'k', 'M', 'G')[power]}"

@@ -1,0 +1,85 @@
+"""What models say of their training: whether they have seen a held-out subject, and how its volumes were prepared."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+
+from SuperResolution3DLib.errors import InputError
+from Training.scoring.methods import Method, ModelMethod, preparation_of
+from Training.volumes.hr_preparation import PreparationConfig
+from Training.volumes.index import Index, IndexEntry
+
+
+def check_unseen(
+    methods: Sequence[Method], index: Index, entries: Sequence[IndexEntry], *, allowed: bool = False
+) -> list[str]:
+    """Make sure that no model was trained on a subject that it is scored on.
+
+    Args:
+        methods: the rows of a table.
+        index: knows the subjects of the volumes that a model was trained on.
+        entries: the volumes that are scored.
+        allowed: say so instead of refusing.
+
+    Returns:
+        Lines that stand with the table: models that say nothing of their training, or that were chosen by these
+        volumes.
+
+    Raises:
+        InputError: a model was; models and subjects are named.
+    """
+    notes, leaks = [], []
+    for method in methods:
+        if not isinstance(method, ModelMethod):
+            continue
+        seen = _subjects(index, method.trained_on())
+        both = sorted(
+            {entry.subject for entry in entries if entry.sha256 in method.trained_on()} | (seen & _of(entries))
+        )
+        if both:
+            leaks.append(f"{method.name} was trained on {len(both)} of the subjects: {', '.join(both)}")
+        if not method.trained_on():
+            notes.append(f"{method.name}: its file does not say what it was trained on")
+        chosen = sum(entry.sha256 in method.trained_on("validation") for entry in entries)
+        if chosen:
+            notes.append(f"{method.name}: {chosen} of the {len(entries)} volumes validated its training")
+    if leaks and not allowed:
+        raise InputError(f"{'; '.join(leaks)}. Score it on others (--split, --fold)")
+    return [*leaks, *notes]
+
+
+def common_preparation(methods: Sequence[Method], preset: Path | None) -> PreparationConfig:
+    """Return how volumes are prepared: as a preset says, or as the models were trained.
+
+    Raises:
+        InputError: the preset cannot be read, or the models were trained in different ways.
+    """
+    if preset is not None:
+        return _of_preset(preset)
+    found = {method.name: method.preparation for method in methods if isinstance(method, ModelMethod)}
+    known = {name: preparation for name, preparation in found.items() if preparation is not None}
+    if len(set(known.values())) > 1:
+        listed = "; ".join(f"{name}: {preparation}" for name, preparation in known.items())
+        raise InputError(
+            f"The models were trained on volumes that were prepared in different ways ({listed}); choose "
+            "one with --preparation PRESET"
+        )
+    return next(iter(known.values()), PreparationConfig())
+
+
+def _of_preset(preset: Path) -> PreparationConfig:
+    try:
+        values = yaml.safe_load(preset.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"The preset {preset} cannot be read: {error}") from error
+    data = values.get("data") if isinstance(values, dict) else None
+    return preparation_of((data.get("preparation") if isinstance(data, dict) else None) or {})
+
+
+def _subjects(index: Index, contents: set[str]) -> set[str]:
+    return {entry.subject for entry in index.entries if entry.sha256 in contents}
+
+
+def _of(entries: Sequence[IndexEntry]) -> set[str]:
+    return {entry.subject for entry in entries}
