@@ -1,0 +1,280 @@
+"""Score models and interpolations on held-out volumes: the paper's Table 1 and Figure 2, on any data.
+
+python Training/evaluate.py --index index.json --split test --modality "MR T1w" --interpolations all \
+    --model rrdb-mr-brain-x4 GAN=run/best.safetensors --out EVALUATION
+
+The folder gets results.csv, table.md, table.tex, report.html and figure2-DATASET.png. The same command continues after
+a stop: results that are finished are not computed again. Exit codes: 0 done, 1 bug, 2 bad input, 3 out of memory.
+"""
+
+import argparse
+import logging
+import platform
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import scipy
+import torch
+
+from SuperResolution3DLib import __version__
+from SuperResolution3DLib.devices import choose_device
+from SuperResolution3DLib.engine import EngineSettings
+from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.geometry import Grid, Scale
+from SuperResolution3DLib.protocols import PROTOCOLS
+from Training.reporting.figure2 import FigureOptions, write_figure2
+from Training.reporting.figure_volumes import FigureVolumes
+from Training.reporting.metric_rows import metric_rows
+from Training.reporting.report import write_report
+from Training.reporting.tables import MARKDOWN, write_tables
+from Training.reporting.zoom_box import ZoomBox
+from Training.scoring.evaluation import EvaluationConfig
+from Training.scoring.held_out import held_out_entries
+from Training.scoring.methods import (
+    INTERPOLATIONS,
+    PAPER_OVERLAP,
+    PAPER_WINDOW,
+    InterpolationMethod,
+    Method,
+    check_methods,
+    model_method,
+)
+from Training.scoring.perceptual_metrics import CHECKPOINTS
+from Training.scoring.provenance import check_unseen, common_preparation
+from Training.scoring.results import EvaluationRecord, read_result, write_record
+from Training.scoring.scoring import Scoring, ScoringPlan, keep_for_figure
+from Training.volumes.index import SPLITS, IndexEntry, read_index
+
+log = logging.getLogger(__name__)
+
+SAME_SPACING = 1.01  # largest ratio of spacings that count as one
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    given = sys.argv[1:] if arguments is None else arguments
+    options = make_parser().parse_args(given)
+    try:
+        run(options, shlex.join(["python", "Training/evaluate.py", *given]))
+        return 0
+    except SuperResolutionError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--index", required=True, type=Path, help="index.json of prepare.py")
+    add("--out", required=True, type=Path, help="folder of the results")
+    add("--split", choices=SPLITS, default="test", help="part of the index's own split (default: test)")
+    add("--fold", type=int, metavar="K", help="the volumes that fold K of splits.json holds out, instead of a part")
+    add("--modality", default="", help="only volumes whose modality begins so, for example 'MR T1w'")
+    add("--dataset", help="the data set's name in the tables (default: that in the index)")
+    add("--model", nargs="+", action="extend", default=[], metavar="[LABEL=]MODEL", help="model files, or names")
+    add("--interpolations", nargs="+", action="extend", choices=("all", "none", *INTERPOLATIONS), metavar="NAME")
+    add("--scale", type=_scale, metavar="D,H,W", help="default: that of the models, or 4,4,4")
+    add("--preparation", type=Path, metavar="PRESET", help="YAML of train.py; default: as the models were trained")
+    add("--protocol", choices=(*PROTOCOLS, "both"), default="both", help="what counts, and in which range")
+    add("--windows", choices=("engine", "paper"), default="engine", help="paper: 24^3 LR voxels, overlap 0.625")
+    add("--intensity", choices=("lr", "hr"), default="lr", help="whose range becomes [0, 1]; the paper's is hr")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    add("--threads", type=int, default=0, help="CPU threads; on a machine with other work 1 is the quickest")
+    add("--lpips", choices=(*CHECKPOINTS, "none"), default="alex", help="its backbone")
+    add("--lpips-stride", type=int, default=1, metavar="N", help="LPIPS looks at every N-th slice of each view")
+    add("--inception", type=Path, metavar="FILE", help="weights of the FID Inception; without them no FID and no KID")
+    add("--reference", metavar="METHOD", help="what the others are tested against (default: the last method)")
+    add("--keep-volumes", action="store_true", help="write the SR volumes, float32 NIfTI")
+    add("--figures", action=argparse.BooleanOptionalAction, default=True, help="draw Figure 2")
+    add("--report", action=argparse.BooleanOptionalAction, default=True, help="write report.html")
+    add("--figure-volume", metavar="FILE", help="which volume, as the index names it (default: the first)")
+    add("--box", type=_box, metavar="R,A,S,SIDE", help="what is enlarged, mm (default: where the most detail is)")
+    return parser
+
+
+def run(options: argparse.Namespace, command: str = "") -> None:
+    """Evaluate.
+
+    Args:
+        options: of ``make_parser``.
+        command: goes into the record.
+
+    Raises:
+        InputError: anything that a person can put right, told before the first volume where possible.
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    plan = make_plan(options)
+    reference = _reference(options.reference, plan.methods)
+    notes = check_unseen(plan.methods, plan.index, plan.entries, allowed=options.split == "train")
+    scoring = Scoring(plan)
+    scoring.run()
+    write_record(plan.out, _record(plan, options, [*scoring.evaluation.describe(), *notes], command))
+    tables = write_tables(plan.out, reference)
+    _draw(plan)
+    if options.report:
+        write_report(plan.out, reference, _lr_nyquist(plan))
+    print("\n\n".join(table.markdown() for table in tables))
+    log.info("Results: %s", plan.out / MARKDOWN)
+
+
+def make_plan(options: argparse.Namespace) -> ScoringPlan:
+    """Return what the command line asks for, with everything refused that can be.
+
+    Raises:
+        InputError: no volumes, no methods, methods that do not go together, or an unknown volume for the figure.
+        ModelError: a model that is not there, or damaged.
+    """
+    if options.lpips_stride < 1 or options.threads < 0:
+        raise InputError(f"--lpips-stride must be 1 or more, --threads not negative; got {options.lpips_stride}")
+    index = read_index(options.index)
+    entries = held_out_entries(
+        index, options.index.parent, split=options.split, fold=options.fold, modality=options.modality
+    )
+    methods = make_methods(options)
+    return ScoringPlan(
+        index=index,
+        dataset=options.dataset or index.dataset,
+        entries=entries,
+        methods=methods,
+        scale=check_methods(methods, options.scale),
+        preparation=common_preparation(methods, options.preparation),
+        measures=EvaluationConfig(
+            protocols=PROTOCOLS[::-1] if options.protocol == "both" else (options.protocol,),
+            lpips=None if options.lpips == "none" else options.lpips,
+            stride=options.lpips_stride,
+            inception=options.inception,
+            device=str(choose_device(options.device)),
+        ),
+        out=options.out,
+        figure_entry=_figure_entry(entries, options.figure_volume) if options.figures else None,
+        box=options.box,
+        keep_volumes=options.keep_volumes,
+    )
+
+
+def make_methods(options: argparse.Namespace) -> list[Method]:
+    """Return the rows of the table: interpolations, then models as they were given.
+
+    Raises:
+        ModelError: a model that is not there, or damaged.
+    """
+    names = options.interpolations or (["none"] if options.model else ["all"])
+    chosen = [name for name in INTERPOLATIONS if name in names or "all" in names]
+    paper = options.windows == "paper"
+    settings = EngineSettings(
+        options.device, options.precision, window=PAPER_WINDOW if paper else None, overlap=PAPER_OVERLAP
+    )
+    models = [
+        model_method(name, settings, intensity_from=options.intensity, paper_windows=paper) for name in options.model
+    ]
+    return [*(InterpolationMethod(name) for name in chosen), *models]
+
+
+def figure_volumes(plan: ScoringPlan, entry: IndexEntry) -> FigureVolumes:
+    """Return one volume with what every method makes of it, read from what the scoring kept where there is any."""
+    volume = plan.volume(entry)
+    enlarged: dict[str, np.ndarray] = {}
+    for method in plan.methods:
+        path = plan.figure_path(method)
+        if entry != plan.figure_entry:
+            enlarged[method.name] = method.enlarge(volume).sr
+            continue
+        if not path.exists():
+            log.info("Figure 2: %s", method.name)
+            keep_for_figure(path, method.enlarge(volume).sr)
+        enlarged[method.name] = np.load(path, mmap_mode="r", allow_pickle=False)
+    grid: Grid = "center" if any(method.grid == "center" for method in plan.methods) else "corner"
+    return FigureVolumes(volume.hr, volume.affine, volume.lr(grid), grid, enlarged, entry.modality)
+
+
+def _draw(plan: ScoringPlan) -> None:
+    """Draw Figure 2 of the chosen volume, its figures below the columns."""
+    entry = plan.figure_entry
+    if entry is None:
+        return
+    results = [read_result(plan.out, method.name, entry.file) for method in plan.methods]
+    protocol = plan.measures.protocols[0]
+    rows = metric_rows([result for result in results if result is not None], protocol)
+    caption = f"{plan.dataset}, {entry.subject}; figures of the whole volume, protocol {protocol}."
+    path = plan.out / f"figure2-{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)}.png"
+    box = write_figure2(figure_volumes(plan, entry), path, FigureOptions(plan.box, rows, caption))
+    log.info("Figure 2 of %s: box %s", entry.file, box)
+
+
+def _record(plan: ScoringPlan, options: argparse.Namespace, lines: Sequence[str], command: str) -> EvaluationRecord:
+    subjects = {entry.subject for entry in plan.entries}
+    part = options.split if options.fold is None else f"fold {options.fold}"
+    modality = f", {options.modality}" if options.modality else ""
+    grids = "" if len({method.grid for method in plan.methods}) < 2 else "; methods of another grid have another LR"
+    lead = [
+        f"LR: HR degraded through k-space by {plan.scale} (D, H, W), whole volume, on each method's own grid{grids}",
+        f"HR volumes: {plan.preparation}",
+    ]
+    config: dict[str, Any] = {name: value for name, value in vars(options).items() if value is not None}
+    return EvaluationRecord(
+        dataset=plan.dataset,
+        part=f"{part}{modality}, {len(plan.entries)} volumes of {len(subjects)} subjects",
+        conventions=(*lead, *lines),
+        methods={method.name: method.description for method in plan.methods},
+        config={name: value if isinstance(value, int | float | list) else str(value) for name, value in config.items()},
+        command=command,
+        versions={
+            "SuperResolution3D": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+        },
+    )
+
+
+def _lr_nyquist(plan: ScoringPlan) -> float | None:
+    """Return up to which frequency (cycles/mm) the LR volumes hold measurements; None if they or their axes differ."""
+    spacing = plan.preparation.spacing
+    fine = [tuple(reversed(spacing)) if spacing else entry.spacing for entry in plan.entries]
+    coarse = [size * factor for sizes in fine for size, factor in zip(sizes, plan.scale, strict=True)]
+    return 0.5 / coarse[0] if max(coarse) < SAME_SPACING * min(coarse) else None
+
+
+def _reference(name: str | None, methods: Sequence[Method]) -> str:
+    names = [method.name for method in methods]
+    if name is not None and name not in names:
+        raise InputError(f"--reference {name} is none of the methods {', '.join(names)}")
+    return name or names[-1]
+
+
+def _figure_entry(entries: Sequence[IndexEntry], file: str | None) -> IndexEntry:
+    for entry in entries:
+        if file in (None, entry.file):
+            return entry
+    raise InputError(f"--figure-volume {file} is none of {', '.join(entry.file for entry in entries)}")
+
+
+def _scale(text: str) -> Scale:
+    depth, height, width = (int(part) for part in text.split(","))
+    return depth, height, width
+
+
+def _box(text: str) -> ZoomBox:
+    try:
+        return ZoomBox.parse(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""The tables of an evaluation as Markdown and LaTeX: mean and spread over subjects, best in bold, paired tests."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from SuperResolution3DLib.errors import OutputError
+from SuperResolution3DLib.protocols import PROTOCOLS
+from Training.scoring.results import (
+    EvaluationRecord,
+    MethodResult,
+    VolumeResult,
+    read_method_results,
+    read_record,
+    read_results,
+    subjects_of,
+    write_csv,
+)
+from Training.scoring.subject_statistics import FEWEST_SUBJECTS, compare, summarise
+
+CSV, MARKDOWN, LATEX = "results.csv", "table.md", "table.tex"
+SLICES = ": slices"  # ends the name of a number of slices (``SliceSets.figures``)
+LEGEND = (
+    "Mean ± standard deviation over subjects; best in bold. Tests: Wilcoxon's signed-rank test over the means of the "
+    f"subjects, two-sided, Holm's correction over the methods; below {FEWEST_SUBJECTS} subjects differences only."
+)
+TESTED = ("ssim", "psnr", "lpips")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric as it is printed."""
+
+    metric: str
+    heading: str
+    decimals: int
+    better: str | None = "higher"
+    """higher, lower, or None: nothing is best"""
+
+    @property
+    def arrow(self) -> str:
+        return {"higher": "↑", "lower": "↓", None: ""}[self.better]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns; ``**`` around a cell makes it bold."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        lines = ["| " + " | ".join(cells) + " |" for cells in (self.headings, *self.rows)]
+        lines.insert(1, "| --- |" + " ---: |" * (len(self.headings) - 1))
+        return "\n".join([f"### {self.title}", "", *lines])
+
+    def latex(self) -> str:
+        """Return a tabular of the package booktabs."""
+        lines = [" & ".join(map(_latex, cells)) + r" \\" for cells in (self.headings, *self.rows)]
+        return "\n".join(
+            [
+                f"% {self.title}",
+                rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}",
+                r"\toprule",
+                lines[0],
+                r"\midrule",
+                *lines[1:],
+                r"\bottomrule",
+                r"\end{tabular}",
+            ]
+        )
+
+
+QUALITY = (
+    Column("ssim", "SSIM", 3),
+    Column("ssim_uniform", "SSIM 7^3", 3),
+    Column("ssim_slices", "SSIM 2D", 3),
+    Column("psnr", "PSNR (dB)", 2),
+    Column("lpips", "LPIPS", 3, "lower"),
+)
+FREQUENCIES = (
+    Column("fsc_0.5", "FSC 0.5 (1/mm)", 3),
+    Column("fsc_0.143", "FSC 0.143 (1/mm)", 3),
+    Column("residual_percent", "data residual (%)", 2, "lower"),
+    Column("added_detail", "added detail", 3, None),
+)
+
+
+def write_tables(folder: Path, reference: str | None = None) -> list[Table]:
+    """Write ``results.csv``, ``table.md`` and ``table.tex`` from what an evaluation left in its folder.
+
+    Args:
+        folder: of the evaluation, or of the collected folds.
+        reference: the method that the others are tested against; None: the last in the record's order.
+
+    Raises:
+        InputError: a file is missing or damaged.
+        OutputError: a table cannot be written.
+    """
+    record = read_record(folder)
+    results = [result for result in read_results(folder) if result.method in record.methods]
+    results.sort(key=lambda result: (result.dataset, list(record.methods).index(result.method), result.file))
+    sets = [result for result in read_method_results(folder) if result.method in record.methods]
+    tables = make_tables(results, sets, reference or list(record.methods)[-1])
+    write_csv(folder / CSV, results)
+    _write(folder / MARKDOWN, markdown(record, tables))
+    _write(folder / LATEX, "\n\n".join(table.latex() for table in tables) + "\n")
+    return tables
+
+
+def make_tables(results: Sequence[VolumeResult], sets: Sequence[MethodResult], reference: str) -> list[Table]:
+    """Return, for each data set and protocol, the table of the metrics and that of the tests, then the frequencies.
+
+    Args:
+        results: in the order of the rows.
+        sets: figures of whole methods.
+        reference: the method that the others are tested against.
+    """
+    tables = []
+    for dataset in dict.fromkeys(result.dataset for result in results):
+        own = [result for result in results if result.dataset == dataset]
+        own_sets = [result for result in sets if result.dataset == dataset]
+        volumes, subjects = {result.file for result in own}, subjects_of(own)
+        size = f"{_counted(len(volumes), 'volume')} of {_counted(len(subjects), 'subject')}"
+        for protocol in PROTOCOLS:
+            columns = [_under(protocol, column) for column in QUALITY]
+            names = dict.fromkeys(name for result in own_sets for name in result.metrics if not name.endswith(SLICES))
+            columns += [
+                Column(name, name.removeprefix(f"{protocol}/"), 3, "lower")
+                for name in names
+                if name.startswith(f"{protocol}/")
+            ]
+            tables += _table(f"{dataset}, protocol {protocol}, {size}", columns, own, own_sets)
+            tested = [_under(protocol, column) for column in QUALITY if column.metric in TESTED]
+            tables += _tests(f"{dataset}, protocol {protocol}: difference to {reference}", tested, own, reference)
+        tables += _table(f"{dataset}: frequencies and data consistency", list(FREQUENCIES), own, [])
+    return tables
+
+
+def markdown(record: EvaluationRecord, tables: Sequence[Table]) -> str:
+    """Return the tables with everything that they are worth nothing without."""
+    parts = [
+        f"## {record.dataset}: {record.part}",
+        *(table.markdown() for table in tables),
+        LEGEND,
+        "\n".join(f"- {name}: {text}" for name, text in record.methods.items()),
+        "\n".join(f"- {line}" for line in record.conventions),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(
+    title: str, columns: Sequence[Column], results: Sequence[VolumeResult], sets: Sequence[MethodResult]
+) -> list[Table]:
+    """Return a table of the columns that have figures; none if there are no figures at all."""
+    methods = list(dict.fromkeys(result.method for result in results))
+    total = len({result.file for result in results})
+    cells: dict[str, list[str]] = {method: [] for method in methods}
+    headings = []
+    for column in columns:
+        summaries = {summary.method: summary for summary in summarise(results, column.metric)}
+        means = {name: summary.mean for name, summary in summaries.items()}
+        means |= {result.method: result.metrics[column.metric] for result in sets if column.metric in result.metrics}
+        if not means:
+            continue
+        best = best_methods(column, means)
+        headings.append(f"{column.heading} {column.arrow}".strip())
+        for method in methods:
+            text = f"{means[method]:.{column.decimals}f}" if method in means else ""
+            if text and method in best:
+                text = f"**{text}**"
+            summary = summaries.get(method)
+            if summary is not None and summary.sd is not None:
+                text += f" ± {summary.sd:.{column.decimals}f}"
+            if summary is not None and summary.num_volumes < total:
+                text += f" ({summary.num_volumes} of {total} volumes)"
+            cells[method].append(text)
+    rows = tuple((method, *cells[method]) for method in methods)
+    return [Table(title, ("Method", *headings), rows)] if headings else []
+
+
+def _tests(title: str, columns: Sequence[Column], results: Sequence[VolumeResult], reference: str) -> list[Table]:
+    methods = [name for name in dict.fromkeys(result.method for result in results) if name != reference]
+    if not methods or reference not in {result.method for result in results}:
+        return []
+    cells: dict[str, list[str]] = {method: [] for method in methods}
+    headings = []
+    for column in columns:
+        comparisons = {comparison.method: comparison for comparison in compare(results, column.metric, reference)}
+        if not comparisons:
+            continue
+        headings.append(column.heading)
+        for method in methods:
+            found = comparisons.get(method)
+            cells[method].append(f"{found.difference:+.{column.decimals}f} ({found.verdict})" if found else "")
+    return [Table(title, ("Method", *headings), tuple((m, *cells[m]) for m in methods))] if headings else []
+
+
+def _under(protocol: str, column: Column) -> Column:
+    return Column(f"{protocol}/{column.metric}", column.heading, column.decimals, column.better)
+
+
+def best_methods(column: Column, means: dict[str, float]) -> set[str]:
+    """Return the methods whose figure, as it is printed, is the best; empty where there is nothing to compare."""
+    printed = {name: round(mean, column.decimals) for name, mean in means.items() if not math.isnan(mean)}
+    if column.better is None or len(printed) < 2:
+        return set()
+    choose: Callable[..., float] = max if column.better == "higher" else min
+    best = choose(printed.values())
+    return {name for name, mean in printed.items() if mean == best}
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _latex(cell: str) -> str:
+    cell = re.sub(r"([_%&#$])", r"\\\1", cell).replace("7^3", "$7^3$")
+    cell = re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", cell)
+    for text, command in (("±", r"$\pm$"), ("↑", r"$\uparrow$"), ("↓", r"$\downarrow$"), ("<", "$<$")):
+        cell = cell.replace(text, command)
+    return cell
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
