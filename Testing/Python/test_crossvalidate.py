@@ -1,0 +1,305 @@
+"""Folds x methods on phantoms: killed, stopped, failed or spread over an array, the table is the same."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from training_runs import ROOT, log_lines
+
+from SuperResolution3DLib.checkpoint import load_model
+from SuperResolution3DLib.volume import Volume, write_volume
+from Training import crossvalidate, evaluate, train
+from Training.crossvalidate import main
+from Training.folds.child_process import SignalRelay
+from Training.folds.folder_lock import locked
+from Training.prepare import main as prepare
+from Training.scoring.results import read_results
+
+SHAPE = (26, 28, 24)
+RATES = {"a": 1e-3, "b": 3e-3}
+INTERPOLATIONS = ["--interpolations", "trilinear", "zero-filled"]
+METHODS = ["trilinear", "zero-filled", "tiny-a", "tiny-b"]  # in the table's order
+QUICK = ["lpips=none", "protocol=foreground", "device=cpu", "precision=fp32"]
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from Training.fitting.checkpoints import Checkpoints
+from Training.crossvalidate import main
+from Training.folds.folder_lock import locked
+save = Checkpoints.save
+def save_and_die(self, step, content):
+    save(self, step, content)
+    if self.folder.parts[-4:-2] == ("tiny-a", "fold-3") and step == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+Checkpoints.save = save_and_die
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def a_data_set(tmp_path_factory):
+    """Index of five subjects in five folds, blobs with sharp edges, and two presets that differ in one field."""
+    folder = tmp_path_factory.mktemp("folds")
+    for number in range(5):
+        smooth = gaussian_filter(np.random.default_rng(number).random(SHAPE), 2)
+        path = folder / "data" / f"subject-{number}.nii.gz"
+        path.parent.mkdir(exist_ok=True)
+        write_volume(Volume((500 * (smooth > smooth.mean())).astype(np.int16), np.eye(4)), path)
+    options = ["--dataset", "folder", "--root", folder / "data", "--out", folder / "index.json", "--modality", "MR"]
+    assert prepare([*map(str, options), "--folds", "5"]) == 0
+    for name, rate in RATES.items():
+        write_preset(folder, name, rate)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def a_whole_run(a_data_set, tmp_path_factory):
+    """Folder of five folds x two trained methods and two interpolations, done in one go."""
+    out = tmp_path_factory.mktemp("whole")
+    assert main(command(a_data_set, out, *INTERPOLATIONS)) == 0
+    return out
+
+
+def write_preset(folder, name, rate, **changes):
+    """Write a preset of six steps on patches of 12^3 HR voxels; JSON is YAML."""
+    network = {"scale": [2, 2, 2], "num_features": 4, "num_blocks": 1, "growth": 2, "tail_features": 4}
+    preset = {
+        "model": {"name": f"tiny-{name}", "modality": "MR", "licence": "Apache-2.0"},
+        "data": {"patch_size": 6, "grid_shifts": 2},
+        "network": {"config": network},
+        "optimisation": {"steps": 6, "learning_rate": rate, "warmup_steps": 0},
+        "loop": {"save_every": 2, "validate_every": 6, "lpips": False, "precision": "32-true"}
+        | {"accelerator": "cpu", "threads": 1},
+    }
+    (folder / f"{name}.yaml").write_text(json.dumps(preset | changes))
+    return folder / f"{name}.yaml"
+
+
+def command(folder, out, *options, methods=("a", "b"), in_process=True):
+    presets = [folder / f"{name}.yaml" for name in methods]
+    values = ["--index", folder / "index.json", "--out", out, *(["--methods", *presets] if presets else [])]
+    return list(map(str, [*values, "--evaluate", *QUICK, *(["--in-process"] if in_process else []), *options]))
+
+
+def start(arguments, **variables):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | variables
+    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def times_of(folder):
+    return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def rows(out):
+    """Return what the table is made of, without the seconds that it took."""
+    with (out / "all-folds" / "results.csv").open() as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def table(out):
+    """Return the table without the models' sha256, which the hours in their cards change."""
+    return re.sub(r"\b[0-9a-f]{12}\b", "", (out / "all-folds" / "table.md").read_text("utf-8"))
+
+
+def test_five_folds_of_two_methods_killed_once_give_the_table_of_an_unbroken_run(a_data_set, a_whole_run, tmp_path):
+    out, script = tmp_path / "killed", tmp_path / "killed.py"
+    script.write_text(KILLED.format(root=str(ROOT)))
+    process = start([sys.executable, script, *command(a_data_set, out, *INTERPOLATIONS)])
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL, output
+    done = sorted(path.parent for path in (out / "parts").glob("*/*/evaluation"))
+    assert [f"{part.parent.name} {part.name}" for part in done] == [
+        *(f"tiny-a fold-{fold}" for fold in range(3)),
+        *(f"{name} fold-{fold}" for name in ("trilinear", "zero-filled") for fold in range(5)),
+    ]
+    assert [line["step"] for line in log_lines(out / "parts/tiny-a/fold-3/run")] == [1, 2, 3, 4]
+    assert not (out / "all-folds").exists()
+    before = [times_of(part) for part in done]
+    assert main(command(a_data_set, out, *INTERPOLATIONS)) == 0
+    assert [times_of(part) for part in done] == before  # neither trained nor evaluated again
+    assert table(out) == table(a_whole_run)
+    assert rows(out) == rows(a_whole_run)
+
+
+def test_every_volume_is_scored_once_by_a_model_that_never_saw_it(a_data_set, a_whole_run):
+    found = [(row["method"], row["subject"]) for row in rows(a_whole_run)]
+    subjects = [f"subject-{number}" for number in range(5)]
+    assert found == [(method, subject) for method in METHODS for subject in subjects]
+    scores = {row["foreground/psnr"] for row in rows(a_whole_run)}
+    assert len(scores) == len(found)  # each by its own method, on its own volume
+    for fold, held_out in enumerate(json.loads((a_data_set / "splits.json").read_text())["folds"]):
+        part = a_whole_run / "parts" / "tiny-a" / f"fold-{fold}"
+        assert [result.subject for result in read_results(part / "evaluation")] == held_out
+        card = load_model(part / "run" / "last.safetensors").card
+        trained_on = {Path(file).name.removesuffix(".nii.gz") for file in card.training["train"]}
+        assert trained_on == set(subjects) - set(held_out)
+
+
+def test_a_changed_preset_is_refused_before_anything_is_done(a_data_set, tmp_path, capsys):
+    preset = write_preset(a_data_set, "changing", 1e-3)
+    arguments = command(a_data_set, tmp_path, "--folds", "0", methods=["changing"])
+    assert main(arguments) == 0
+    before = times_of(tmp_path)
+    write_preset(a_data_set, "changing", 2e-3)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "tiny-changing, fold 0" in error and "optimisation.learning_rate 0.001, now 0.002" in error
+    assert "--out" in error
+    assert times_of(tmp_path) == before
+    write_preset(a_data_set, "changing", 1e-3)
+    text = json.loads(preset.read_text())
+    text["loop"] |= {"save_every": 3, "threads": 2}  # where and how fast, not what
+    preset.write_text(json.dumps(text))
+    assert main(arguments) == 0
+    assert {path: times_of(tmp_path)[path] for path in before if "parts" in path.parts} == {
+        path: value for path, value in before.items() if "parts" in path.parts
+    }
+
+
+def test_the_code_to_start_again_is_passed_on_and_processes_of_their_own_go_on(a_data_set, tmp_path):
+    own = command(a_data_set, tmp_path, "--folds", "1", methods=["a"], in_process=False)
+    part = tmp_path / "parts" / "tiny-a" / "fold-1"
+    assert main([*own, "--in-process", "--set", "loop.time_limit=1e-9"]) == train.EXIT_AGAIN
+    assert [line["step"] for line in log_lines(part / "run")] == [1]
+    assert not (part / "evaluation").exists()
+    assert main(own) == 0
+    assert [line["step"] for line in log_lines(part / "run") if "loss" in line] == [1, 2, 3, 4, 5, 6]
+    assert "tiny-a" in (tmp_path / "folds-1" / "table.md").read_text()
+    assert "tiny-a" in (tmp_path / "folds-1" / "report.html").read_text()
+
+
+def test_an_array_task_does_its_part_and_the_last_one_collects(a_data_set, tmp_path, monkeypatch, capsys):
+    options = ["--interpolations", "trilinear", "zero-filled", "--folds", "0", "3"]
+    arguments = command(a_data_set, tmp_path, *options, methods=[])
+    assert main([*arguments, "--list"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "0\ttrilinear, fold 0\tto do",
+        "1\ttrilinear, fold 3\tto do",
+        "2\tzero-filled, fold 0\tto do",
+        "3\tzero-filled, fold 3\tto do",
+    ]
+    for task in (3, 0, 1):
+        assert main([*arguments, "--array-task", str(task)]) == 0
+        assert not (tmp_path / "folds-0-3").exists()
+    assert main([*arguments, "--collect"]) == 2
+    assert "1 of 4 parts are not done: 1 of zero-filled" in capsys.readouterr().err
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "2")
+    assert main(arguments) == 0
+    table = (tmp_path / "folds-0-3" / "table.md").read_text()
+    assert "trilinear" in table and "zero-filled" in table
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "4")
+    assert main(arguments) == 2
+    assert "no part 4: the parts are 0 to 3" in capsys.readouterr().err
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    assert main(arguments) == 2
+    assert "without srun" in capsys.readouterr().err
+
+
+def test_a_part_that_fails_leaves_the_others_running(a_data_set, tmp_path, monkeypatch, caplog):
+    whole = evaluate.main
+
+    def fails_on_fold_2(arguments):
+        return 1 if "--fold=2" in arguments else whole(arguments)
+
+    monkeypatch.setattr(evaluate, "main", fails_on_fold_2)
+    arguments = command(a_data_set, tmp_path, "--interpolations", "trilinear", methods=[])
+    assert main(arguments) == crossvalidate.EXIT_FAILED
+    assert "1 of 5 parts failed: trilinear, fold 2" in caplog.text
+    assert len(list((tmp_path / "parts/trilinear").glob("*/evaluation/results"))) == 4
+    monkeypatch.setattr(evaluate, "main", whole)
+    assert main(arguments) == 0
+    assert len(rows(tmp_path)) == 5
+
+
+def test_changed_measuring_evaluates_again_without_training(a_data_set, tmp_path):
+    arguments = command(a_data_set, tmp_path, "--folds", "0", methods=["a"])
+    assert main(arguments) == 0
+    trained = times_of(tmp_path / "parts/tiny-a/fold-0/run")
+    assert main([*arguments, "--evaluate", "lpips=none", "protocol=paper", "device=cpu"]) == 0
+    assert times_of(tmp_path / "parts/tiny-a/fold-0/run") == trained
+    assert "paper/psnr" in (tmp_path / "folds-0" / "results.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "methods", "message"),
+    [
+        ([], [], "nothing to compare"),
+        (["--folds", "5"], ["a"], "numbers from 0 to 4, not 5"),
+        (["--folds", "x"], ["a"], "numbers from 0 to 4, not x"),
+        ([], ["a", "a"], "Methods of the same name: tiny-a"),
+        ([], ["missing"], "no preset"),
+        (["--set", "optimisation.stepps=3"], ["a"], "stepps"),
+        (["--set", "optimisation.steps=-3"], ["a"], "must be positive"),
+        (["--set", "loop.devices=2"], ["a"], "--in-process cannot start"),
+        (["--set", "model.name=../a"], ["a"], "cannot be a folder's name"),
+        (["--reference", "b"], ["a"], "--reference b is none of the methods tiny-a"),
+        (["--modality", "CT"], ["a"], "no volume of modality 'CT'"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(a_data_set, tmp_path, capsys, options, methods, message):
+    assert main(command(a_data_set, tmp_path / "out", *options, methods=methods)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_presets_of_different_scales_or_data_are_refused(a_data_set, tmp_path, capsys):
+    network = {"scale": [4, 1, 1], "num_features": 4, "num_blocks": 1, "growth": 2, "tail_features": 4}
+    write_preset(a_data_set, "thick", 1e-3, network={"config": network})
+    assert main(command(a_data_set, tmp_path, methods=["a", "thick"])) == 2
+    assert "network.scale must be the same" in capsys.readouterr().err
+    write_preset(a_data_set, "cropped", 1e-3, data={"patch_size": 6, "preparation": {"crop_foreground": True}})
+    assert main(command(a_data_set, tmp_path, methods=["a", "cropped"])) == 2
+    assert "data.preparation must be the same" in capsys.readouterr().err
+
+
+def test_a_signal_is_handed_to_the_process_that_works(tmp_path):
+    program = (
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\n"
+        "os.kill(os.getppid(), signal.SIGUSR1)\n"
+        "time.sleep(60)\n"
+    )
+    with SignalRelay() as relay:
+        assert relay.run([sys.executable, "-c", program]) == 75
+        assert relay.asked
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_a_killed_run_leaves_no_process_behind_and_the_next_one_waits_for_it(tmp_path):
+    """What the killed run had started holds the part until it has saved and ended."""
+    child = (
+        "import pathlib, signal, sys, time\n"
+        "def save(*_):\n    time.sleep(0.5)\n    pathlib.Path(sys.argv[1], 'saved').touch()\n    sys.exit(75)\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        "pathlib.Path(sys.argv[1], 'started').touch()\n"
+        "time.sleep(60)\n"
+    )
+    parent = (
+        f"import sys, pathlib\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from Training.folds.child_process import SignalRelay\nfrom Training.folds.folder_lock import locked\n"
+        "with SignalRelay() as relay, locked(pathlib.Path(sys.argv[1])) as held:\n"
+        f"    relay.run([sys.executable, '-c', {child!r}, sys.argv[1]], held)\n"
+    )
+    process = start([sys.executable, "-c", parent, tmp_path])
+    while not (tmp_path / "started").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    with locked(tmp_path):
+        assert (tmp_path / "saved").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(a_data_set, tmp_path, capsys):
+    (tmp_path / "out").touch()
+    assert main(command(a_data_set, tmp_path / "out", "--interpolations", "trilinear", methods=[])) == 2
+    assert "cannot be written" in capsys.readouterr().err

@@ -1,0 +1,209 @@
+"""Train and evaluate methods on every fold, and collect the paper's Table 1.
+
+python Training/crossvalidate.py --index index.json --methods oasis-paper rcan.yaml --interpolations trilinear --out CV
+
+Each part, one method on one fold, has its own folder, CV/parts/METHOD/fold-K. The same command continues after a stop
+or a kill: a part that is done is skipped, a training goes on from its checkpoint, and a preset that was changed in
+between is refused. In a SLURM array task N ($SLURM_ARRAY_TASK_ID) does part N of --list alone, and whoever finishes the
+last part collects. Every training and evaluation is a process of its own, so one that fails leaves the others running.
+Exit codes: 0 done, 1 a part failed, 2 bad input, 75 stopped before the end: start the same command again.
+"""
+
+import argparse
+import logging
+import os
+import shlex
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from Training import evaluate, train
+from Training.folds.child_process import SignalRelay
+from Training.folds.fold_collection import collect
+from Training.folds.folder_lock import locked
+from Training.folds.parts import Part
+from Training.folds.plan import Plan, make_plan
+from Training.scoring.methods import INTERPOLATIONS
+
+log = logging.getLogger(__name__)
+
+EXIT_FAILED = 1
+ARRAY_TASK = "SLURM_ARRAY_TASK_ID"
+SCRIPTS = Path(__file__).resolve().parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    given = sys.argv[1:] if arguments is None else arguments
+    options = make_parser().parse_args(given)
+    try:
+        return run(options, shlex.join(["python", "Training/crossvalidate.py", *given]))
+    except SuperResolutionError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog="crossvalidate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--index", required=True, type=Path, help="index.json of prepare.py, splits.json beside it")
+    parser.add_argument("--out", required=True, type=Path, help="folder of all parts and of the table")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=[],
+        metavar="[NAME=]PRESET",
+        help="training presets: YAML files, or names of those in Training/presets; NAME for the table: model.name",
+    )
+    parser.add_argument(
+        "--interpolations",
+        nargs="+",
+        default=[],
+        choices=("all", *INTERPOLATIONS),
+        metavar="NAME",
+        help=f"all, or some of {', '.join(INTERPOLATIONS)}",
+    )
+    parser.add_argument("--folds", nargs="+", default=["all"], metavar="K", help="all (default), or their numbers")
+    parser.add_argument("--modality", help="only volumes whose modality begins so; default: the presets' own")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="for every training, for example loop.devices=4"
+    )
+    parser.add_argument(
+        "--evaluate",
+        nargs="+",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="for every evaluation: protocol=paper device=cuda",
+    )
+    parser.add_argument("--reference", metavar="METHOD", help="what the others are tested against; default: the last")
+    parser.add_argument(
+        "--weights",
+        choices=("last", "best"),
+        default="last",
+        help="last (default): those after the last step; best: those with the best score on the very fold held out",
+    )
+    parser.add_argument("--list", action="store_true", help="print the parts and how far they are, and do nothing")
+    parser.add_argument("--collect", action="store_true", help="only collect the table from parts that are done")
+    parser.add_argument("--array-task", type=int, metavar="N", help=f"do only part N of --list; default ${ARRAY_TASK}")
+    parser.add_argument(
+        "--launcher",
+        default=shlex.quote(sys.executable),
+        help="what runs train.py, for example 'srun python'; default: this Python",
+    )
+    parser.add_argument(
+        "--in-process", action="store_true", help="no processes of their own: quicker for tiny runs, less robust"
+    )
+    return parser
+
+
+def run(options: argparse.Namespace, command: str = "") -> int:
+    """Do the chosen parts, then collect.
+
+    Args:
+        options: of ``make_parser``.
+        command: goes into the record.
+
+    Raises:
+        InputError: anything that can be told before the first part begins, such as a changed preset.
+    """
+    if int(os.environ.get("SLURM_PROCID", "0")) > 0:
+        raise InputError(
+            "crossvalidate.py runs once per array task: start it without srun, and give --launcher 'srun python' when "
+            "a training needs several tasks"
+        )
+    plan = make_plan(options, command)
+    for part in plan.parts:
+        evaluate.make_parser().parse_args(part.evaluate_arguments)  # ends the program where --evaluate is wrong
+        part.check()
+    if options.list:
+        for number, part in enumerate(plan.parts):
+            print(f"{number}\t{part}\t{part.status}")
+        return 0
+    failed: list[Part] = []
+    with SignalRelay() as relay:
+        for part in [] if options.collect else _chosen(plan, options.array_task):
+            code = _do(part, options, relay)
+            if relay.asked or code == train.EXIT_AGAIN:
+                log.info("%s: stopped before its end; start the same command again", part)
+                return train.EXIT_AGAIN
+            if code:
+                failed.append(part)
+    return _finish(plan, failed, options)
+
+
+def _chosen(plan: Plan, task: int | None) -> Iterable[Part]:
+    if task is None and ARRAY_TASK in os.environ:
+        task = int(os.environ[ARRAY_TASK])
+    if task is None:
+        return plan.parts
+    if not 0 <= task < len(plan.parts):
+        raise InputError(f"There is no part {task}: the parts are 0 to {len(plan.parts) - 1} (see --list)")
+    return [plan.parts[task]]
+
+
+def _do(part: Part, options: argparse.Namespace, relay: SignalRelay) -> int:
+    """Train and evaluate, as far as it is not done; return the exit code of what failed, or 0."""
+    with locked(part.folder) as inherited:
+        if part.done:
+            log.info("%s: done before", part)
+            return 0
+        part.begin()
+        if not part.trained:
+            log.info("%s: training", part)
+            code = _call("train", part.train_arguments or (), options, relay, inherited)
+            if code or relay.asked:
+                return _told(part, "training", code)
+            part.set_trained()
+        log.info("%s: evaluation", part)
+        code = _call("evaluate", part.evaluate_arguments, options, relay, inherited)
+        if code == 0:
+            part.set_done()
+        return _told(part, "evaluation", code)
+
+
+def _call(
+    script: str, arguments: Iterable[str], options: argparse.Namespace, relay: SignalRelay, inherited: tuple[int, ...]
+) -> int:
+    if options.in_process:
+        return (train if script == "train" else evaluate).main(list(arguments))
+    launcher = shlex.split(options.launcher) if script == "train" else [sys.executable]
+    return relay.run([*launcher, str(SCRIPTS / f"{script}.py"), *arguments], inherited)
+
+
+def _told(part: Part, what: str, code: int) -> int:
+    if code < 0:
+        log.error("%s: %s was ended by %s", part, what, signal.Signals(-code).name)
+    elif code not in (0, train.EXIT_AGAIN):
+        log.error("%s: %s failed with exit code %d", part, what, code)
+    return code
+
+
+def _finish(plan: Plan, failed: list[Part], options: argparse.Namespace) -> int:
+    missing = [part for part in plan.parts if not part.done]
+    if failed:
+        log.error("%d of %d parts failed: %s", len(failed), len(plan.parts), "; ".join(map(str, failed)))
+        return EXIT_FAILED
+    if missing and options.collect:
+        counts = Counter(part.method for part in missing)
+        raise InputError(
+            f"{len(missing)} of {len(plan.parts)} parts are not done: "
+            + ", ".join(f"{count} of {method}" for method, count in counts.items())
+        )
+    if missing:
+        log.info("%d of %d parts are still to be done; the last one collects the table", len(missing), len(plan.parts))
+        return 0
+    print(collect(plan).read_text("utf-8"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

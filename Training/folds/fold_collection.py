@@ -1,0 +1,110 @@
+"""What the evaluations of all folds say together: one folder that reads like that of a single evaluation."""
+
+import shutil
+from collections import defaultdict
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+
+from SuperResolution3DLib.errors import InputError
+from Training.folds.folder_lock import locked
+from Training.folds.parts import Part
+from Training.folds.plan import Plan
+from Training.reporting.report import write_report
+from Training.reporting.tables import MARKDOWN, write_tables
+from Training.scoring.results import (
+    EvaluationRecord,
+    MethodResult,
+    VolumeResult,
+    method_path,
+    read_record,
+    read_results,
+    write_method_result,
+    write_record,
+    write_result,
+)
+from Training.scoring.slice_sets import SliceSets, merged
+
+
+def collect(plan: Plan) -> Path:
+    """Collect the parts of a plan, all of which are done, and return the file of the table.
+
+    Raises:
+        InputError: a part's files are damaged, or a volume was scored in two folds.
+        OutputError: the folder cannot be written.
+    """
+    with locked(plan.out):  # two array tasks may both find that they finished last
+        for name in ("results", "methods"):  # of methods that are not in the plan any more
+            shutil.rmtree(plan.out / name, ignore_errors=True)
+        results = [result for part in plan.parts for result in part_results(part)]
+        for result in results:
+            write_result(plan.out, result)
+        for method in plan.methods:
+            _merge_slices(plan, method, results[0].dataset)
+        write_record(plan.out, _record(plan, results))
+        write_tables(plan.out, plan.reference)
+        write_report(plan.out, plan.reference)
+    return plan.out / MARKDOWN
+
+
+def part_results(part: Part) -> list[VolumeResult]:
+    """Read the results of one part.
+
+    Raises:
+        InputError: there are none, or a file is damaged.
+    """
+    results = [result for result in read_results(part.evaluation) if result.method == part.method]
+    if not results:
+        raise InputError(f"{part}: no results in {part.evaluation}; delete {part.evaluation} and its part.json")
+    return results
+
+
+def _merge_slices(plan: Plan, method: str, dataset: str) -> None:
+    """Merge what stands for all slices of a method (Frechet distance, FID, KID): it is no mean of the folds'."""
+    paths = [method_path(part.evaluation, method, ".npz") for part in plan.parts if part.method == method]
+    sets = merged([SliceSets.read(path) for path in paths if path.exists()])  # none of volumes that are too small
+    if not sets.volumes:
+        return
+    sets.write(method_path(plan.out, method, ".npz"))
+    write_method_result(plan.out, MethodResult(dataset, method, sets.figures(), tuple(sets.describe())))
+
+
+def _record(plan: Plan, results: list[VolumeResult]) -> EvaluationRecord:
+    records = [read_record(part.evaluation) for part in plan.parts]
+    described: dict[str, list[str]] = defaultdict(list)
+    for part, record in zip(plan.parts, records, strict=True):
+        described[part.method].append(record.methods[part.method])
+    volumes, subjects = {result.file for result in results}, {result.subject for result in results}
+    folds = f"all {plan.num_folds} folds"
+    if len(plan.folds) < plan.num_folds:
+        folds = f"folds {', '.join(map(str, plan.folds))} of {plan.num_folds}"
+    chosen = (
+        "the weights after the last step, chosen without a look at the fold"
+        if plan.weights == "last"
+        else "the weights that scored best on the very fold that they are evaluated on"
+    )
+    how = (
+        f"Cross-validation, {folds}, by subject: each volume is scored once, by a model that "
+        f"was trained on the other folds; {chosen}"
+    )
+    return replace(
+        records[0],
+        part=f"{folds}, {len(volumes)} volumes of {len(subjects)} subjects",
+        conventions=tuple(dict.fromkeys([how, *(line for record in records for line in record.conventions)])),
+        config={"options": list(plan.parts[-1].evaluate_arguments), "weights": plan.weights},
+        command=plan.command,
+        versions={
+            name: " and ".join(dict.fromkeys(record.versions.get(name, "none") for record in records))
+            for name in records[0].versions
+        },
+        methods={method: _joined(list(dict.fromkeys(texts))) for method, texts in described.items()},
+    )
+
+
+def _joined(texts: list[str]) -> str:
+    """Return texts that differ in their end, such as the sha256 of each fold's model, as one."""
+    if len(texts) == 1:
+        return texts[0]
+    words = [text.split(" ") for text in texts]
+    length = len(list(takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))))
+    return " ".join([*words[0][:length], ", ".join(" ".join(own[length:]) for own in words)])
