@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install --quiet --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test libraries lint clean
 
 help:
 	@echo "make demo    super-resolve the embedded sample into demo-output/ (base dependencies only)"
@@ -18,8 +18,12 @@ help:
 demo: $(VENV)/.base
 	$(BIN)/python Testing/demo.py
 
-test: lint
+test: libraries lint
 	$(BIN)/python -m pytest
+
+# Before the long installation: what only the system's package manager can install.
+libraries: $(VENV)/.made
+	@$(BIN)/python Testing/Slicer/system_libraries.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -49,6 +53,9 @@ $(VENV)/.base: $(VENV)/.made pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 14))' || { \
+	  echo "The tests need Python 3.11 to 3.13 (slicer-core has no wheel for $$($(BIN)/python --version))." \
+	    "Remove $(VENV) and choose another one, for example: make PYTHON=python3.12 test" >&2; exit 1; }
 	@echo "Installing the test dependencies into $(VENV) (several minutes and gigabytes the first time)"
 	@$(INSTALL) -e '.[test]'
 	@touch $@ $(VENV)/.base

@@ -6,6 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from skip_rule import (  # noqa: F401  pytest finds its hooks here
+    pytest_make_collect_report,
+    pytest_runtest_makereport,
+    pytest_terminal_summary,
+)
 
 torch.set_num_threads(1)  # the volumes are tiny, and tests share the machine
 
