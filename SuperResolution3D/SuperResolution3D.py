@@ -1,0 +1,198 @@
+"""Super-resolution of MR and CT volumes in 3D Slicer: module, panel, logic and self-test."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+try:
+    import SuperResolution3DLib
+except ModuleNotFoundError:  # a source tree: the library lies beside this module's folder, not in it
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+    import SuperResolution3DLib
+
+from SuperResolution3DSlicer.low_resolution import LowResolution
+from SuperResolution3DSlicer.model_file import model_of
+from SuperResolution3DSlicer.panel import Panel
+from SuperResolution3DSlicer.parameters import Parameters
+from SuperResolution3DSlicer.run import Follower, Outcome, Task
+from SuperResolution3DSlicer.run_queue import RunQueue
+from SuperResolution3DSlicer.sample_data import register_sample_data
+from SuperResolution3DSlicer.self_test import SelfTest
+from SuperResolution3DSlicer.super_resolution import Request, SuperResolution
+from SuperResolution3DSlicer.worker_process import Process, WorkerProcess
+
+from SuperResolution3DLib.errors import CancelledError, SuperResolutionError
+
+PAUSE = 0.01  # seconds between two looks at a run that a script waits for
+
+
+class SuperResolution3D(ScriptedLoadableModule):
+    """What Slicer lists."""
+
+    def __init__(self, parent: object) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("SuperResolution3D")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
+        self.parent.dependencies = []
+        self.parent.contributors = ["SuperResolution3D developers"]
+        self.parent.helpText = _(
+            "Computes an MR or CT volume with smaller voxels, on a grid that is exact in mm, and compares it with"
+            " the low-resolution and a high-resolution volume in nine linked views."
+            " For research use only, not for diagnosis: detail beyond the measured resolution is always the network's"
+            " estimate. Version {version}."
+        ).format(version=SuperResolution3DLib.__version__)
+        self.parent.acknowledgementText = _(
+            "The network and its training follow the paper arXiv:2402.04171, which to cite; sample volume: CC0."
+        )
+        slicer.app.connect("startupCompleted()", register_sample_data)
+
+
+class SuperResolution3DWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel's frame: it follows the scene, the rest is in ``Panel``."""
+
+    def __init__(self, parent: object = None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic: SuperResolution3DLogic | None = None
+        self.panel: Panel | None = None
+
+    def setup(self) -> None:
+        ScriptedLoadableModuleWidget.setup(self)
+        root = slicer.util.loadUI(self.resourcePath("UI/SuperResolution3D.ui"))
+        self.layout.addWidget(root)
+        self.ui = slicer.util.childWidgetVariables(root)
+        root.setMRMLScene(slicer.mrmlScene)
+        self.logic = SuperResolution3DLogic()
+        self.panel = Panel(self.ui, self.logic)
+        scene = slicer.mrmlScene
+        for event, function in (
+            (scene.StartCloseEvent, self.onSceneStartClose),
+            (scene.EndCloseEvent, self.onSceneEndClose),
+            (scene.EndImportEvent, self.onSceneEndClose),
+            (scene.NodeAddedEvent, self.panel.later),
+            (scene.NodeRemovedEvent, self.panel.later),
+        ):
+            self.addObserver(scene, event, function)
+        self.panel.set_parameters(self.logic.getParameterNode())
+
+    def cleanup(self) -> None:
+        self.removeObservers()
+        if self.panel is not None:
+            self.panel.close()
+
+    def enter(self) -> None:
+        self.panel.set_parameters(self.logic.getParameterNode())
+        self.panel.enter()
+
+    def exit(self) -> None:
+        self.panel.exit()
+
+    def onSceneStartClose(self, caller: object, event: str) -> None:
+        self.panel.set_parameters(None)
+
+    def onSceneEndClose(self, caller: object, event: str) -> None:
+        self.panel.set_parameters(self.logic.getParameterNode())
+
+    def onReload(self) -> None:
+        """Reload the helpers too, which Slicer does not know of."""
+        for name in [
+            name for name in sys.modules if name.startswith(("SuperResolution3DSlicer", "SuperResolution3DLib"))
+        ]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+
+class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
+    """Runs the worker; usable without the panel."""
+
+    def __init__(self, newProcess: Callable[[], Process] = WorkerProcess) -> None:
+        """Take what makes the process of a run; tests pass one that computes nothing."""
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.newProcess = newProcess
+
+    def getParameterNode(self) -> Parameters:
+        return Parameters(super().getParameterNode())
+
+    def start(
+        self,
+        tasks: Sequence[Task],
+        follower: Follower,
+        on_status: Callable[..., None] = lambda position, status: None,
+        on_end: Callable[[list[Outcome]], None] = lambda outcomes: None,
+    ) -> RunQueue:
+        """Start runs one after another and return at once."""
+        queue = RunQueue(tasks, self.newProcess, follower, on_status, on_end)
+        queue.start()
+        return queue
+
+    def superResolve(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        model: str | None = None,
+        *,
+        device: str = "auto",
+        dataConsistency: str = "check",
+        roiNode: slicer.vtkMRMLMarkupsROINode | None = None,
+        outputNode: slicer.vtkMRMLScalarVolumeNode | None = None,
+        window: int | None = None,
+        overlap: float | None = None,
+        zeroFilled: bool = False,
+    ) -> slicer.vtkMRMLScalarVolumeNode:
+        """Super-resolve a volume, wait for the result and return its node; windows are repainted meanwhile.
+
+        Args:
+            volumeNode: scalar 3D volume.
+            model: name of an installed model or a model file; None takes the first installed one.
+            device: auto, cpu, cuda or cuda:N.
+            dataConsistency: off, check or project.
+            roiNode: compute only what it holds.
+            outputNode: is replaced by the result; None makes a new volume.
+            window: edge of the published sliding window in LR voxels; None runs the whole volume.
+            overlap: of neighbouring windows, in [0, 1); None is 0.625.
+            zeroFilled: also add the zero-filled volume.
+
+        Raises:
+            SuperResolutionError: why there is no result, in one sentence; the scene is unchanged.
+        """
+        request = Request(
+            volumeNode, model_of(model), device, dataConsistency, window, overlap, roiNode, outputNode, zeroFilled
+        )
+        return self._wait(SuperResolution(request))
+
+    def simulateLowResolution(
+        self, volumeNode: slicer.vtkMRMLScalarVolumeNode, model: str | None = None
+    ) -> slicer.vtkMRMLScalarVolumeNode:
+        """Degrade a volume through k-space by a model's scale, wait for ``<volume> LR`` and return its node.
+
+        Raises:
+            SuperResolutionError: why there is no result, in one sentence; the scene is unchanged.
+        """
+        return self._wait(LowResolution(volumeNode, model_of(model).card))
+
+    def _wait(self, task: Task) -> slicer.vtkMRMLScalarVolumeNode:
+        queue = self.start([task], Follower())
+        while not queue.is_over:
+            slicer.app.processEvents()
+            time.sleep(PAUSE)
+        outcome = queue.outcomes[0]
+        if outcome.state == "done":
+            return outcome.node
+        raise (CancelledError if outcome.state == "cancelled" else SuperResolutionError)(outcome.sentence)
+
+
+class SuperResolution3DTest(SelfTest, ScriptedLoadableModuleTest):
+    """The self-test; its methods are in ``SelfTest``."""
+
+    newLogic = SuperResolution3DLogic

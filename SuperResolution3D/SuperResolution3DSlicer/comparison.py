@@ -1,0 +1,182 @@
+"""The 3x3 comparison in a scene: LR, SR and HR (or a difference) in nine linked axial, coronal and sagittal views."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from .comparison_layout import LAYOUT_ID, ORIENTATIONS, ROWS, VIEW_GROUP, ComparisonView, comparison_views, layout_xml
+from .difference import difference_node
+
+
+class Comparison:
+    """Shows volumes row by row, and keeps rows, window and level as they shall be until it is closed."""
+
+    def __init__(self, application_logic: slicer.vtkMRMLApplicationLogic | None = None) -> None:
+        """Take the logic that knows the slice views; None is the application's own."""
+        self._logic = application_logic
+        self._volumes: dict[str, slicer.vtkMRMLVolumeNode | None] = {}
+        self._observations: list[tuple[vtk.vtkObject, int]] = []
+        self._crosshair: slicer.vtkMRMLCrosshairNode | None = None
+        self._adjusting: set[str] = set()
+
+    def show(
+        self,
+        lr_node: slicer.vtkMRMLScalarVolumeNode,
+        sr_node: slicer.vtkMRMLScalarVolumeNode,
+        hr_node: slicer.vtkMRMLScalarVolumeNode | None = None,
+        zero_filled_node: slicer.vtkMRMLScalarVolumeNode | None = None,
+    ) -> None:
+        """Switch to the 3x3 layout and put the volumes into its rows.
+
+        The third row is the HR reference, else the difference SR - zero-filled, else it stays empty. LR, SR and HR get
+        the LR's window and level, the difference has its own.
+
+        Raises:
+            InputError: SR and zero-filled volume are on different grids.
+        """
+        self.close()
+        third, label = hr_node, _("HR")
+        if hr_node is None and zero_filled_node is not None:
+            third, label = difference_node(sr_node, zero_filled_node), _("SR - zero-filled")
+        elif hr_node is None:
+            label = _("no reference")
+        self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
+        labels = dict(zip(ROWS, (_("LR"), _("SR"), label), strict=True))
+        columns = dict(zip(ORIENTATIONS, (_("axial"), _("coronal"), _("sagittal")), strict=True))
+        scene = lr_node.GetScene()
+        register_layout(_layout_node(scene))
+        _layout_node(scene).SetViewArrangement(LAYOUT_ID)
+        for view in comparison_views():
+            self._set_up_view(scene, view, view.label(labels[view.row], columns[view.orientation]))
+        self._share_window([node for node in (lr_node, sr_node, hr_node) if node is not None])
+        self._show_crosshair(scene)
+        self.fit()
+
+    def fit(self) -> None:
+        """Show the whole LR volume in every view, in the same plane of each column.
+
+        To be called again when the views have got their size, which the application gives them later.
+        """
+        lr_node = self._volumes.get("LR")
+        if lr_node is None or lr_node.GetScene() is None:
+            return
+        logic = self._logic or slicer.app.applicationLogic()
+        offsets: dict[str, float] = {}
+        views = sorted(comparison_views(), key=lambda view: view.row != "SR")  # the SR's voxels choose the plane
+        for view in views:
+            slice_node = _slice_node(lr_node.GetScene(), view)
+            slice_logic = logic.GetSliceLogic(slice_node)
+            if slice_logic is None:  # no window
+                continue
+            width, height, _depth = slice_node.GetDimensions()
+            slice_node.SetOrientation(view.orientation)
+            slice_logic.FitSliceToVolume(lr_node, width, height)
+            if view.row == "SR":
+                slice_logic.SnapSliceOffsetToIJK()
+                offsets[view.orientation] = slice_node.GetSliceOffset()
+            slice_node.SetSliceOffset(offsets[view.orientation])
+
+    def close(self) -> None:
+        """Let go: volumes, window and level can be changed in each view again; layout and volumes stay."""
+        for observed, tag in self._observations:
+            observed.RemoveObserver(tag)
+        self._observations.clear()
+        self._volumes = {}
+        if self._crosshair is not None:
+            self._crosshair.SetCrosshairMode(self._crosshair.NoCrosshair)
+            self._crosshair = None
+
+    def _set_up_view(self, scene: slicer.vtkMRMLScene, view: ComparisonView, label: str) -> None:
+        slice_node = _slice_node(scene, view)
+        slice_node.SetViewGroup(VIEW_GROUP)
+        slice_node.SetLayoutLabel(label)
+        composite = _composite_node(scene, slice_node)
+        composite.SetLinkedControl(True)
+        composite.SetHotLinkedControl(True)
+        composite.SetForegroundVolumeID(None)
+        composite.SetLabelVolumeID(None)
+        self._put_back(composite, view)
+        # Linked views pass on the choice of another volume in one of them to all nine; the rows must outlive that.
+        self._observe(composite, lambda *_event: self._put_back(composite, view))
+
+    def _put_back(self, composite: slicer.vtkMRMLSliceCompositeNode, view: ComparisonView) -> None:
+        volume = self._volumes.get(view.row)
+        if volume is not None and volume.GetScene() is None:  # deleted, or the scene closed
+            return
+        wanted = None if volume is None else volume.GetID()
+        if composite.GetBackgroundVolumeID() != wanted and view.name not in self._adjusting:
+            with self._adjust(view.name):
+                composite.SetBackgroundVolumeID(wanted)
+
+    def _share_window(self, nodes: list[slicer.vtkMRMLScalarVolumeNode]) -> None:
+        """Give all volumes the window and level of the first, now and whenever one of them changes."""
+        for node in nodes:
+            if node.GetDisplayNode() is None:
+                node.CreateDefaultDisplayNodes()
+        displays = [node.GetDisplayNode() for node in nodes]
+        self._copy_window(displays[0], displays)
+        for display in displays:
+            self._observe(display, lambda caller, _event: self._copy_window(caller, displays))
+
+    def _copy_window(
+        self, source: slicer.vtkMRMLScalarVolumeDisplayNode, displays: list[slicer.vtkMRMLScalarVolumeDisplayNode]
+    ) -> None:
+        if "window" in self._adjusting:
+            return
+        low, high = source.GetWindowLevelMin(), source.GetWindowLevelMax()
+        with self._adjust("window"):
+            for display in displays:
+                display.SetAutoWindowLevel(False)
+                display.SetWindowLevelMinMax(low, high)
+
+    @contextmanager
+    def _adjust(self, what: str) -> Iterator[None]:
+        """Keep an own change from being answered: without an end, where another observer disagrees."""
+        self._adjusting.add(what)
+        try:
+            yield
+        finally:
+            self._adjusting.discard(what)
+
+    def _show_crosshair(self, scene: slicer.vtkMRMLScene) -> None:
+        """Make the crosshair visible, which moving the mouse with Shift held then draws in all nine views."""
+        crosshair = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+        if crosshair is not None and crosshair.GetCrosshairMode() == crosshair.NoCrosshair:
+            self._crosshair = crosshair  # to be hidden again
+            crosshair.SetCrosshairMode(crosshair.ShowBasic)
+
+    def _observe(self, node: slicer.vtkMRMLNode, callback: object) -> None:
+        self._observations.append((node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, callback)))
+
+
+def register_layout(layout_node: slicer.vtkMRMLLayoutNode) -> None:
+    """Make the 3x3 layout known to the layout manager."""
+    if layout_node.IsLayoutDescription(LAYOUT_ID):
+        layout_node.SetLayoutDescription(LAYOUT_ID, layout_xml())
+    else:
+        layout_node.AddLayoutDescription(LAYOUT_ID, layout_xml())
+
+
+def _layout_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLLayoutNode:
+    return scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+
+
+def _slice_node(scene: slicer.vtkMRMLScene, view: ComparisonView) -> slicer.vtkMRMLSliceNode:
+    return scene.GetSingletonNode(view.name, "vtkMRMLSliceNode")
+
+
+def _composite_node(
+    scene: slicer.vtkMRMLScene, slice_node: slicer.vtkMRMLSliceNode
+) -> slicer.vtkMRMLSliceCompositeNode:
+    """Return the node that says what a view shows; the view's widget makes it, or adopts the one that is there."""
+    name = slice_node.GetLayoutName()
+    node = scene.GetSingletonNode(name, "vtkMRMLSliceCompositeNode")
+    if node is None:
+        node = slicer.vtkMRMLSliceCompositeNode()
+        node.SetSingletonTag(name)
+        node.SetLayoutName(name)
+        node = scene.AddNode(node)
+    return node

@@ -1,0 +1,110 @@
+"""The list of devices: automatic, each GPU by name and memory, CPU. torch is not asked, so it need not be there."""
+
+import os
+from dataclasses import dataclass
+
+import qt
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.memory_plan import GIB
+
+QUERY = ["--query-gpu=index,name,memory.total,memory.free", "--format=csv,noheader,nounits"]  # MiB
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as its driver tells."""
+
+    index: int
+    name: str
+    total_bytes: int
+    free_bytes: int
+
+
+def parse_gpus(text: str, visible: str | None = None) -> list[Gpu]:
+    """Read the answer of nvidia-smi; numbers count as CUDA does, among the visible ones (CUDA_VISIBLE_DEVICES)."""
+    gpus = []
+    for line in text.splitlines():
+        parts = [part.strip() for part in line.split(",")]
+        if len(parts) == 4 and parts[0].isdigit() and parts[2].isdigit() and parts[3].isdigit():
+            gpus.append((parts[0], parts[1], int(parts[2]) * MIB, int(parts[3]) * MIB))
+    if visible is not None:
+        wanted = [part.strip() for part in visible.split(",")]
+        gpus = [gpu for number in wanted for gpu in gpus if gpu[0] == number]
+    return [Gpu(index, *gpu[1:]) for index, gpu in enumerate(gpus)]
+
+
+class DeviceChoice:
+    """Fills a combo box; the GPUs come when the driver has answered."""
+
+    def __init__(self, combo: qt.QComboBox, program: str = "nvidia-smi") -> None:
+        self.gpus: list[Gpu] = []
+        self._combo = combo
+        self._program = program
+        self._process: qt.QProcess | None = None
+        self._is_closed = False
+        self._fill()
+
+    @property
+    def current(self) -> str:
+        """Return auto, cpu or cuda:N."""
+        return str(self._combo.itemData(self._combo.currentIndex))
+
+    @property
+    def current_gpu(self) -> Gpu | None:
+        """Return the GPU that a run would use, None for the CPU."""
+        if self.current == "cpu" or not self.gpus:
+            return None
+        return self.gpus[0 if self.current == "auto" else int(self.current.partition(":")[2])]
+
+    def select(self, name: str) -> None:
+        """Choose a device; one that is not there (the scene came from another computer) becomes automatic."""
+        names = [self._combo.itemData(index) for index in range(self._combo.count)]
+        self._combo.currentIndex = names.index(name) if name in names else 0
+
+    def look(self) -> None:
+        """Ask the driver for GPUs and return at once."""
+        if self._process is not None:
+            return
+        self._process = qt.QProcess()
+        self._process.connect("finished(int,QProcess::ExitStatus)", self._on_answer)
+        self._process.connect("errorOccurred(QProcess::ProcessError)", self._on_error)
+        self._process.start(self._program, QUERY)
+
+    def close(self) -> None:
+        """The combo box is about to go: no answer is shown any more."""
+        self._is_closed = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _on_answer(self, exit_code: int, exit_status: int) -> None:
+        text = bytes(self._process.readAllStandardOutput().data()).decode("utf-8", "replace")
+        self._forget_process()
+        if self._is_closed:
+            return
+        self.gpus = parse_gpus(text, os.environ.get("CUDA_VISIBLE_DEVICES")) if exit_code == 0 else []
+        self._fill()
+
+    def _on_error(self, error: int) -> None:
+        if error == qt.QProcess.FailedToStart:  # no driver, no GPU
+            self._forget_process()
+
+    def _forget_process(self) -> None:
+        self._process.deleteLater()
+        self._process = None
+
+    def _fill(self) -> None:
+        chosen = self.current if self._combo.count else "auto"
+        entries = [("auto", _("Automatic (a GPU if there is one)"))]
+        entries += [
+            (f"cuda:{gpu.index}", f"{gpu.name}, {gpu.total_bytes / GIB:.0f} GiB ({gpu.free_bytes / GIB:.0f} GiB free)")
+            for gpu in self.gpus
+        ]
+        entries += [("cpu", _("CPU"))]
+        was_blocked = self._combo.blockSignals(True)
+        self._combo.clear()
+        for name, label in entries:
+            self._combo.addItem(label, name)
+        self.select(chosen)
+        self._combo.blockSignals(was_blocked)

@@ -1,0 +1,84 @@
+"""The difference SR - zero-filled as a volume of its own, in colours that tell plus from minus."""
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.errors import InputError
+
+from .volume_checks import node_affine
+from .volume_nodes import ATTRIBUTE_PREFIX, display_with_fixed_window
+
+REFERENCE_ROLE = f"{ATTRIBUTE_PREFIX}Difference"
+COLORS_NAME = "SuperResolution3D difference"
+NUM_COLORS = 255  # odd, so that zero has one of its own
+MINUS, PLUS = (0.25, 0.65, 1.0), (1.0, 0.6, 0.15)  # blue and orange, told apart by colour-blind people; zero is black
+RANGE_PERCENTILE = 99.5  # of the absolute difference; the few largest ones would darken all others
+SAMPLED_VOXELS = 1_000_000  # are enough for a percentile
+
+
+def difference_node(
+    sr_node: slicer.vtkMRMLScalarVolumeNode, zero_filled_node: slicer.vtkMRMLScalarVolumeNode
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """Return a volume SR - zero-filled; a result has one such volume, which is computed anew each time.
+
+    Raises:
+        InputError: the two are on different grids.
+    """
+    _check_same_grid(sr_node, zero_filled_node)
+    scene = sr_node.GetScene()
+    node = sr_node.GetNodeReference(REFERENCE_ROLE)
+    if node is None:
+        name = _("{result} minus zero-filled").format(result=sr_node.GetName())
+        node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
+        sr_node.SetNodeReferenceID(REFERENCE_ROLE, node.GetID())
+    # float32 also for integers: unsigned ones would wrap around below zero
+    difference = slicer.util.arrayFromVolume(sr_node).astype(np.float32)
+    difference -= slicer.util.arrayFromVolume(zero_filled_node)
+    slicer.util.updateVolumeFromArray(node, difference)
+    node.CopyOrientation(sr_node)
+    node.SetAndObserveTransformNodeID(sr_node.GetTransformNodeID())
+    _show_diverging(node, difference)
+    return node
+
+
+def _show_diverging(node: slicer.vtkMRMLScalarVolumeNode, difference: np.ndarray) -> None:
+    step = int(np.ceil((difference.size / SAMPLED_VOXELS) ** (1 / 3)))
+    sizes = np.abs(difference[::step, ::step, ::step])
+    limit = float(np.percentile(sizes, RANGE_PERCENTILE)) or 1.0
+    display = display_with_fixed_window(node)
+    display.SetAndObserveColorNodeID(_colors(node.GetScene()).GetID())
+    display.SetWindowLevelMinMax(-limit, limit)
+    display.SetApplyThreshold(False)
+
+
+def _colors(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLColorTableNode:
+    """Return the scene's diverging colours; they are made once."""
+    node = scene.GetFirstNodeByName(COLORS_NAME)
+    if node is not None and node.IsA("vtkMRMLColorTableNode"):
+        return node
+    node = slicer.vtkMRMLColorTableNode()
+    node.SetName(COLORS_NAME)
+    node.SetTypeToUser()
+    node.SetNumberOfColors(NUM_COLORS)
+    middle = NUM_COLORS // 2
+    for number in range(NUM_COLORS):
+        strength = abs(number - middle) / middle
+        color = [strength * part for part in (MINUS if number < middle else PLUS)]
+        node.SetColor(number, f"{(number - middle) / middle:+.2f}", *color, 1.0)
+    return scene.AddNode(node)
+
+
+def _check_same_grid(sr_node: slicer.vtkMRMLScalarVolumeNode, zero_filled_node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    sizes = [node.GetImageData().GetDimensions() for node in (sr_node, zero_filled_node)]
+    if sizes[0] != sizes[1] or not np.allclose(node_affine(sr_node), node_affine(zero_filled_node), atol=1e-3):
+        raise InputError(
+            _(
+                "{zero_filled} ({theirs}) does not lie on the grid of {sr} ({ours} voxels); compute both in one run."
+            ).format(
+                zero_filled=zero_filled_node.GetName(),
+                sr=sr_node.GetName(),
+                ours=" x ".join(map(str, sizes[0])),
+                theirs=" x ".join(map(str, sizes[1])),
+            )
+        )

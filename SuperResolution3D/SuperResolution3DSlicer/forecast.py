@@ -1,0 +1,176 @@
+"""What a run will give and take: the result's size, memory and time, before it is started."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.errors import ResourceError
+from SuperResolution3DLib.geometry import Orientation, Scale, voxel_spacing
+from SuperResolution3DLib.job import Region
+from SuperResolution3DLib.memory_plan import (
+    FREE_SHARE,
+    GIB,
+    TilePlan,
+    free_memory,
+    host_bytes,
+    plan_tiles,
+    sr_shape,
+    tail_halo,
+    trunk_halo,
+)
+from SuperResolution3DLib.model_card import ModelCard
+
+from .speed import Speed, Work
+
+DEVICE_ITEMSIZE = 4  # bytes; a device that computes in 16 bits takes less
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that may be started."""
+
+    card: ModelCard
+    shape: Triple
+    """of the input (K, J, I)"""
+    affine: np.ndarray
+    """(4, 4) of the input, IJK to RAS mm"""
+    itemsize: int
+    """bytes of an input voxel"""
+    region: Region | None = None
+    window: int | None = None
+    overlap: float = 0.0
+    with_zero_filled: bool = False
+    num_inputs: int = 1
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run will give and take."""
+
+    shape: Triple
+    """of the result (K, J, I)"""
+    spacing: tuple[float, float, float]
+    """of the result (K, J, I), mm"""
+    result_bytes: int
+    memory_bytes: int
+    """main memory of the worker, at most"""
+    free_bytes: int
+    work: Work
+    seconds: float | None
+    is_measured: bool
+    """the time comes from this computer, not from the model's card"""
+    problem: str = ""
+    """why the run will hardly succeed"""
+
+
+def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None) -> Forecast:
+    """Forecast a run on the CPU, or on a GPU with so much free memory."""
+    card, orientation = plan.card, Orientation.of(plan.affine)
+    part = plan.shape if plan.region is None else _sizes(plan.region)
+    scale = orientation.scale_to_file(card.scale)
+    shape = sr_shape(part, scale)
+    volume, wanted = (_reorder(sizes, orientation) for sizes in (plan.shape, part))
+    free, problem = free_memory(), ""
+    held = host_bytes(wanted, card.scale, plan.itemsize, with_zero_filled=plan.with_zero_filled)
+    allowed = FREE_SHARE * (free if gpu_free_bytes is None else gpu_free_bytes)
+    needed = _widened(wanted, tail_halo(card), volume)
+    on_device = 4 * math.prod(volume) + (4 * math.prod(sr_shape(wanted, card.scale)) if gpu_free_bytes is None else 0)
+    try:
+        tiles = plan_tiles(card, needed, volume, DEVICE_ITEMSIZE, allowed, on_device)
+    except ResourceError as error:
+        tiles, problem = None, str(error)
+    memory = held if tiles is None or gpu_free_bytes is not None else max(held, tiles.peak_bytes)
+    if not problem and held > FREE_SHARE * free:
+        problem = _("The result takes {needed:.1f} GiB of memory and {free:.1f} GiB are free.").format(
+            needed=held / GIB, free=free / GIB
+        )
+    work = _work(plan, tiles, needed, volume, wanted)
+    result_bytes = math.prod(shape) * plan.itemsize * (2 if plan.with_zero_filled else 1)
+    seconds = None if speed is None else speed.seconds(work)
+    measured = speed is not None and speed.is_measured
+    return Forecast(
+        shape, _fine_spacing(plan.affine, scale), result_bytes, memory, free, work, seconds, measured, problem
+    )
+
+
+def describe(plan: Plan, forecast: Forecast) -> str:
+    """Return the lines that a person reads before the run."""
+    k, j, i = forecast.shape
+    spacing = " x ".join(f"{value:.3g}" for value in reversed(forecast.spacing))
+    lines = [
+        _("Result: {i} x {j} x {k} voxels of {spacing} mm, {size}").format(
+            i=i, j=j, k=k, spacing=spacing, size=_size(forecast.result_bytes)
+        ),
+        _("Memory: up to {needed} of {free} free").format(
+            needed=_size(forecast.memory_bytes), free=_size(forecast.free_bytes)
+        ),
+        _time(plan, forecast),
+    ]
+    return "\n".join([*lines, forecast.problem] if forecast.problem else lines)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a person says it: ``40 s``, ``3 min 20 s``, ``1 h 5 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes)
+    if minutes:
+        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
+    return _("{seconds} s").format(seconds=rest)
+
+
+def _time(plan: Plan, forecast: Forecast) -> str:
+    if forecast.seconds is None:
+        return _("Time: not known; the model's card has no figure for this device")
+    text = duration(max(forecast.seconds, 1))
+    if plan.num_inputs > 1:
+        text = _("{time} for the first of {count} volumes").format(time=text, count=plan.num_inputs)
+    if forecast.is_measured:
+        return _("Time: about {time} (timed on this computer)").format(time=text)
+    where = plan.card.performance.get("hardware") or _("another computer")
+    return _("Time: about {time} (the card's figure, from {where})").format(time=text, where=where)
+
+
+def _work(plan: Plan, tiles: TilePlan | None, needed: Triple, volume: Triple, wanted: Triple) -> Work:
+    """Return the voxels that pass through trunk and tail, those of halos and overlaps every time."""
+    tail = math.prod(sr_shape(wanted, plan.card.scale))
+    if plan.window is not None:
+        again = (1 / (1 - plan.overlap)) ** 3
+        return Work(round(math.prod(wanted) * again), round(tail * again))
+    tile = needed if tiles is None else tiles.trunk_tile
+    halo = trunk_halo(plan.card)
+    lengths = [
+        math.ceil(size / edge) * min(edge + 2 * halo, whole)
+        for size, edge, whole in zip(needed, tile, volume, strict=True)
+    ]
+    return Work(math.prod(lengths), tail)
+
+
+def _sizes(region: Region) -> Triple:
+    k, j, i = (stop - start for start, stop in region)
+    return k, j, i
+
+
+def _reorder(sizes: Triple, orientation: Orientation) -> Triple:
+    depth, height, width = (sizes[axis] for axis in orientation.order)
+    return depth, height, width
+
+
+def _widened(wanted: Triple, halo: Triple, volume: Triple) -> Triple:
+    depth, height, width = (
+        min(size + 2 * reach, whole) for size, reach, whole in zip(wanted, halo, volume, strict=True)
+    )
+    return depth, height, width
+
+
+def _fine_spacing(affine: np.ndarray, scale: Scale) -> tuple[float, float, float]:
+    k, j, i = (value / factor for value, factor in zip(voxel_spacing(affine), scale, strict=True))
+    return k, j, i
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / GIB:.1f} GiB" if num_bytes >= GIB else f"{max(num_bytes / 1024**2, 1):.0f} MiB"

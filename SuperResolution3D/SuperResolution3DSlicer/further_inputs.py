@@ -1,0 +1,56 @@
+"""The list in which further volumes are ticked, to be super-resolved one after another."""
+
+from collections.abc import Callable
+
+import qt
+import slicer
+
+from .volume_nodes import ATTRIBUTE_PREFIX
+
+
+class FurtherInputs:
+    """Shows the scene's scalar volumes with ticks."""
+
+    def __init__(self, list_widget: qt.QListWidget, on_change: Callable[[], None]) -> None:
+        self._list = list_widget
+        self._on_change = on_change
+        self._ids: list[str] = []
+        self._list.connect("itemChanged(QListWidgetItem*)", self._on_item_changed)
+
+    @property
+    def ticked(self) -> list[slicer.vtkMRMLScalarVolumeNode]:
+        """Return the ticked volumes that are still there."""
+        rows = [row for row in range(self._list.count) if self._list.item(row).checkState() == qt.Qt.Checked]
+        nodes = [slicer.mrmlScene.GetNodeByID(self._ids[row]) for row in rows]
+        return [node for node in nodes if node is not None]
+
+    def show(
+        self,
+        ticked: list[slicer.vtkMRMLScalarVolumeNode],
+        first_input: slicer.vtkMRMLScalarVolumeNode | None,
+    ) -> None:
+        """List the scene's volumes but the first input, these ticked."""
+        nodes = [
+            node
+            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+            if node.GetClassName() == "vtkMRMLScalarVolumeNode"
+            and node is not first_input
+            and not node.GetHideFromEditors()
+            and not _is_result(node)
+        ]
+        was_blocked = self._list.blockSignals(True)
+        self._list.clear()
+        self._ids = [node.GetID() for node in nodes]
+        for row, node in enumerate(nodes):
+            self._list.addItem(node.GetName())
+            self._list.item(row).setCheckState(qt.Qt.Checked if node in ticked else qt.Qt.Unchecked)
+        self._list.blockSignals(was_blocked)
+
+    def _on_item_changed(self, item: qt.QListWidgetItem) -> None:
+        self._on_change()
+
+
+def _is_result(node: slicer.vtkMRMLScalarVolumeNode) -> bool:
+    """Tell whether a volume was computed here; a simulated LR volume is meant to be an input."""
+    is_zero_filled = node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") == "zero-filled"
+    return is_zero_filled or node.GetAttribute(f"{ATTRIBUTE_PREFIX}Model") is not None

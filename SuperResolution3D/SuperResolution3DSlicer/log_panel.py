@@ -1,0 +1,56 @@
+"""The log, and the report of the last runs that a person can copy into a forum post."""
+
+import json
+import platform
+from collections.abc import Callable
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+import SuperResolution3DLib
+
+from .run import Outcome
+from .run_report import without_paths
+
+
+class LogPanel:
+    """Shows what the worker writes and how runs ended."""
+
+    def __init__(self, text: qt.QPlainTextEdit, copy_button: qt.QPushButton, settings: Callable[[], str]) -> None:
+        """Take the widgets; ``settings`` describes what is chosen in the panel."""
+        self._text = text
+        self._settings = settings
+        self._outcomes: list[Outcome] = []
+        self._copy_button = copy_button
+        copy_button.connect("clicked()", self.copy_report)
+
+    def start(self) -> None:
+        """Begin the log of another run."""
+        self._text.clear()
+        self._outcomes.clear()
+
+    def add(self, line: str) -> None:
+        self._text.appendPlainText(line)
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        if outcome.state == "done":
+            self.add(_("{title}: done").format(title=outcome.task.title))
+
+    def copy_report(self) -> None:
+        """Put the report on the clipboard."""
+        slicer.app.clipboard().setText(self.report())
+
+    def report(self) -> str:
+        """Return versions, settings, outcomes and log as text; it holds no voxels and no file paths."""
+        lines = [
+            f"SuperResolution3D {SuperResolution3DLib.__version__}, Slicer {slicer.app.applicationVersion}",
+            f"Python {platform.python_version()}, {platform.platform()}",
+            self._settings(),
+        ]
+        for outcome in self._outcomes:
+            lines.append(f"{outcome.state}: {outcome.sentence}".rstrip(": "))
+            if outcome.report:
+                lines.append(json.dumps(without_paths(outcome.report), indent=2))
+        return "\n".join([*lines, "", self._text.toPlainText()])

@@ -1,0 +1,64 @@
+"""The list of installed models, with the card of the chosen one."""
+
+import qt
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.model_card import MODELS_VARIABLE, InstalledModel, installed_models, user_model_folder
+
+from .model_card_text import card_text
+
+
+class ModelChoice:
+    """Fills a combo box with the usable models and a label with the card of the current one."""
+
+    def __init__(self, combo: qt.QComboBox, card_label: qt.QLabel) -> None:
+        self._combo = combo
+        self._label = card_label
+        self._models: list[InstalledModel] = []
+
+    @property
+    def current(self) -> InstalledModel | None:
+        index = self._combo.currentIndex
+        return self._models[index] if 0 <= index < len(self._models) else None
+
+    @property
+    def current_name(self) -> str:
+        current = self.current
+        return "" if current is None or current.card is None else current.card.name
+
+    def refresh(self) -> None:
+        """Look for models again; the chosen one stays chosen if it is still there."""
+        name = self.current_name
+        found = installed_models()
+        self._models = [model for model in found if model.card is not None]
+        was_blocked = self._combo.blockSignals(True)
+        self._combo.clear()
+        for model in self._models:
+            self._combo.addItem(model.card.name)
+        self._combo.blockSignals(was_blocked)
+        problems = [f"{model.path.name}: {model.problem}" for model in found if model.card is None]
+        self._combo.toolTip = "\n".join(
+            [
+                _("Models are searched in {folder} and ${variable}.").format(
+                    folder=user_model_folder(), variable=MODELS_VARIABLE
+                ),
+                *problems,
+            ]
+        )
+        self.select(name)
+
+    def select(self, name: str) -> None:
+        """Choose a model; without one of that name the first, without any none."""
+        names = [model.card.name for model in self._models]
+        self._combo.currentIndex = names.index(name) if name in names else (0 if names else -1)
+        self.show_card()
+
+    def show_card(self) -> None:
+        current = self.current
+        self._label.text = no_model_sentence() if current is None else card_text(current.card)
+
+
+def no_model_sentence() -> str:
+    return _("No model is installed: use <i>Add model file...</i>, or put a model file into {folder}.").format(
+        folder=user_model_folder()
+    )

@@ -1,0 +1,78 @@
+"""Model files: found by name, and checked and copied into the user's folder when a person adds one."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.memory_plan import tail_halo
+from SuperResolution3DLib.model_card import (
+    InstalledModel,
+    ModelCard,
+    file_sha256,
+    find_model,
+    read_card,
+    user_model_folder,
+)
+
+
+def model_of(name_or_file: str | None) -> InstalledModel:
+    """Return the model that a script named, or the first installed one.
+
+    Raises:
+        ModelError: nothing of that name, no usable file, or no model installed at all.
+    """
+    path = find_model(name_or_file)
+    return InstalledModel(path, read_card(path))
+
+
+def add_model_file(source: Path) -> InstalledModel:
+    """Check a model file and copy it into the user's model folder, where updates of Slicer leave it alone.
+
+    Raises:
+        ModelError: the file is no complete model of this program, another one of its name is there, or the folder
+            cannot be written to.
+    """
+    card = check_model_file(source)
+    target = user_model_folder() / source.name
+    if target.is_file() and file_sha256(target) != file_sha256(source):
+        raise ModelError(_("Another model file stands at {path}; delete it or rename the new one.").format(path=target))
+    if not target.is_file():
+        part = target.with_name(f".{os.getpid()}.part.{target.name}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, part)
+            os.replace(part, target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise ModelError(
+                _("{source} cannot be copied to {folder} ({reason}).").format(
+                    source=source.name, folder=target.parent, reason=error.strerror
+                )
+            ) from error
+    return InstalledModel(target, card)
+
+
+def check_model_file(path: Path) -> ModelCard:
+    """Return the card of a model file that is whole and of a network that this program has.
+
+    Raises:
+        ModelError: it is not.
+    """
+    card = read_card(path)
+    tail_halo(card)  # refuses an unknown network
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    wanted, given = 8 + length + max(ends, default=0), path.stat().st_size
+    if not ends or wanted != given:
+        raise ModelError(
+            _("{file} is incomplete: it has {given} bytes and should have {wanted}; copy it again.").format(
+                file=path.name, given=given, wanted=wanted
+            )
+        )
+    return card

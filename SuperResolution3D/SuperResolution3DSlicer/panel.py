@@ -1,0 +1,278 @@
+"""The panel: what is chosen goes to the parameter node, what can be run and what it takes is shown."""
+
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.errors import InputError, SuperResolutionError
+
+from . import dependencies
+from .comparison import Comparison
+from .device_choice import DeviceChoice
+from .forecast_display import ForecastDisplay
+from .further_inputs import FurtherInputs
+from .log_panel import LogPanel
+from .model_choice import ModelChoice
+from .model_file import add_model_file
+from .parameters import Parameters, Region, Tiling
+from .progress_display import ProgressDisplay
+from .roi_preview import place_at_centre
+from .run_control import RunControl
+from .run_requests import notes, requests_of, why_not
+from .super_resolution import ZERO_FILLED_ROLE, latest_result
+
+UPDATE_MS = 50  # many changes that come together are shown once
+MODEL_FILES = "*.safetensors"
+
+
+class Panel:
+    """Ties the widgets of the .ui file to the logic."""
+
+    def __init__(self, ui: Any, logic: Any) -> None:
+        """Take the widgets by name (``slicer.util.childWidgetVariables``) and the module's logic."""
+        self._ui = ui
+        self._parameters: Parameters | None = None
+        self._gui_tag: int | None = None
+        self._observations: list[tuple[vtk.vtkObject, int]] = []
+        self._comparison = Comparison()
+        self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel)
+        self._devices = DeviceChoice(ui.deviceSelector)
+        self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
+        self._forecast = ForecastDisplay(ui.forecastLabel, logic.newProcess)
+        self._log = LogPanel(ui.logText, ui.copyReportButton, self._settings)
+        progress = ProgressDisplay(ui.progressBar, ui.statusLabel)
+        self._runs = RunControl(logic, progress, self._forecast, self._log, self._show_result, self._update)
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(UPDATE_MS)
+        self._timer.connect("timeout()", self._update)
+        self._models.refresh()
+        self._show_result("")
+        ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)
+        ui.deviceSelector.connect("currentIndexChanged(int)", self._on_device)
+        ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._on_new_roi)
+        for button, function in (
+            (ui.applyButton, self._on_apply),
+            (ui.addModelButton, self._on_add_model),
+            (ui.simulateButton, self._on_simulate),
+            (ui.comparisonButton, self._on_comparison),
+        ):
+            button.connect("clicked()", function)
+
+    def enter(self) -> None:
+        """The panel is shown: models, volumes and GPUs may have changed meanwhile."""
+        self._models.refresh()
+        self._take_model()
+        self._devices.look()
+        self._forecast.is_timing_allowed = True
+        self._update()
+
+    def exit(self) -> None:
+        """Another module is shown; a run goes on."""
+        self._forecast.is_timing_allowed = False
+        self._forecast.stop()
+
+    def close(self) -> None:
+        """The panel is deleted, or the scene closed."""
+        self._runs.close()
+        self._comparison.close()
+        self._devices.close()
+        self._timer.stop()
+        self.set_parameters(None)
+
+    def set_parameters(self, parameters: Parameters | None) -> None:
+        """Show the parameters of a scene; None while it is being closed."""
+        if self._parameters is not None:
+            self._parameters.disconnectGui(self._gui_tag)
+            self._unobserve()
+        self._parameters = parameters
+        if parameters is None:
+            self._comparison.close()
+            self._forecast.clear()
+            return
+        self._gui_tag = parameters.connectGui(self._ui)
+        self._take_model()
+        self._devices.select(parameters.device)
+        self._update()
+
+    def later(self, *event: object) -> None:
+        """Show soon what has changed."""
+        if not self._timer.active:
+            self._timer.start()
+
+    # --- Showing -----------------------------------------------------------------------------------------------------
+
+    def _update(self) -> None:
+        """Show what can be run, what it would take, and why it cannot be."""
+        self._timer.stop()
+        parameters, ui = self._parameters, self._ui
+        self._observe()
+        reason = why_not(parameters, self._models.current)
+        running = self._runs.is_running
+        ui.applyButton.text = _("Cancel") if running else _("Super-resolve")
+        ui.applyButton.enabled = running or not reason
+        ui.applyButton.toolTip = reason or (_("Ends the run; the scene stays as it is.") if running else self._tip())
+        ui.reasonLabel.text = "" if running else reason
+        ui.reasonLabel.visible = bool(reason) and not running
+        self._enable(running)
+        if parameters is None:
+            return
+        self._further.show([node for node in parameters.furtherInputs if node], parameters.inputVolume)
+        if reason:
+            self._forecast.clear()
+            self._show_notes([])
+        elif not running:
+            requests = requests_of(parameters, self._models.current)
+            self._show_notes(notes(requests, parameters))
+            self._forecast.show(
+                requests[0].plan(len(requests)), self._models.current, parameters.device, self._devices.current_gpu
+            )
+
+    def _enable(self, running: bool) -> None:
+        """Grey out what has no meaning with the present choice, or during a run."""
+        parameters, ui = self._parameters, self._ui
+        has_input = parameters is not None and parameters.inputVolume is not None
+        for section in (ui.volumesSection, ui.modelSection):
+            section.enabled = not running
+        for widget in (ui.regionSelector, ui.consistencySelector, ui.deviceSelector, ui.tilingSelector):
+            widget.enabled = not running
+        ui.roiSelector.enabled = not running and parameters is not None and parameters.region == Region.ROI
+        in_windows = parameters is not None and parameters.tiling == Tiling.WINDOW
+        ui.windowSizeBox.enabled = ui.overlapBox.enabled = in_windows and not running
+        ui.furtherInputsList.enabled = not running
+        ui.zeroFilledBox.enabled = not running and parameters is not None and parameters.referenceVolume is None
+        ui.simulateButton.enabled = has_input and self._models.current is not None and not running
+        result = latest_result(parameters.inputVolume) if has_input else None
+        ui.comparisonButton.enabled = result is not None
+        ui.comparisonButton.toolTip = (
+            _("There is no result of this input yet.")
+            if result is None
+            else _("Shows input, {result} and reference in nine linked views.").format(result=result.GetName())
+        )
+
+    def _tip(self) -> str:
+        return _("Computes the volume in a process of its own; Slicer stays usable.")
+
+    def _show_notes(self, sentences: list[str]) -> None:
+        self._ui.noteLabel.text = "\n".join(sentences)
+        self._ui.noteLabel.visible = bool(sentences)
+
+    def _show_result(self, text: str) -> None:
+        self._ui.resultLabel.text = text
+        self._ui.resultLabel.visible = bool(text)
+
+    def _settings(self) -> str:
+        parameters = self._parameters
+        if parameters is None:
+            return ""
+        names = ("model", "device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled")
+        return ", ".join(f"{name} {getattr(parameters, name)}" for name in names)
+
+    # --- What a person does ------------------------------------------------------------------------------------------
+
+    def _on_apply(self) -> None:
+        if self._runs.is_running:
+            self._runs.cancel()
+            return
+        try:
+            requests = requests_of(self._parameters, self._models.current)
+            dependencies.ensure_installed()
+        except SuperResolutionError as error:
+            self._show_result(str(error))
+            return
+        self._runs.super_resolve(requests)
+
+    def _on_add_model(self) -> None:
+        path = qt.QFileDialog.getOpenFileName(
+            self._ui.addModelButton, _("Add model file"), "", _("Model files ({pattern})").format(pattern=MODEL_FILES)
+        )
+        if not path:
+            return
+        try:
+            model = add_model_file(Path(path))
+        except SuperResolutionError as error:
+            self._show_result(str(error))
+            return
+        self._models.refresh()
+        self._models.select(model.card.name)
+        self._show_result(_("{name} was copied to {path}.").format(name=model.card.name, path=model.path))
+        self._on_model(0)
+
+    def _on_simulate(self) -> None:
+        original = self._parameters.inputVolume
+        try:
+            dependencies.ensure_installed()
+        except InputError as error:
+            self._show_result(str(error))
+            return
+        self._runs.simulate(original, self._models.current.card, lambda lr: self._take_simulated(lr, original))
+
+    def _take_simulated(
+        self, lr_node: slicer.vtkMRMLScalarVolumeNode, original: slicer.vtkMRMLScalarVolumeNode
+    ) -> None:
+        if self._parameters is not None:
+            self._parameters.inputVolume = lr_node
+            self._parameters.referenceVolume = original
+
+    def _on_comparison(self) -> None:
+        lr_node, hr_node = self._parameters.inputVolume, self._parameters.referenceVolume
+        sr_node = latest_result(lr_node)
+        try:
+            self._comparison.show(lr_node, sr_node, hr_node, sr_node.GetNodeReference(ZERO_FILLED_ROLE))
+        except SuperResolutionError as error:
+            self._show_result(str(error))
+            return
+        qt.QTimer.singleShot(0, self._comparison.fit)  # when the views have their size
+
+    def _on_model(self, index: int) -> None:
+        self._models.show_card()
+        if self._parameters is not None:
+            self._parameters.model = self._models.current_name
+        self.later()
+
+    def _on_device(self, index: int) -> None:
+        if self._parameters is not None:
+            self._parameters.device = self._devices.current
+        self.later()
+
+    def _on_ticked(self) -> None:
+        if self._parameters is not None:
+            self._parameters.furtherInputs = self._further.ticked
+
+    def _on_new_roi(self, roi_node: slicer.vtkMRMLMarkupsROINode) -> None:
+        if self._parameters is not None and self._parameters.inputVolume is not None:
+            place_at_centre(roi_node, self._parameters.inputVolume)
+
+    def _take_model(self) -> None:
+        """Choose the scene's model; a scene without one takes the first installed."""
+        if self._parameters is not None:
+            self._models.select(self._parameters.model)
+            self._parameters.model = self._models.current_name or self._parameters.model
+
+    # --- What changes by itself --------------------------------------------------------------------------------------
+
+    def _observe(self) -> None:
+        """Follow the parameters and the nodes that are chosen now."""
+        self._unobserve()
+        parameters = self._parameters
+        if parameters is None:
+            return
+        moved = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
+        changed = vtk.vtkCommand.ModifiedEvent
+        watched = [(parameters.parameterNode, changed)]
+        watched += [
+            (node, event)
+            for node in (parameters.inputVolume, parameters.referenceVolume, parameters.roi)
+            if node is not None
+            for event in (changed, moved)
+        ]
+        self._observations = [(node, node.AddObserver(event, self.later)) for node, event in watched]
+
+    def _unobserve(self) -> None:
+        for node, tag in self._observations:
+            node.RemoveObserver(tag)
+        self._observations.clear()

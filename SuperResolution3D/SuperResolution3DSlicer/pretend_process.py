@@ -1,0 +1,159 @@
+"""A process for tests that pretends: it tells events as the worker does, and repeats voxels instead of computing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import qt
+import slicer
+
+from SuperResolution3DLib.geometry import Orientation, sr_affine
+from SuperResolution3DLib.job import Done, Failed, Progress, Started, Warned
+from SuperResolution3DLib.model_card import read_card
+
+from .volume_checks import node_affine
+from .volume_nodes import write_node
+from .worker_process import Listener, WorkerEnd
+
+Ending = Literal["done", "failed", "crashed", "silent"]
+STEP_MS = 5
+FAILURE = "Volume shape (1, 2, 3) is too small"
+CRASH = "The worker ended without a result (exit code 139); the log says more."
+
+
+class PretendProcess:
+    """Ends as it is told to; ``silent`` never answers at all."""
+
+    def __init__(self, ending: Ending = "done") -> None:
+        self.ending = ending
+        self.arguments: list[str] = []
+        self.was_cancelled = False
+        self.was_killed = False
+        self._listener: Listener | None = None
+
+    def start(self, arguments: list[str], listener: Listener) -> None:
+        self.arguments = arguments
+        self._listener = listener
+        if self.ending != "silent":
+            steps = [
+                self._begin,
+                self._go_on,
+                {"done": self._succeed, "failed": self._fail}.get(self.ending, self._crash),
+            ]
+            for number, step in enumerate(steps):
+                qt.QTimer.singleShot(STEP_MS * (number + 1), step)
+
+    def cancel(self) -> None:
+        self.was_cancelled = True
+        qt.QTimer.singleShot(STEP_MS, lambda: self._end(WorkerEnd("cancelled", "Cancelled.")))
+
+    def kill(self) -> None:
+        self.was_killed = True
+        self._listener = None
+
+    def option(self, name: str) -> str:
+        """Return the value of an option of the command line, "" without it."""
+        return next((text.partition("=")[2] for text in self.arguments if text.startswith(f"--{name}=")), "")
+
+    def _begin(self) -> None:
+        self._tell(Started(1), Progress("read", 0, 2, None))
+
+    def _go_on(self) -> None:
+        self._tell(Progress("trunk", 1, 2, 4.0), Warned("window", "a warning"), Progress("tail", 1, 1, 1.0))
+
+    def _succeed(self) -> None:
+        if self._listener is None:
+            return
+        source, target = (Path(text) for text in self.arguments[-2:])
+        node = _read(source)
+        card = read_card(Path(self.option("model"))) if self.option("model") else None
+        factors = [int(part) for part in self.option("scale").split(",")] if card is None else None
+        if card is None:
+            voxels = slicer.util.arrayFromVolume(node)[:: factors[0], :: factors[1], :: factors[2]]
+            _write(node, voxels, node_affine(node) @ np.diag([*factors[::-1], 1.0]), target)
+            report: dict[str, Any] = {}
+        else:
+            report = _super_resolve(node, card, target, self.option("zero-filled"))
+            mode, region = self.option("data-consistency") or "check", self.option("region") or None
+            report["region"] = region
+            report["data_consistency"] = {
+                "mode": mode,
+                "residual_rms_percent": None if mode == "off" or region else 0.5,
+                "projected": mode == "project",
+                "model_dependent": False,
+            }
+        self._tell(Done(str(target), report))
+        self._end(WorkerEnd("done", report=json.loads(json.dumps(report))))
+
+    def _fail(self) -> None:
+        self._tell(Failed("volume", FAILURE))
+        self._end(WorkerEnd("failed", FAILURE))
+
+    def _crash(self) -> None:
+        if self._listener is not None:
+            self._listener.log("Segmentation fault")
+        self._end(WorkerEnd("failed", CRASH))
+
+    def _tell(self, *events: Any) -> None:
+        for event in events:
+            if self._listener is not None and not self.was_cancelled:
+                self._listener.event(event)
+
+    def _end(self, end: WorkerEnd) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.end(end)
+
+
+def pretend(*endings: Ending) -> tuple[Callable[[], PretendProcess], list[PretendProcess]]:
+    """Return what makes processes that end so, one after another, and the list of those made so far."""
+    made: list[PretendProcess] = []
+
+    def new_process() -> PretendProcess:
+        made.append(PretendProcess(endings[len(made)]))
+        return made[-1]
+
+    return new_process, made
+
+
+def _super_resolve(node: slicer.vtkMRMLScalarVolumeNode, card: Any, target: Path, zero_filled: str) -> dict[str, Any]:
+    """Repeat each voxel on the grid that the model's result has, and report as the worker does."""
+    orientation = Orientation.of(node_affine(node))
+    voxels = orientation.to_canonical(slicer.util.arrayFromVolume(node))
+    affine = sr_affine(orientation.canonical_affine(node_affine(node), voxels.shape), card.scale, card.grid)
+    for axis, factor in enumerate(card.scale):
+        voxels = voxels.repeat(factor, axis)
+    in_file = orientation.file_affine(affine, voxels.shape)
+    voxels = orientation.from_canonical(voxels)
+    for path in filter(None, (str(target), zero_filled)):
+        _write(node, voxels, in_file, Path(path))
+    return {
+        "program": "0",
+        "torch": "none",
+        "model": card.name,
+        "model_sha256": "0" * 64,
+        "grid": card.grid,
+        "scale": list(orientation.scale_to_file(card.scale)),
+        "seconds": 1.0,
+        "device": "CPU",
+        "precision": "fp32",
+        "warnings": [],
+    }
+
+
+def _read(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
+    node = slicer.vtkMRMLScalarVolumeNode()
+    storage = slicer.vtkMRMLNRRDStorageNode()
+    storage.SetFileName(str(path))
+    storage.ReadData(node)
+    return node
+
+
+def _write(like: slicer.vtkMRMLScalarVolumeNode, voxels: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    node = slicer.vtkMRMLScalarVolumeNode()
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(voxels))
+    node.SetName(like.GetName() or "pretended")
+    write_node(node, path)

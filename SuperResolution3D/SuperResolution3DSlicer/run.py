@@ -1,0 +1,171 @@
+"""One run of the worker: files are prepared in a folder of its own, followed, taken over and removed."""
+
+import shutil
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.errors import SuperResolutionError
+from SuperResolution3DLib.job import Event, Progress, TimeLeft, Warned
+
+from .speed import SpeedMeter
+from .worker_process import Listener, Process, WorkerEnd
+
+
+class Task(Protocol):
+    """What is to be done in a run."""
+
+    title: str
+    """what it is done to, for the person who waits"""
+
+    def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
+        """Return the nodes without which the run has no sense."""
+
+    def prepare(self, folder: Path) -> list[str]:
+        """Write the worker's input into a folder and return its command line."""
+
+    def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLNode | None:
+        """Take the result over into the scene, whole or not at all."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is."""
+
+    stage: str
+    """one of ``job.STAGES``"""
+    share: float
+    """of the run that is behind, 0 to 1"""
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    task: Task
+    state: Literal["done", "failed", "cancelled"]
+    sentence: str = ""
+    """why there is no result"""
+    node: slicer.vtkMRMLNode | None = None
+    report: dict[str, Any] = field(default_factory=dict)
+    meter: SpeedMeter | None = None
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Who follows a run; called from the event loop."""
+
+    status: Callable[[Status], None] = lambda status: None
+    log: Callable[[str], None] = lambda line: None
+    end: Callable[[Outcome], None] = lambda outcome: None
+
+
+class Run:
+    """A task and the process that works on it.
+
+    It ends, with its process, when the scene is closed, one of its nodes is deleted or the application quits.
+    """
+
+    def __init__(self, task: Task, process: Process, follower: Follower | None = None) -> None:
+        self.task = task
+        self.outcome: Outcome | None = None
+        self._process = process
+        self._follower = follower or Follower()
+        self._folder: Path | None = None
+        self._time_left = TimeLeft()
+        self._meter = SpeedMeter()
+        self._scene_tags: list[int] = []
+
+    def start(self) -> None:
+        """Start and return at once; what cannot be started ends here."""
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="SuperResolution3D-", dir=slicer.app.temporaryPath))
+            arguments = self.task.prepare(self._folder)
+            self._watch()
+            self._process.start(arguments, Listener(self._on_event, self._follower.log, self._on_end))
+        except SuperResolutionError as error:
+            self._finish("failed", str(error))
+        except OSError as error:
+            self._finish(
+                "failed",
+                _(
+                    "{folder} cannot be written to ({reason}); free some space or choose another temporary folder."
+                ).format(folder=slicer.app.temporaryPath, reason=error.strerror),
+            )
+
+    def cancel(self) -> None:
+        """End soon, without a result."""
+        if self.outcome is None:
+            self._process.cancel()
+
+    def abandon(self, sentence: str) -> None:
+        """End at once, without a result, for this reason."""
+        if self.outcome is None:
+            self._process.kill()
+            self._finish("cancelled", sentence)
+
+    def _watch(self) -> None:
+        scene = slicer.mrmlScene
+        for event, function in (
+            (scene.StartCloseEvent, self._on_scene_closes),
+            (scene.NodeRemovedEvent, self._on_node_removed),
+        ):
+            self._scene_tags.append(scene.AddObserver(event, function))
+        slicer.app.connect("aboutToQuit()", self._on_quit)
+
+    def _unwatch(self) -> None:
+        if self._scene_tags:
+            for tag in self._scene_tags:
+                slicer.mrmlScene.RemoveObserver(tag)
+            self._scene_tags.clear()
+            slicer.app.disconnect("aboutToQuit()", self._on_quit)
+
+    def _on_scene_closes(self, caller: vtk.vtkObject, event: str) -> None:
+        self.abandon(_("The scene was closed, so the run was ended."))
+
+    def _on_node_removed(self, caller: vtk.vtkObject, event: str) -> None:
+        removed = [node.GetName() for node in self.task.watched_nodes() if node.GetScene() is None]
+        if removed:
+            self.abandon(_("{name} was deleted, so the run was ended.").format(name=removed[0]))
+
+    def _on_quit(self) -> None:
+        self.abandon(_("The application quits, so the run was ended."))
+
+    def _on_event(self, event: Event) -> None:
+        self._meter.hear(event)
+        if isinstance(event, Progress):
+            self._time_left.update(event.stage, event.done, event.total)
+            self._follower.status(Status(event.stage, self._time_left.share, event.seconds_left))
+        elif isinstance(event, Warned):
+            self._follower.log(_("warning: {message}").format(message=event.message))
+
+    def _on_end(self, end: WorkerEnd) -> None:
+        if end.state != "done":
+            self._finish(end.state, end.sentence)
+            return
+        try:
+            node = self.task.finish(self._folder, end.report)
+        except SuperResolutionError as error:
+            self._finish("failed", str(error))
+        except Exception as error:
+            self._follower.log(traceback.format_exc())
+            self._finish("failed", _("The result could not be taken over: {error}").format(error=error))
+        else:
+            self._finish("done", node=node, report=end.report)
+
+    def _finish(self, state: Literal["done", "failed", "cancelled"], sentence: str = "", **values: Any) -> None:
+        self._unwatch()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)  # a killed worker may still hold a file
+        self.outcome = Outcome(self.task, state, sentence, meter=self._meter, **values)
+        if sentence:
+            self._follower.log(sentence)
+        self._follower.end(self.outcome)

@@ -1,0 +1,156 @@
+"""Starts, follows and cancels the panel's runs, and says how they ended."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import slicer
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.model_card import ModelCard
+
+from .forecast import duration, forecast
+from .forecast_display import ForecastDisplay
+from .log_panel import LogPanel
+from .low_resolution import LowResolution
+from .progress_display import ProgressDisplay
+from .run import Follower, Outcome, Task
+from .run_queue import RunQueue
+from .run_report import consistency_sentence
+from .speed import Work
+from .super_resolution import Request, SuperResolution
+
+
+class Starter(Protocol):
+    """What starts runs: the module's logic."""
+
+    def start(self, tasks: Sequence[Task], follower: Follower, **callbacks: Callable[..., None]) -> RunQueue:
+        """Start runs one after another and return at once."""
+
+
+class RunControl:
+    """The runs of one panel, one queue at a time."""
+
+    def __init__(
+        self,
+        logic: Starter,
+        progress: ProgressDisplay,
+        forecast_display: ForecastDisplay,
+        log: LogPanel,
+        show_result: Callable[[str], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        """Take what shows the runs.
+
+        Args:
+            logic: starts them.
+            progress: shows how far they are.
+            forecast_display: is stopped before they start and learns from them.
+            log: hears all lines and ends.
+            show_result: is given the sentences on how they ended.
+            on_change: is called when a run began or ended.
+        """
+        self._logic = logic
+        self._progress = progress
+        self._forecast = forecast_display
+        self._log = log
+        self._show_result = show_result
+        self._on_change = on_change
+        self._queue: RunQueue | None = None
+        self._work: dict[int, Work] = {}  # id of a task -> what it has to compute
+
+    @property
+    def is_running(self) -> bool:
+        return self._queue is not None
+
+    def super_resolve(self, requests: list[Request]) -> None:
+        """Start one run for each request."""
+        tasks = [SuperResolution(request) for request in requests]
+        self._work = {id(task): forecast(task.request.plan(), None).work for task in tasks}
+        self._start(tasks, self._describe)
+
+    def simulate(
+        self,
+        input_node: slicer.vtkMRMLScalarVolumeNode,
+        card: ModelCard,
+        on_done: Callable[[slicer.vtkMRMLScalarVolumeNode], None],
+    ) -> None:
+        """Start degrading a volume; ``on_done`` is given the LR volume."""
+
+        def describe(outcomes: list[Outcome]) -> str:
+            outcome = outcomes[0]
+            if outcome.state != "done":
+                return _not_done(outcome)
+            on_done(outcome.node)
+            return _("{lr} was added; the original is the HR reference.").format(lr=outcome.node.GetName())
+
+        self._start([LowResolution(input_node, card)], describe)
+
+    def cancel(self) -> None:
+        """End the run that is on, soon, and start no further one."""
+        if self._queue is not None:
+            self._progress.show_cancelling()
+            self._queue.cancel()
+
+    def close(self) -> None:
+        """End everything at once; nobody looks any more."""
+        self._forecast.stop()
+        if self._queue is not None:
+            self._queue.abandon(_("The panel was closed, so the run was ended."))
+
+    def _start(self, tasks: list[Any], describe: Callable[[list[Outcome]], str]) -> None:
+        self._forecast.stop()
+        self._log.start()
+        self._show_result("")
+
+        def on_end(outcomes: list[Outcome]) -> None:
+            self._queue = None
+            self._progress.hide()
+            self._show_result(describe(outcomes))
+            self._on_change()
+
+        self._queue = self._logic.start(
+            tasks, Follower(log=self._log.add, end=self._on_run_end), on_status=self._progress.show, on_end=on_end
+        )
+        if self._queue.is_over:  # it could not even start
+            self._queue = None
+        self._on_change()
+
+    def _on_run_end(self, outcome: Outcome) -> None:
+        self._log.add_outcome(outcome)
+        work = self._work.pop(id(outcome.task), None)
+        if work is not None:
+            request = outcome.task.request
+            self._forecast.learn(outcome, request.card, request.device, work)
+        if outcome.state == "done":
+            show_in_views(outcome.node)
+
+    def _describe(self, outcomes: list[Outcome]) -> str:
+        done = [outcome for outcome in outcomes if outcome.state == "done"]
+        lines = []
+        if len(outcomes) > 1:
+            lines.append(_("{done} of {total} volumes super-resolved.").format(done=len(done), total=len(outcomes)))
+        return "\n".join([*lines, *(_describe(outcome) for outcome in outcomes)])
+
+
+def show_in_views(node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Show a volume in the slice views; their field of view stays, so nothing seems to move."""
+    logic = slicer.app.applicationLogic()
+    logic.GetSelectionNode().SetActiveVolumeID(node.GetID())
+    logic.PropagateVolumeSelection(0)
+
+
+def _describe(outcome: Outcome) -> str:
+    if outcome.state != "done":
+        return _not_done(outcome)
+    report = outcome.report
+    sentence = _("{name}: done in {time} on {device}.").format(
+        name=outcome.node.GetName(), time=duration(report["seconds"]), device=report["device"]
+    )
+    return "\n".join([sentence, consistency_sentence(report), *report["warnings"]])
+
+
+def _not_done(outcome: Outcome) -> str:
+    title, sentence = outcome.task.title, outcome.sentence
+    if outcome.state == "cancelled":
+        return _("{title}: {sentence} The scene is unchanged.").format(title=title, sentence=sentence)
+    return _("{title} failed: {sentence} The scene is unchanged.").format(title=title, sentence=sentence)

@@ -1,0 +1,63 @@
+"""From what is chosen in the panel to what is asked for, or to the sentence that says why nothing can be."""
+
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.model_card import InstalledModel
+
+from .parameters import Parameters, Region, Tiling
+from .super_resolution import Request
+from .volume_checks import field_of_view_note, spacing_warning
+
+
+def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Request]:
+    """Return one request for each input, the first and the ticked ones; all have been checked.
+
+    Raises:
+        InputError: there is no model, or something chosen that cannot be used.
+    """
+    if model is None:
+        raise InputError(_("No model is installed: use Add model file..."))
+    in_windows = parameters.tiling == Tiling.WINDOW
+    if parameters.region == Region.ROI and parameters.roi is None:
+        raise InputError(_("Choose a ROI for the preview, or create one in its list."))
+    further = [node for node in parameters.furtherInputs if node is not None and node is not parameters.inputVolume]
+    requests = [
+        Request(
+            node,
+            model,
+            parameters.device,
+            parameters.dataConsistency.value,
+            parameters.windowSize if in_windows else None,
+            parameters.overlap if in_windows else None,
+            parameters.roi if parameters.region == Region.ROI else None,
+            parameters.outputVolume if not further else None,  # several results cannot go into one volume
+            parameters.zeroFilled and parameters.referenceVolume is None,
+        )
+        for node in (parameters.inputVolume, *further)
+    ]
+    for request in requests:
+        request.check()
+    return requests
+
+
+def why_not(parameters: Parameters | None, model: InstalledModel | None) -> str:
+    """Return why nothing can be run, in one sentence; "" when it can."""
+    if parameters is None:
+        return _("The scene is being closed.")
+    try:
+        requests_of(parameters, model)
+    except SuperResolutionError as error:
+        return str(error)
+    return ""
+
+
+def notes(requests: list[Request], parameters: Parameters) -> list[str]:
+    """Return what a person should know before the run."""
+    found = [note for request in requests if (note := spacing_warning(request.input_node, request.card))]
+    if parameters.referenceVolume is not None:
+        note = field_of_view_note(parameters.inputVolume, parameters.referenceVolume)
+        found += [note] if note else []
+    if len(requests) > 1 and parameters.outputVolume is not None:
+        found.append(_("Several inputs are ticked: each gets a new output volume."))
+    return found

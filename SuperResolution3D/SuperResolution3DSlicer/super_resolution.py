@@ -1,0 +1,168 @@
+"""The task of super-resolving one volume of the scene."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.job import Job
+from SuperResolution3DLib.memory_plan import tail_halo
+from SuperResolution3DLib.model_card import InstalledModel, ModelCard
+
+from .forecast import Plan
+from .roi_region import region_of_roi
+from .run_report import attributes
+from .volume_checks import check_input, node_affine
+from .volume_nodes import check_output, read_result, replace_result, result_name, write_node
+
+INPUT_ROLE = "SuperResolution3D.Input"
+ZERO_FILLED_ROLE = "SuperResolution3D.ZeroFilled"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person or a script asks for."""
+
+    input_node: slicer.vtkMRMLScalarVolumeNode
+    model: InstalledModel
+    device: str = "auto"
+    data_consistency: str = "check"
+    window: int | None = None
+    overlap: float | None = None
+    roi_node: slicer.vtkMRMLMarkupsROINode | None = None
+    """compute only what it holds"""
+    output_node: slicer.vtkMRMLScalarVolumeNode | None = None
+    """replaced by the result; None makes a new node"""
+    with_zero_filled: bool = False
+    """also add the zero-filled volume, which the comparison subtracts"""
+
+    @property
+    def card(self) -> ModelCard:
+        if self.model.card is None:
+            raise InputError(self.model.problem)
+        return self.model.card
+
+    def check(self) -> None:
+        """Make sure that the run can be started.
+
+        Raises:
+            InputError: an input, an output, a ROI or settings that cannot be used.
+        """
+        tail_halo(self.card)  # refuses a network that this program does not have
+        check_input(self.input_node)
+        if self.output_node is not None:
+            check_output(self.output_node, self.input_node)
+        if self.roi_node is not None and self.data_consistency == "project":
+            raise InputError(
+                _("The measured frequencies are those of the whole volume: choose another data consistency than")
+                + " "
+                + _("Project for a preview, or the whole volume.")
+            )
+        self.job(Path())
+
+    def job(self, folder: Path) -> Job:
+        """Return the worker's job on files in a folder.
+
+        Raises:
+            InputError: a setting that no run can use, or a ROI outside the volume.
+        """
+        return Job(
+            folder / "input.nrrd",
+            folder / "result.nrrd",
+            model=str(self.model.path),
+            device=self.device,
+            window=self.window,
+            overlap=None if self.window is None else self.overlap,
+            data_consistency=self.data_consistency,
+            zero_filled=folder / "zero-filled.nrrd" if self.with_zero_filled else None,
+            region=None if self.roi_node is None else region_of_roi(self.input_node, self.roi_node),
+            events=True,
+        )
+
+    def plan(self, num_inputs: int = 1) -> Plan:
+        """Return what the forecast needs to know."""
+        image, job = self.input_node.GetImageData(), self.job(Path())
+        k, j, i = reversed(image.GetDimensions())
+        return Plan(
+            self.card,
+            (k, j, i),
+            node_affine(self.input_node),
+            image.GetScalarSize(),
+            job.region,
+            job.window,
+            job.overlap or 0.0,
+            self.with_zero_filled,
+            num_inputs,
+        )
+
+
+class SuperResolution:
+    """Super-resolves a volume: node -> file -> worker -> node beside the input."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.title = request.input_node.GetName()
+
+    def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
+        return [self.request.input_node]
+
+    def prepare(self, folder: Path) -> list[str]:
+        """Write the input and return the worker's command line.
+
+        Raises:
+            InputError: the request cannot be run.
+            OutputError: the disk is full.
+        """
+        self.request.check()
+        job = self.request.job(folder)
+        write_node(self.request.input_node, job.input)
+        return job.to_arguments()
+
+    def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLScalarVolumeNode:
+        """Add the result to the scene, and the zero-filled volume if it was asked for.
+
+        Raises:
+            VolumeError: the worker's file is missing or cut short; the scene is unchanged.
+        """
+        input_node, output_node = self.request.input_node, self.request.output_node
+        about = attributes(report)
+        zero_filled_node = None
+        if self.request.with_zero_filled:
+            name = _("{input} zero-filled").format(input=input_node.GetName())
+            zero_filled_node = read_result(folder / "zero-filled.nrrd", name, input_node, {"Kind": "zero-filled"})
+        try:
+            if output_node is not None and output_node.GetScene() is not None:  # else it was deleted meanwhile
+                replace_result(output_node, folder / "result.nrrd", input_node, about)
+                node = output_node
+            else:
+                node = read_result(folder / "result.nrrd", self._name(report), input_node, about)
+        except Exception:
+            if zero_filled_node is not None:
+                _remove(zero_filled_node)
+            raise
+        node.SetNodeReferenceID(INPUT_ROLE, input_node.GetID())
+        node.SetNodeReferenceID(ZERO_FILLED_ROLE, zero_filled_node.GetID() if zero_filled_node else None)
+        return node
+
+    def _name(self, report: dict[str, Any]) -> str:
+        k, j, i = report["scale"]
+        name = result_name(self.request.input_node.GetName(), (k, j, i))
+        return name if self.request.roi_node is None else _("{name} preview").format(name=name)
+
+
+def _remove(node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Take a volume out of the scene again, with the display nodes that came with it."""
+    scene = node.GetScene()
+    displays = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+    for each in (node, *displays):
+        scene.RemoveNode(each)
+
+
+def latest_result(input_node: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """Return the volume that was last computed from a volume, None if there is none in the scene."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", input_node.GetScene())
+    results = [node for node in nodes if node.GetNodeReference(INPUT_ROLE) is input_node]
+    return results[-1] if results else None

@@ -1,0 +1,134 @@
+"""What can be told of a chosen volume before a run: whether it can be used at all, and what a person should know."""
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.geometry import check_affine, voxel_spacing
+from SuperResolution3DLib.model_card import ModelCard
+
+FORBIDDEN = {
+    "vtkMRMLLabelMapVolumeNode": _("label map"),
+    "vtkMRMLDiffusionWeightedVolumeNode": _("diffusion series"),
+    "vtkMRMLTensorVolumeNode": _("vector or tensor volume"),  # vector, colour and diffusion tensor volumes are such
+    "vtkMRMLMultiVolumeNode": _("4D volume"),
+    "vtkMRMLSequenceNode": _("sequence"),
+}
+ACQUISITION_TRANSFORM = "acquisition transform"  # how Slicer's DICOM import ends the name of the one that it adds
+
+
+def check_input(node: slicer.vtkMRMLNode | None) -> None:
+    """Make sure that a node is a scalar 3D volume whose voxels lie on a regular grid.
+
+    Raises:
+        InputError: no node, or voxels displaced by a non-linear transform.
+        VolumeError: a label map, a vector, 4D or sequence volume, or one without voxels.
+        GeometryError: a sheared or degenerate grid.
+    """
+    if node is None:
+        raise InputError(_("Choose an input volume."))
+    _check_kind(node)
+    image = node.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0:
+        raise VolumeError(_("{name} is empty: it has no voxels. Load it again.").format(name=node.GetName()))
+    if image.GetNumberOfScalarComponents() != 1:
+        raise VolumeError(
+            _("{name} has {count} numbers a voxel and one is needed; extract one component first.").format(
+                name=node.GetName(), count=image.GetNumberOfScalarComponents()
+            )
+        )
+    _check_transform(node)
+    check_affine(node_affine(node))
+
+
+def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
+    """Return a sentence if the voxel spacing lies outside the range that the model was trained on, else nothing."""
+    spacing = voxel_spacing(node_affine(node))
+    if card.covers(spacing):
+        return ""
+    low, high = card.spacing_range
+    return _(
+        "{name} has voxels of {spacing} mm (I, J, K); {model} was trained on {low:g} to {high:g} mm, so expect"
+        " artefacts."
+    ).format(name=node.GetName(), spacing=_numbers(spacing[::-1]), model=card.name, low=low, high=high)
+
+
+def field_of_view_note(input_node: slicer.vtkMRMLVolumeNode, reference_node: slicer.vtkMRMLVolumeNode) -> str:
+    """Return a sentence if the HR reference covers another field of view in the world than the input, else nothing.
+
+    A difference of up to one voxel of the input is none: so much the two grids differ at their edges.
+    """
+    ours, theirs = _world_bounds(input_node), _world_bounds(reference_node)
+    names = {"reference": reference_node.GetName(), "input": input_node.GetName()}
+    if (np.minimum(ours[1], theirs[1]) <= np.maximum(ours[0], theirs[0])).any():
+        return _("The HR reference {reference} shows no part of the body that {input} shows.").format(**names)
+    if np.abs(ours - theirs).max() <= max(input_node.GetSpacing()):
+        return ""
+    return _(
+        "The HR reference {reference} covers {theirs} mm (R, A, S), {input} {ours} mm, and their centres are"
+        " {distance:.1f} mm apart; the comparison shows each in its place."
+    ).format(
+        **names,
+        theirs=_numbers(theirs[1] - theirs[0]),
+        ours=_numbers(ours[1] - ours[0]),
+        distance=np.linalg.norm(theirs.mean(axis=0) - ours.mean(axis=0)),
+    )
+
+
+def node_affine(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """Return the (4, 4) float64 map from voxel (I, J, K, 1) to RAS mm, without parent transforms."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def _check_kind(node: slicer.vtkMRMLNode) -> None:
+    name = node.GetName()
+    for class_name, kind in FORBIDDEN.items():
+        if node.IsA(class_name):
+            raise VolumeError(
+                _("{name} is a {kind} and a scalar 3D volume is needed; choose another one.").format(
+                    name=name, kind=kind
+                )
+            )
+    if not node.IsA("vtkMRMLScalarVolumeNode"):
+        raise VolumeError(_("{name} is not a volume; choose a scalar 3D volume.").format(name=name))
+    scene = node.GetScene()
+    browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode", scene) if scene else []
+    if any(browser.IsProxyNode(node.GetID()) for browser in browsers):
+        raise VolumeError(
+            _(
+                "{name} is one frame of a sequence and changes with it; clone the frame in the Data module first."
+            ).format(name=name)
+        )
+
+
+def _check_transform(node: slicer.vtkMRMLVolumeNode) -> None:
+    transform = node.GetParentTransformNode()
+    if transform is None or transform.IsTransformToWorldLinear():
+        return
+    if ACQUISITION_TRANSFORM in transform.GetName():
+        sentence = _(
+            "{name} was loaded with an acquisition transform because its slices are uneven or tilted; harden it first"
+            " (Data module, right click on the transform column, Harden transform), which resamples the volume to a"
+            " regular grid."
+        )
+    else:
+        sentence = _(
+            "{name} is under the non-linear transform {transform}, so its voxels lie on no regular grid; harden it"
+            " first (Data module, right click on the transform column, Harden transform)."
+        )
+    raise InputError(sentence.format(name=node.GetName(), transform=transform.GetName()))
+
+
+def _world_bounds(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """Return the lowest and highest R, A and S (2, 3) in mm of the voxels' outer faces, with parent transforms."""
+    bounds = [0.0] * 6
+    node.GetRASBounds(bounds)
+    return np.reshape(bounds, (3, 2)).T
+
+
+def _numbers(values: np.ndarray | tuple[float, ...]) -> str:
+    return " x ".join(f"{value:.3g}" for value in values)

@@ -1,0 +1,63 @@
+"""The list of devices: GPUs by name and memory, without torch."""
+
+import pytest
+
+import Testing.Slicer.module  # noqa: F401 - installs the double
+from Testing.Slicer import double
+
+# isort: split
+import qt
+from SuperResolution3DSlicer.device_choice import DeviceChoice, parse_gpus
+
+ANSWER = "0, NVIDIA H200, 143771, 143000\n1, NVIDIA RTX A2000, 6138, 512\nbroken line\n2, Odd, [N/A], 3\n"
+
+
+def test_gpus_are_read_from_the_drivers_answer() -> None:
+    gpus = parse_gpus(ANSWER)
+    assert [(gpu.index, gpu.name) for gpu in gpus] == [(0, "NVIDIA H200"), (1, "NVIDIA RTX A2000")]
+    assert gpus[1].free_bytes == 512 * 1024**2
+
+
+def test_hidden_gpus_are_left_out_and_the_others_count_from_0() -> None:
+    gpus = parse_gpus(ANSWER, visible="1")
+    assert [(gpu.index, gpu.name) for gpu in gpus] == [(0, "NVIDIA RTX A2000")]
+
+
+@pytest.fixture
+def a_driver(tmp_path) -> str:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\nprintf '{ANSWER}'\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_gpus_appear_by_name_and_memory_when_the_driver_answers(a_driver, monkeypatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    combo = qt.QComboBox()
+    devices = DeviceChoice(combo, a_driver)
+    devices.select("cpu")
+    devices.look()
+    assert combo.count == 2  # nothing waits for the driver
+    double.wait_until(lambda: combo.count == 4)
+    assert combo.itemText(2) == "NVIDIA RTX A2000, 6 GiB (0 GiB free)"
+    assert devices.current == "cpu"
+    assert devices.current_gpu is None
+    devices.select("cuda:1")
+    assert devices.current_gpu.name == "NVIDIA RTX A2000"
+    devices.select("auto")
+    assert devices.current_gpu.name == "NVIDIA H200"
+
+
+def test_without_a_driver_there_is_the_cpu() -> None:
+    combo = qt.QComboBox()
+    devices = DeviceChoice(combo, "/nowhere/nvidia-smi")
+    devices.look()
+    double.turn(50)
+    assert [combo.itemData(index) for index in range(combo.count)] == ["auto", "cpu"]
+    assert devices.current_gpu is None
+
+
+def test_device_of_another_computer_becomes_automatic() -> None:
+    devices = DeviceChoice(qt.QComboBox(), "/nowhere/nvidia-smi")
+    devices.select("cuda:3")
+    assert devices.current == "auto"

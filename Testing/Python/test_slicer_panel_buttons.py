@@ -1,0 +1,173 @@
+"""The panel's other buttons, and the question for torch."""
+
+import sys
+
+import numpy as np
+import pytest
+import slicer
+from panel_fixtures import AFFINE, a_node, a_panel, volumes  # noqa: F401 (fixtures)
+
+from SuperResolution3DLib.model_card import user_model_folder
+from Testing.Python.models import a_tiny_model_file
+from Testing.Slicer import core, double
+from Testing.Slicer.volumes import add_volume
+
+# isort: split
+import qt
+from SuperResolution3DSlicer import dependencies
+from SuperResolution3DSlicer.parameters import DataConsistency
+
+
+def test_added_model_file_is_copied_into_the_users_folder_and_chosen(a_panel, tmp_path) -> None:
+    slicer.app.setTesting(False)
+    double.dialogs.prepare(str(a_tiny_model_file(tmp_path, (2, 2, 2))))
+    a_panel.click(a_panel.ui.addModelButton)
+    assert a_panel.ui.modelSelector.currentText == "tiny"
+    assert a_panel.parameters.model == "tiny"
+    assert (user_model_folder() / "tiny.safetensors").is_file()
+
+
+def test_unusable_model_file_is_a_sentence_and_nothing_is_copied(a_panel, tmp_path) -> None:
+    path = a_tiny_model_file(tmp_path, (2, 2, 2))
+    path.write_bytes(path.read_bytes()[:-10])
+    slicer.app.setTesting(False)
+    double.dialogs.prepare(str(path))
+    a_panel.click(a_panel.ui.addModelButton)
+    assert "is incomplete" in a_panel.ui.resultLabel.text
+    assert not list(user_model_folder().glob("*"))
+
+
+def test_no_chosen_file_changes_nothing(a_panel) -> None:
+    slicer.app.setTesting(False)
+    double.dialogs.prepare("")
+    a_panel.click(a_panel.ui.addModelButton)
+    assert a_panel.ui.resultLabel.text == ""
+
+
+def test_simulated_volume_becomes_the_input_and_the_original_its_reference(a_panel) -> None:
+    original = add_volume(core.start(), np.ones((24, 20, 28), np.float32), AFFINE)
+    a_panel.will("done")
+    a_panel.choose(inputVolume=original)
+    a_panel.click(a_panel.ui.simulateButton)
+    double.wait_until(lambda: a_panel.ui.applyButton.text == "Super-resolve")
+    double.turn(80)
+    assert a_panel.parameters.inputVolume.GetName() == "head LR"
+    assert a_panel.parameters.referenceVolume is original
+    assert "head LR was added" in a_panel.ui.resultLabel.text
+
+
+def test_comparison_is_offered_once_there_is_a_result(a_panel, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    assert not a_panel.ui.comparisonButton.enabled
+    a_panel.run()
+    a_panel.click(a_panel.ui.comparisonButton)
+    double.turn(50)
+    shown = [
+        slicer.mrmlScene.GetSingletonNode(f"SuperResolution3D{row}Axial", "vtkMRMLSliceCompositeNode")
+        for row in ("LR", "SR", "Reference")
+    ]
+    names = [slicer.mrmlScene.GetNodeByID(node.GetBackgroundVolumeID()).GetName() for node in shown]
+    assert names[:2] == ["head", "head SRx4"]
+    assert "minus zero-filled" in names[2]
+
+
+def test_parameters_survive_another_module_and_come_back(a_panel, a_node) -> None:
+    a_panel.choose(inputVolume=a_node, dataConsistency=DataConsistency.PROJECT, windowSize=40)
+    a_panel.module.widget.exit()
+    a_panel.module.widget.enter()
+    double.turn(80)
+    assert a_panel.ui.inputSelector.currentNode() is a_node
+    assert a_panel.ui.consistencySelector.currentText.startswith("Project")
+    assert a_panel.ui.windowSizeBox.value == 40
+
+
+# --- torch -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_torch(monkeypatch) -> list[str]:
+    """Return the list of missing packages, which a test may empty."""
+    missing = ["torch", "safetensors"]
+    monkeypatch.setattr(dependencies, "missing_packages", lambda: list(missing))
+    slicer.app.setTesting(False)
+    return missing
+
+
+def test_missing_torch_is_installed_through_its_extension_after_one_question(
+    a_panel, a_node, no_torch, monkeypatch
+) -> None:
+    import PyTorchUtils
+    from slicer import packaging
+
+    requests: list[dict] = []
+    ensured: list[str] = []
+
+    def install(logic: object, **values: object) -> None:
+        requests.append(values)
+
+    def ensure(requirement: str, **values: object) -> None:
+        ensured.append(requirement)
+        no_torch.clear()
+
+    monkeypatch.setattr(PyTorchUtils.PyTorchUtilsLogic, "installTorch", install)
+    monkeypatch.setattr(packaging, "pip_ensure", ensure)
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    double.dialogs.prepare(qt.QMessageBox.Ok)
+    a_panel.run()
+    assert len(double.dialogs.asked) == 1
+    assert "torch and safetensors" in double.dialogs.asked[0].text
+    assert requests == [{"askConfirmation": False, "torchVersionRequirement": ">=2.6"}]
+    assert ensured == [dependencies.SAFETENSORS]
+    assert "head SRx4" in volumes()
+
+
+def test_saying_no_installs_nothing_and_runs_nothing(a_panel, a_node, no_torch) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    double.dialogs.prepare(qt.QMessageBox.Cancel)
+    a_panel.click(a_panel.ui.applyButton)
+    assert "Nothing was installed" in a_panel.ui.resultLabel.text
+    assert a_panel.processes == []
+
+
+def test_missing_extension_says_how_to_get_it(a_panel, a_node, no_torch, monkeypatch) -> None:
+
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.click(a_panel.ui.applyButton)
+    assert "Extensions Manager" in a_panel.ui.resultLabel.text
+    assert double.dialogs.asked == []
+
+
+def test_failed_installation_is_one_sentence(a_panel, a_node, no_torch, monkeypatch) -> None:
+    import PyTorchUtils
+
+    def install(logic: object, **values: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(PyTorchUtils.PyTorchUtilsLogic, "installTorch", install)
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    double.dialogs.prepare(qt.QMessageBox.Ok)
+    a_panel.click(a_panel.ui.applyButton)
+    assert "no route to host" in a_panel.ui.resultLabel.text
+    assert a_panel.processes == []
+
+
+def test_old_torch_is_told_with_both_versions(a_panel, a_node, monkeypatch) -> None:
+    monkeypatch.setattr(dependencies.importlib.metadata, "version", lambda name: "2.1.0+cpu")
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.click(a_panel.ui.applyButton)
+    assert "PyTorch 2.1.0+cpu is installed and 2.6 or newer is needed" in a_panel.ui.resultLabel.text
+
+
+def test_nothing_is_installed_in_testing_mode(a_panel, a_node, no_torch) -> None:
+    slicer.app.setTesting(True)
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.click(a_panel.ui.applyButton)
+    assert "testing mode" in a_panel.ui.resultLabel.text

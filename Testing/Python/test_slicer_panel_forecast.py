@@ -1,0 +1,226 @@
+"""The forecast before a run, and the timed tile behind it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import slicer
+
+import Testing.Slicer.module  # noqa: F401 - installs the double
+from SuperResolution3DLib.job import Progress, Started
+from SuperResolution3DLib.memory_plan import GIB, seconds
+from SuperResolution3DLib.model_card import InstalledModel, read_card
+from Testing.Python.models import a_tiny_card, a_tiny_model_file
+from Testing.Slicer import core, double
+
+# isort: split
+import qt
+from SuperResolution3DSlicer import forecast as forecast_module
+from SuperResolution3DSlicer import forecast_display
+from SuperResolution3DSlicer.forecast import Plan, describe, duration, forecast
+from SuperResolution3DSlicer.forecast_display import ForecastDisplay
+from SuperResolution3DSlicer.pretend_process import PretendProcess, pretend
+from SuperResolution3DSlicer.speed import Speed, SpeedMeter, Work, load_speed, save_speed
+from SuperResolution3DSlicer.timed_tile import TILE, TimedTile
+from SuperResolution3DSlicer.worker_process import WorkerProcess
+
+CARD = a_tiny_card((4, 2, 1), performance={"cpu_seconds_per_million_voxels": 2.0, "hardware": "a <small> laptop"})
+# Sagittal slices: K runs along R, J along S, I along A, so the scale (S, A, R) = (4, 2, 1) is (K, J, I) = (1, 4, 2).
+SAGITTAL = np.array([[0, 0, 3.0, 0], [1.0, 0, 0, 0], [0, 2.0, 0, 0], [0, 0, 0, 1.0]])
+PLAN = Plan(CARD, (10, 12, 14), SAGITTAL, itemsize=2)
+
+
+@pytest.fixture
+def plenty(monkeypatch) -> None:
+    monkeypatch.setattr(forecast_module, "free_memory", lambda: 8 * GIB)
+
+
+@pytest.fixture
+def a_display(tmp_path) -> Iterator[tuple[ForecastDisplay, qt.QLabel, list[PretendProcess], InstalledModel]]:
+    """Return a display that may time tiles, its label, the processes that it makes, and a model."""
+    core.start().reset()
+    slicer.app.userSettings().clear()
+    slicer.app.setTesting(False)
+    new_process, made = pretend("done", "done")
+    label = qt.QLabel()
+    display = ForecastDisplay(label, new_process)
+    display._timer.setInterval(1)
+    display.is_timing_allowed = True
+    path = a_tiny_model_file(tmp_path, (2, 2, 2))
+    yield display, label, made, InstalledModel(path, read_card(path))
+    display.stop()
+    slicer.app.setTesting(True)
+
+
+# --- Sizes and memory ------------------------------------------------------------------------------------------------
+
+
+def test_result_has_the_models_scale_in_the_files_order(plenty) -> None:
+    result = forecast(PLAN, None)
+    assert result.shape == (10, 48, 28)
+    assert result.spacing == pytest.approx((3.0, 0.5, 0.5))
+    assert result.result_bytes == 10 * 48 * 28 * 2
+
+
+def test_region_and_zero_filled_volume_count(plenty) -> None:
+    plan = Plan(CARD, (10, 12, 14), SAGITTAL, 2, region=((2, 5), (0, 12), (4, 10)), with_zero_filled=True)
+    result = forecast(plan, None)
+    assert result.shape == (3, 48, 12)
+    assert result.result_bytes == 3 * 48 * 12 * 2 * 2
+    assert result.memory_bytes < forecast(PLAN, None).memory_bytes
+
+
+def test_time_is_the_cards_for_a_whole_volume(plenty) -> None:
+    result = forecast(PLAN, Speed.of_card(CARD, "cpu"))
+    computing = seconds(CARD, (12, 14, 10), "cpu")
+    assert result.seconds == pytest.approx(5.0 + computing * (1 + 8 / 88))
+    assert not result.is_measured
+
+
+def test_sliding_windows_take_longer_than_the_whole_volume(plenty) -> None:
+    speed = Speed(0.0, 10.0, 10.0)
+    windows = forecast(Plan(CARD, (10, 12, 14), SAGITTAL, 2, window=8, overlap=0.5), speed)
+    assert windows.seconds == pytest.approx(8 * forecast(PLAN, speed).seconds, rel=1e-6)
+
+
+def test_memory_that_is_not_there_is_a_problem_and_not_an_error(monkeypatch) -> None:
+    monkeypatch.setattr(forecast_module, "free_memory", lambda: 100_000)
+    result = forecast(PLAN, None)
+    assert result.problem
+    assert result.problem in describe(PLAN, result)
+
+
+def test_free_memory_of_the_gpu_bounds_the_tiles_not_the_result(plenty) -> None:
+    assert forecast(PLAN, None, gpu_free_bytes=50_000).problem
+    assert not forecast(PLAN, None, gpu_free_bytes=GIB).problem
+
+
+def test_description_names_size_memory_and_time(plenty) -> None:
+    text = describe(PLAN, forecast(PLAN, Speed.of_card(CARD, "cpu")))
+    assert "Result: 28 x 48 x 10 voxels of 0.5 x 0.5 x 3 mm, 1 MiB" in text
+    assert "of 8.0 GiB free" in text
+    assert "the card's figure, from a <small> laptop" in text
+    assert "timed on this computer" in describe(PLAN, forecast(PLAN, Speed(1, 1, 1)))
+    assert "not known" in describe(PLAN, forecast(PLAN, Speed.of_card(CARD, "cuda")))
+
+
+@pytest.mark.parametrize(
+    ("given", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3900, "1 h 5 min")]
+)
+def test_times_are_said_as_people_say_them(given, text) -> None:
+    assert duration(given) == text
+
+
+# --- Speed -----------------------------------------------------------------------------------------------------------
+
+
+def test_speed_is_measured_from_the_events_of_a_run() -> None:
+    now = [0.0]
+    meter = SpeedMeter(lambda: now[0])
+    events = [
+        (0.5, Started(1)),
+        (1.0, Progress("read", 0, 2, None)),
+        (3.0, Progress("trunk", 0, 4, None)),
+        (7.0, Progress("trunk", 4, 4, None)),
+        (7.5, Progress("tail", 0, 2, None)),
+        (9.5, Progress("tail", 2, 2, None)),
+    ]
+    for at, event in events:
+        now[0] = at
+        meter.hear(event)
+    speed = meter.speed(Work(2_000_000, 4_000_000))
+    assert speed == Speed(3.0, 2.0, 0.5)
+    assert speed.seconds(Work(1_000_000, 2_000_000)) == pytest.approx(3 + 3 * (1 + 8 / 88))
+
+
+def test_run_that_did_not_reach_the_tail_has_no_speed() -> None:
+    meter = SpeedMeter()
+    meter.hear(Progress("trunk", 0, 4, None))
+    assert meter.speed(Work(1, 1)) is None
+
+
+def test_measured_speed_is_kept_by_model_and_device() -> None:
+    slicer.app.userSettings().clear()
+    save_speed(CARD, "cpu", Speed(1.0, 2.0, 3.0))
+    assert load_speed(CARD, "cpu") == Speed(1.0, 2.0, 3.0)
+    assert load_speed(CARD, "cuda:0") is None
+
+
+# --- The timed tile --------------------------------------------------------------------------------------------------
+
+
+def test_tile_is_timed_in_the_background_and_the_forecast_says_so(a_display, plenty) -> None:
+    display, label, made, model = a_display
+    plan = Plan(model.card, (10, 12, 14), SAGITTAL, 2)
+    before = slicer.mrmlScene.GetNumberOfNodes()
+    display.show(plan, model, "auto", None)
+    assert "not known" in label.text
+    double.wait_until(lambda: "Timing one tile" in label.text)
+    double.wait_until(lambda: "timed on this computer" in label.text)
+    assert len(made) == 1
+    assert slicer.mrmlScene.GetNumberOfNodes() == before
+    display.show(plan, model, "auto", None)
+    double.turn(50)
+    assert len(made) == 1
+
+
+def test_tile_that_failed_is_not_timed_again_and_again(a_display, plenty) -> None:
+    display, label, made, model = a_display
+    new_process, made = pretend("failed", "failed")
+    display._new_process = new_process
+    plan = Plan(model.card, (10, 12, 14), SAGITTAL, 2)
+    display.show(plan, model, "auto", None)
+    double.turn(100)
+    display.show(plan, model, "auto", None)
+    double.turn(50)
+    assert len(made) == 1
+    assert "not known" in label.text
+
+
+def test_stopping_ends_the_tile_which_may_be_timed_later(a_display, plenty) -> None:
+    display, _label, _made, model = a_display
+    new_process, made = pretend("silent", "done")
+    display._new_process = new_process
+    plan = Plan(model.card, (10, 12, 14), SAGITTAL, 2)
+    display.show(plan, model, "auto", None)
+    double.wait_until(lambda: display.is_timing)
+    display.is_timing_allowed = False
+    display.stop()
+    assert made[0].was_killed
+    assert not display.is_timing
+    display.is_timing_allowed = True
+    display.show(plan, model, "auto", None)
+    double.wait_until(lambda: load_speed(model.card, "auto") is not None)
+
+
+@pytest.mark.parametrize("reason", ["testing mode", "no torch", "the panel is not open"])
+def test_nothing_is_timed_when_it_must_not_be(a_display, plenty, monkeypatch, reason) -> None:
+    display, _label, made, model = a_display
+    if reason == "testing mode":
+        slicer.app.setTesting(True)
+    elif reason == "no torch":
+        monkeypatch.setattr(forecast_display, "missing_packages", lambda: ["torch"])
+    else:
+        display.is_timing_allowed = False
+    display.show(Plan(model.card, (10, 12, 14), SAGITTAL, 2), model, "auto", None)
+    double.turn(50)
+    assert made == []
+
+
+def test_real_worker_times_a_tile(a_display, plenty) -> None:
+    display, label, _made, model = a_display
+    display._new_process = WorkerProcess
+    display.show(Plan(model.card, (10, 12, 14), SAGITTAL, 2), model, "cpu", None)
+    double.wait_until(lambda: "timed on this computer" in label.text, 120_000)
+    speed = load_speed(model.card, "cpu")
+    assert speed.start > 0
+    assert speed.trunk > 0
+    assert speed.tail > 0
+
+
+def test_tile_is_a_whole_run_on_noise(tmp_path) -> None:
+    path = a_tiny_model_file(tmp_path, (2, 2, 2))
+    task = TimedTile(path, read_card(path), "cpu")
+    arguments = task.prepare(tmp_path)
+    assert arguments[-2:] == [str(tmp_path / "tile.nrrd"), str(tmp_path / "result.nrrd")]
+    assert task.work == Work(TILE**3, 8 * TILE**3)

@@ -1,0 +1,143 @@
+"""The panel in the double during a run and at its end, with a process that pretends."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import slicer
+from panel_fixtures import AFFINE, MODEL, SHAPE, a_node, a_panel, volumes  # noqa: F401 (fixtures)
+
+from Testing.Slicer import core, double
+from Testing.Slicer.module import ThePanel, loaded_module
+from Testing.Slicer.volumes import add_volume
+
+# isort: split
+import qt
+from SuperResolution3DSlicer.parameters import DataConsistency, Tiling
+from SuperResolution3DSlicer.pretend_process import FAILURE
+
+
+def test_a_run_adds_the_result_and_says_how_far_it_agrees_with_the_input(a_panel, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    assert volumes() == ["head", "head zero-filled", "head SRx4"]
+    text = a_panel.ui.resultLabel.text
+    assert text.startswith("head SRx4: done in 1 s on CPU.")
+    assert "below the input's Nyquist frequency, result and input differ by 0.5 % RMS" in text
+    assert "Detail above it is always the network's estimate." in text
+    assert not a_panel.ui.progressBar.visible
+    selection = slicer.app.applicationLogic().GetSelectionNode()
+    assert slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID()).GetName() == "head SRx4"
+
+
+def test_progress_shows_stage_percent_and_time_left(a_panel, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    seen: list[str] = []
+    a_panel.click(a_panel.ui.applyButton)
+    assert a_panel.ui.applyButton.text == "Cancel"
+    assert a_panel.ui.progressBar.visible
+    while a_panel.ui.applyButton.text == "Cancel":
+        double.turn(2)
+        seen.append(a_panel.ui.statusLabel.text)
+    assert seen[0] == "head: starting the worker" or "reading" in seen[0]
+    assert any("computing voxels, 92 %, about 1 s left" in text for text in seen)
+
+
+def test_cancel_ends_the_run_and_leaves_the_scene_as_it_was(a_panel, a_node) -> None:
+    a_panel.will("silent")
+    a_panel.choose(inputVolume=a_node)
+    before = volumes()
+    a_panel.click(a_panel.ui.applyButton)
+    double.turn(20)
+    clicked = time.monotonic()
+    a_panel.click(a_panel.ui.applyButton)
+    double.wait_until(lambda: a_panel.ui.applyButton.text == "Super-resolve")
+    assert time.monotonic() - clicked < 2
+    assert a_panel.processes[0].was_cancelled
+    assert volumes() == before
+    assert a_panel.ui.resultLabel.text == "head: Cancelled. The scene is unchanged."
+
+
+def test_failure_is_a_sentence_in_the_panel_and_the_button_works_again(a_panel, a_node) -> None:
+    a_panel.will("failed", "done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    assert a_panel.ui.resultLabel.text == f"head failed: {FAILURE} The scene is unchanged."
+    assert FAILURE in a_panel.ui.logText.toPlainText()
+    a_panel.run()
+    assert "head SRx4" in volumes()
+
+
+def test_ticked_volumes_run_one_after_another(a_panel, a_node) -> None:
+    other = add_volume(core.start(), np.ones(SHAPE, np.float32) * np.arange(11), AFFINE, "other")
+    a_panel.will("done", "done")
+    a_panel.choose(inputVolume=a_node)
+    ticks = a_panel.ui.furtherInputsList
+    assert [ticks.item(row).text() for row in range(ticks.count)] == ["other"]
+    ticks.item(0).setCheckState(qt.Qt.Checked)
+    double.turn(80)
+    assert list(a_panel.parameters.furtherInputs) == [other]
+    assert "for the first of 2 volumes" in a_panel.ui.forecastLabel.text
+    a_panel.run()
+    assert {"head SRx4", "other SRx4"} <= set(volumes())
+    assert a_panel.ui.resultLabel.text.startswith("2 of 2 volumes super-resolved.")
+
+
+def test_settings_reach_the_worker(a_panel, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node, tiling=Tiling.WINDOW, windowSize=16, dataConsistency=DataConsistency.OFF)
+    a_panel.ui.deviceSelector.currentIndex = a_panel.ui.deviceSelector.count - 1
+    a_panel.run()
+    worker = a_panel.processes[0]
+    assert (worker.option("window"), worker.option("device")) == ("16", "cpu")
+    assert worker.option("data-consistency") == "off"
+    assert Path(worker.option("model")).name == f"{MODEL}.safetensors"
+    assert "Data consistency: off." in a_panel.ui.resultLabel.text
+
+
+def test_closing_the_scene_ends_the_run(a_panel, a_node) -> None:
+    a_panel.will("silent")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.click(a_panel.ui.applyButton)
+    slicer.mrmlScene.Clear(False)
+    double.turn(120)
+    assert a_panel.processes[0].was_killed
+    assert a_panel.ui.applyButton.text == "Super-resolve"
+    assert not a_panel.ui.applyButton.enabled
+
+
+def test_deleting_the_input_ends_the_run_and_says_so(a_panel, a_node) -> None:
+    a_panel.will("silent")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.click(a_panel.ui.applyButton)
+    slicer.mrmlScene.RemoveNode(a_node)
+    double.turn(120)
+    assert a_panel.processes[0].was_killed
+    assert "head was deleted, so the run was ended" in a_panel.ui.resultLabel.text
+
+
+def test_unloading_the_module_ends_the_run(monkeypatch, tmp_path) -> None:
+    with loaded_module(monkeypatch, tmp_path) as module:
+        panel = ThePanel(module)
+        panel.will("silent")
+        panel.choose(inputVolume=add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE))
+        panel.click(panel.ui.applyButton)
+    assert panel.processes[0].was_killed
+
+
+def test_report_holds_versions_settings_figures_and_log(a_panel, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    a_panel.ui.copyReportButton.click()
+    text = slicer.app.clipboard().text()
+    for part in (
+        slicer.app.applicationVersion,
+        "model rrdb-mr-brain-x4",
+        '"residual_rms_percent": 0.5',
+        "warning: a warning",
+    ):
+        assert part in text
+    assert str(slicer.app.temporaryPath) not in text

@@ -1,0 +1,56 @@
+"""What a person reads: translated, and never saying more than is known."""
+
+import ast
+import re
+
+from Testing.Slicer.module import MODULE_FILE
+
+# isort: split
+
+
+SHOWN = ("text", "toolTip", "title", "helpText", "acknowledgementText")
+ERRORS = ("InputError", "ModelError", "OutputError", "VolumeError")
+TELLING = ("addItem", "add", "_finish", "abandon", "_show_result", "confirmOkCancelDisplay", "WorkerEnd")
+
+
+def test_everything_that_a_person_reads_goes_through_tr() -> None:
+    folder = MODULE_FILE.parent
+    hidden = {"pretend_process.py", "self_test.py"}
+    for path in [MODULE_FILE, *sorted((folder / "SuperResolution3DSlicer").glob("*.py"))]:
+        if path.name not in hidden:
+            assert untranslated(path.read_text("utf-8")) == [], path.name
+
+
+def test_the_check_of_texts_finds_what_is_not_translated() -> None:
+    assert untranslated("label.text = 'Some words'") == ["Some words"]
+    assert untranslated("raise InputError(f'{name} is empty')") == [" is empty"]
+    assert untranslated("self.abandon('The end.')") == ["The end."]
+    assert untranslated("label.text = _('Some words {n}').format(n=1)") == []
+
+
+def untranslated(source: str) -> list[str]:
+    """Return texts of several words that are shown to a person and do not pass through ``_``."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Attribute) and t.attr in SHOWN for t in node.targets):
+            found += plain_texts(node.value)
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in ERRORS + TELLING:
+                found += [text for argument in node.args for text in plain_texts(argument)]
+    return found
+
+
+def plain_texts(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("_", "translate", "tr"):
+        return []
+    if isinstance(node, ast.Constant):
+        words = isinstance(node.value, str) and len(re.findall("[A-Za-z]{2,}", node.value)) >= 2
+        return [node.value] if words else []
+    return [text for child in ast.iter_child_nodes(node) for text in plain_texts(child)]
+
+
+def test_no_text_of_the_panel_calls_the_figure_a_verdict() -> None:
+    for path in sorted((MODULE_FILE.parent / "SuperResolution3DSlicer").glob("*.py")):
+        text = path.read_text("utf-8").lower()
+        assert not [word for word in ("verdict", "proof", "proven", "guarantee") if word in text], path.name

@@ -1,0 +1,55 @@
+"""The module's own self-test, run through the double in both of Slicer's ways."""
+
+import logging
+import unittest
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from Testing.Slicer import double
+from Testing.Slicer.module import loaded_module
+
+
+@pytest.fixture
+def a_module(monkeypatch, tmp_path: Path) -> Iterator[double.LoadedModule]:
+    with loaded_module(monkeypatch, tmp_path) as module:
+        yield module
+
+
+def test_self_test_passes_and_skips_nothing(a_module) -> None:
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(a_module.python.SuperResolution3DTest)
+    result = unittest.TestResult()
+    suite.run(result)
+    double.raise_slot_errors()
+    assert [text for _case, text in (*result.failures, *result.errors)] == []
+    assert result.skipped == []
+    assert result.testsRun >= 13
+
+
+def test_self_test_passes_through_reload_and_test(a_module, monkeypatch, caplog) -> None:
+    from SuperResolution3DSlicer import self_test
+
+    monkeypatch.setattr(self_test, "missing_packages", lambda: ["torch"])
+    with caplog.at_level(logging.WARNING):
+        a_module.python.SuperResolution3DTest().runTest()
+    assert "SKIPPED test_real_worker_super_resolves_a_volume" in caplog.text
+    assert "The real worker was NOT tried: torch not installed" in caplog.text
+
+
+def test_every_method_whose_name_holds_test_is_one(a_module) -> None:
+    case = a_module.python.SuperResolution3DTest
+    named = [name for name in dir(case) if "test" in name and callable(getattr(case, name))]
+    assert [name for name in named if not name.startswith("test_")] == []
+
+
+def test_a_failing_self_test_is_heard_of(a_module, monkeypatch) -> None:
+    case = a_module.python.SuperResolution3DTest
+
+    def fail(self: unittest.TestCase) -> None:
+        self.fail("on purpose")
+
+    monkeypatch.setattr(case, "test_layout_has_nine_views", fail)
+    monkeypatch.setattr("SuperResolution3DSlicer.self_test.missing_packages", lambda: ["torch"])
+    with pytest.raises(AssertionError, match="on purpose"):
+        case().runTest()

@@ -1,0 +1,202 @@
+"""The worker's process behind Slicer: real processes, Qt's real QProcess and event loop."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.job import Done, Event, Progress, Started
+from Testing.Slicer import double
+from Testing.Slicer.module import is_running
+
+# isort: split
+from SuperResolution3DSlicer import worker_process
+from SuperResolution3DSlicer.worker_process import Listener, WorkerEnd, WorkerProcess
+
+SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleData" / "t1-brain-niimath-crop.nii.gz"
+STARTED = (
+    "import json, os, sys, time\n"
+    "print(json.dumps({'event': 'started', 'pid': os.getpid(), 'version': 1}), flush=True)\n"
+)
+PATIENT = 120_000  # ms; other work may share the machine
+
+
+@dataclass
+class Heard:
+    """What a listener was told."""
+
+    events: list[Event] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    ends: list[WorkerEnd] = field(default_factory=list)
+
+    def listener(self) -> Listener:
+        return Listener(self.events.append, self.lines.append, self.ends.append)
+
+    @property
+    def pid(self) -> int:
+        return next(event.pid for event in self.events if isinstance(event, Started))
+
+
+@pytest.fixture
+def a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what puts a program of these lines in the worker's place, behind a launcher as in Slicer."""
+
+    def put(lines: str) -> None:
+        script, launcher = tmp_path / "worker.py", tmp_path / "launcher"
+        script.write_text(lines, "utf-8")
+        launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "{script}"\nexit $?\n')
+        launcher.chmod(0o755)
+        monkeypatch.setattr(worker_process, "worker_program", lambda: str(launcher))
+
+    return put
+
+
+def ended(arguments: list[str] | None = None) -> Heard:
+    """Run a worker to its end."""
+    heard = Heard()
+    WorkerProcess().start(arguments or [], heard.listener())
+    double.wait_until(lambda: bool(heard.ends), PATIENT)
+    return heard
+
+
+def test_real_worker_runs_from_an_unrelated_folder_and_tells_its_events(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    heard = ended(["degrade", "--events", "--", str(SAMPLE), str(tmp_path / "lr.nrrd")])
+    assert heard.ends[0].state == "done", heard.lines
+    assert isinstance(heard.events[0], Started)
+    assert isinstance(heard.events[-1], Done)
+    assert (tmp_path / "lr.nrrd").is_file()
+    assert any("30" in line and "wrote" in line for line in heard.lines)
+
+
+def test_error_of_the_worker_becomes_its_own_sentence(tmp_path) -> None:
+    heard = ended(["super-resolve", "--events", "--", str(tmp_path / "none.nrrd"), str(tmp_path / "sr.nrrd")])
+    assert heard.ends[0].state == "failed"
+    assert "none.nrrd" in heard.ends[0].sentence
+
+
+def test_usage_error_which_tells_no_event_is_found_in_the_log() -> None:
+    heard = ended(["super-resolve", "--no-such-option"])
+    assert heard.ends[0].state == "failed"
+    assert "exit code 2" in heard.ends[0].sentence
+    assert any(line.startswith("usage: superres3d") for line in heard.lines)
+
+
+def test_worker_that_the_system_ended_is_told_as_out_of_memory(a_program) -> None:
+    a_program(STARTED + "os.kill(os.getpid(), 9)\n")
+    end = ended().ends[0]
+    assert end.state == "failed"
+    assert "memory ran out" in end.sentence
+
+
+def test_crashed_worker_is_told_with_its_exit_code(a_program) -> None:
+    a_program(STARTED + "sys.stderr.write('it broke\\n'); sys.stderr.flush()\nos.kill(os.getpid(), 11)\n")
+    heard = ended()
+    assert "exit code 139" in heard.ends[0].sentence
+    assert "it broke" in heard.lines
+
+
+def test_missing_torch_is_told_as_such(a_program) -> None:
+    message = "This is a bug of the program (ModuleNotFoundError: No module named 'torch')"
+    a_program(
+        STARTED + f"print(json.dumps({{'event': 'error', 'code': 'bug', 'message': {message!r}}}))\nsys.exit(1)\n"
+    )
+    assert "PyTorch or safetensors is not installed" in ended().ends[0].sentence
+
+
+def test_worker_without_a_result_is_not_done_even_with_exit_code_0(a_program) -> None:
+    a_program(STARTED)
+    assert ended().ends[0].state == "failed"
+
+
+def test_program_that_is_not_there_is_told(monkeypatch) -> None:
+    monkeypatch.setattr(worker_process, "worker_program", lambda: "/nowhere/PythonSlicer")
+    end = ended().ends[0]
+    assert end.state == "failed"
+    assert "could not be started" in end.sentence
+
+
+def test_without_any_python_the_start_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(worker_process.shutil, "which", lambda name: None)
+    monkeypatch.setattr(worker_process.sys, "executable", "/opt/Slicer/bin/SlicerApp-real")
+    with pytest.raises(InputError, match="PythonSlicer"):
+        WorkerProcess().start([], Heard().listener())
+
+
+def test_characters_and_lines_that_the_pipe_cuts_are_put_together(a_program) -> None:
+    a_program(
+        STARTED + "event = {'event': 'warning', 'code': 'x', 'message': 'größer'}\n"
+        "line = (json.dumps(event, ensure_ascii=False) + '\\n').encode()\n"
+        "for byte in line:\n    os.write(1, bytes([byte])); time.sleep(0.001)\n"
+        "os.write(2, 'ein Rest ohne Ende: ß'.encode())\n"
+    )
+    heard = ended()
+    assert heard.events[1].message == "größer"
+    assert "ein Rest ohne Ende: ß" in heard.lines
+
+
+def test_event_loop_turns_while_a_worker_never_answers(a_program) -> None:
+    a_program("import time\ntime.sleep(60)\n")
+    worker, heard = WorkerProcess(), Heard()
+    worker.start([], heard.listener())
+    longest, started = 0.0, time.monotonic()
+    while time.monotonic() - started < 1:
+        before = time.monotonic()
+        double.turn()
+        longest = max(longest, time.monotonic() - before)
+    worker.kill()
+    double.turn(100)
+    assert longest < 0.25  # the machine is shared; a call that waits for the worker would take the whole second
+    assert heard.ends == []
+
+
+def test_real_worker_ends_within_two_seconds_of_a_cancel(tmp_path) -> None:
+    worker, heard = WorkerProcess(), Heard()
+    worker.start(
+        ["super-resolve", "--device=cpu", "--events", "--", str(SAMPLE), str(tmp_path / "sr.nrrd")], heard.listener()
+    )
+    double.wait_until(lambda: any(isinstance(event, Progress) for event in heard.events), PATIENT)
+    cancelled = time.monotonic()
+    worker.cancel()
+    double.wait_until(lambda: bool(heard.ends), PATIENT)
+    assert time.monotonic() - cancelled < 2
+    assert heard.ends[0].state == "cancelled"
+    double.wait_until(lambda: not is_running(heard.pid), 2000)
+    assert not (tmp_path / "sr.nrrd").exists()
+
+
+@pytest.mark.parametrize("way", ["cancel", "kill"])
+def test_worker_that_ignores_everything_is_ended_behind_its_launcher(a_program, way) -> None:
+    a_program(STARTED + "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)\n")
+    worker, heard = WorkerProcess(), Heard()
+    worker.start([], heard.listener())
+    double.wait_until(lambda: bool(heard.events), PATIENT)
+    asked = time.monotonic()
+    getattr(worker, way)()
+    double.wait_until(lambda: not is_running(heard.pid), PATIENT)
+    assert time.monotonic() - asked < 2
+    double.turn(100)
+    assert [end.state for end in heard.ends] == (["cancelled"] if way == "cancel" else [])
+
+
+def test_cancel_after_the_end_does_nothing(a_program) -> None:
+    a_program(STARTED)
+    worker, heard = WorkerProcess(), Heard()
+    worker.start([], heard.listener())
+    double.wait_until(lambda: bool(heard.ends), PATIENT)
+    worker.cancel()
+    worker.kill()
+    assert len(heard.ends) == 1
+
+
+def test_worker_keeps_the_python_path_that_slicer_has(monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/some/where")
+    paths = worker_process.worker_environment().value("PYTHONPATH").split(os.pathsep)
+    assert paths[-1] == "/some/where"
+    assert (Path(paths[0]) / "SuperResolution3DLib").is_dir()
