@@ -57,6 +57,8 @@ class Outcome:
     node: slicer.vtkMRMLNode | None = None
     report: dict[str, Any] = field(default_factory=dict)
     meter: SpeedMeter | None = None
+    ends_all: bool = False
+    """its reason holds for the runs after it too"""
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,11 @@ class Run:
         if self.outcome is None:
             self._process.cancel()
 
-    def abandon(self, sentence: str) -> None:
-        """End at once, without a result, for this reason."""
+    def abandon(self, sentence: str, *, ends_all: bool = False) -> None:
+        """End at once, without a result, for this reason, which may hold for the runs after it too."""
         if self.outcome is None:
             self._process.kill()
-            self._finish("cancelled", sentence)
+            self._finish("cancelled", sentence, ends_all=ends_all)
 
     def _watch(self) -> None:
         scene = slicer.mrmlScene
@@ -129,7 +131,7 @@ class Run:
             slicer.app.disconnect("aboutToQuit()", self._on_quit)
 
     def _on_scene_closes(self, caller: vtk.vtkObject, event: str) -> None:
-        self.abandon(_("The scene was closed, so the run was ended."))
+        self.abandon(_("The scene was closed, so the run was ended."), ends_all=True)
 
     def _on_node_removed(self, caller: vtk.vtkObject, event: str) -> None:
         removed = [node.GetName() for node in self.task.watched_nodes() if node.GetScene() is None]
@@ -137,7 +139,7 @@ class Run:
             self.abandon(_("{name} was deleted, so the run was ended.").format(name=removed[0]))
 
     def _on_quit(self) -> None:
-        self.abandon(_("The application quits, so the run was ended."))
+        self.abandon(_("The application quits, so the run was ended."), ends_all=True)
 
     def _on_event(self, event: Event) -> None:
         self._meter.hear(event)

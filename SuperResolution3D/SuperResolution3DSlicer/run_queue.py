@@ -18,7 +18,7 @@ class Position:
 
 
 class RunQueue:
-    """Runs tasks in order. One that fails does not stop the others, a cancel stops all."""
+    """Runs tasks in order. One that fails does not stop the others; a cancel, a closed scene and the quit stop all."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class RunQueue:
 
     def _on_run_end(self, outcome: Outcome) -> None:
         self._run = None
+        self._is_stopped |= outcome.ends_all
         self.outcomes.append(outcome)
         self._follower.end(outcome)
         self._next()

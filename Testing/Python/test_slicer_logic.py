@@ -234,3 +234,23 @@ def test_cancel_starts_no_further_run(a_core, a_model) -> None:
     double.wait_until(lambda: queue.is_over)
     assert len(made) == 1
     assert [outcome.state for outcome in ends[0]] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("end", "sentence"),
+    [
+        (lambda: slicer.mrmlScene.Clear(False), "The scene was closed, so the run was ended."),
+        (lambda: slicer.app.aboutToQuit.emit(), "The application quits, so the run was ended."),
+    ],
+    ids=["closed scene", "quit"],
+)
+def test_closing_the_scene_and_quitting_start_no_further_run(a_core, a_model, end, sentence) -> None:
+    nodes = [add_volume(a_core, np.ones(SHAPE, np.float32), RIGHT, name) for name in ("a", "b")]
+    new_process, made = pretend("silent", "silent")
+    queue = SuperResolution3DLogic(new_process).start(
+        [SuperResolution(Request(node, a_model)) for node in nodes], Follower()
+    )
+    end()
+    assert queue.is_over
+    assert [worker.was_killed for worker in made] == [True]
+    assert [outcome.sentence for outcome in queue.outcomes] == [sentence]
