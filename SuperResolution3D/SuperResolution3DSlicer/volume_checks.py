@@ -23,12 +23,14 @@ def check_input(node: slicer.vtkMRMLNode | None) -> None:
     """Make sure that a node is a scalar 3D volume whose voxels lie on a regular grid.
 
     Raises:
-        InputError: no node, or voxels displaced by a non-linear transform.
+        InputError: no node, one that was deleted, or voxels displaced by a non-linear transform.
         VolumeError: a label map, a vector, 4D or sequence volume, or one without voxels.
         GeometryError: a sheared or degenerate grid.
     """
     if node is None:
         raise InputError(_("Choose an input volume."))
+    if node.GetScene() is None:
+        raise InputError(_("{name} was deleted; choose a volume of the scene.").format(name=node.GetName()))
     _check_kind(node)
     image = node.GetImageData()
     if image is None or image.GetNumberOfPoints() == 0:
@@ -95,8 +97,7 @@ def _check_kind(node: slicer.vtkMRMLNode) -> None:
             )
     if not node.IsA("vtkMRMLScalarVolumeNode"):
         raise VolumeError(_("{name} is not a volume; choose a scalar 3D volume.").format(name=name))
-    scene = node.GetScene()
-    browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode", scene) if scene else []
+    browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode", node.GetScene())
     if any(browser.IsProxyNode(node.GetID()) for browser in browsers):
         raise VolumeError(
             _(

@@ -254,3 +254,16 @@ def test_closing_the_scene_and_quitting_start_no_further_run(a_core, a_model, en
     assert queue.is_over
     assert [worker.was_killed for worker in made] == [True]
     assert [outcome.sentence for outcome in queue.outcomes] == [sentence]
+
+
+def test_an_input_that_is_deleted_while_it_waits_is_not_computed(a_core, a_model) -> None:
+    nodes = [add_volume(a_core, np.ones(SHAPE, np.float32), RIGHT, name) for name in ("a", "b", "c")]
+    new_process, made = pretend("done", "done", "done")
+    queue = SuperResolution3DLogic(new_process).start(
+        [SuperResolution(Request(node, a_model)) for node in nodes], Follower()
+    )
+    slicer.mrmlScene.RemoveNode(nodes[1])
+    double.wait_until(lambda: queue.is_over)
+    assert [outcome.state for outcome in queue.outcomes] == ["done", "failed", "done"]
+    assert queue.outcomes[1].sentence == "b was deleted; choose a volume of the scene."
+    assert made[1].arguments == []

@@ -58,6 +58,12 @@ def test_no_volume_is_told() -> None:
         check_input(None)
 
 
+def test_a_volume_that_is_in_no_scene_is_refused(a_core, a_volume) -> None:
+    a_core.scene.RemoveNode(a_volume)
+    with pytest.raises(InputError, match="head was deleted; choose a volume of the scene"):
+        check_input(a_volume)
+
+
 @pytest.mark.parametrize(
     ("class_name", "components", "sentence"),
     [
