@@ -49,6 +49,14 @@ def test_the_papers_trilinear_is_its_fft_decimation_and_an_aligned_upsampling(sh
     np.testing.assert_allclose(found, expected[tuple(slice(size) for size in shape)], rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize(("floor", "zero"), [(None, -1000), (-1024, -1024)])
+def test_the_papers_trilinear_of_hounsfield_units_is_that_of_the_signal_above_air(floor, zero: float) -> None:
+    signal, method = a_volume((20, 12, 28), (4, 4, 4)), InterpolationMethod("trilinear-paper")
+    ct = replace(signal, hr=signal.hr - 1000, floor=floor)  # air at -1000 HU
+    wanted = method.enlarge(replace(signal, hr=ct.hr - zero, floor=0)).sr
+    np.testing.assert_allclose(method.enlarge(ct).sr, wanted + zero, rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize(("name", "shift"), [("trilinear-paper", 1.5), ("trilinear", 0.0), ("zero-filled", 0.0)])
 def test_only_the_papers_trilinear_moves_anatomy(name, shift: float) -> None:
     blob = np.zeros((32, 32, 32), np.float32)

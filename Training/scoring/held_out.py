@@ -30,6 +30,8 @@ class HeldOutVolume:
     scale: Scale
     notes: tuple[str, ...] = ()
     """what was cut off"""
+    floor: float | None = None
+    """what lower voxels were raised to (CT: -1024 HU); None: nothing was"""
     _lr: dict[Grid, np.ndarray] = field(default_factory=dict)
 
     def lr(self, grid: Grid) -> np.ndarray:
@@ -90,4 +92,4 @@ def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationCon
     sizes = [" x ".join(map(str, size)) for size in (shape, hr.shape)]
     notes = () if hr.shape == shape else (f"HR cropped from {sizes[0]} to {sizes[1]} voxels (D, H, W)",)
     affine = crop_affine(prepared.affine, box_start(box))
-    return HeldOutVolume(hr, affine, prepared.spacing, scale, notes)
+    return HeldOutVolume(hr, affine, prepared.spacing, scale, notes, preparation.floor)

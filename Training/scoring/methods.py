@@ -20,7 +20,8 @@ from Training.volumes.hr_preparation import PreparationConfig
 Interpolation = Literal["trilinear-paper", "trilinear", "cubic", "zero-filled"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 DESCRIPTIONS = {
-    "trilinear-paper": "trilinear in the paper's protocol: LR = magnitude, corner grid, read as if it were aligned, "
+    "trilinear-paper": "trilinear in the paper's protocol: LR = magnitude (above the least voxel, CT: above the "
+    "floor), corner grid, read as if it were aligned, "
     "which moves anatomy by (scale - 1) / 2 HR voxels",
     "trilinear": "trilinear, aligned; center grid",
     "cubic": "cubic B-spline, aligned; center grid",
@@ -88,7 +89,7 @@ class InterpolationMethod:
     def enlarge(self, volume: HeldOutVolume) -> Enlarged:
         """Interpolate on the HR's grid."""
         if self.name == "trilinear-paper":
-            return Enlarged(_trilinear_of_the_paper(volume.hr, volume.scale))
+            return Enlarged(_trilinear_of_the_paper(volume))
         return Enlarged(interpolate(volume.lr("center"), volume.scale, "center", ALIGNED[self.name]))
 
 
@@ -202,16 +203,20 @@ def preparation_of(values: dict[str, Any]) -> PreparationConfig:
         raise InputError(f"This preparation of volumes cannot be used: {error}") from error
 
 
-def _trilinear_of_the_paper(hr: np.ndarray, scale: Scale) -> np.ndarray:
+def _trilinear_of_the_paper(volume: HeldOutVolume) -> np.ndarray:
     """Degrade and enlarge as the paper's authors: zeros up to an even LR size, magnitude, corner grid, no alignment.
+
+    Their intensities begin at 0, which a magnitude needs: the least voxel in MR, the floor of -1024 HU in CT.
 
     Returns:
         (D, H, W) float32, the padding removed again.
     """
+    hr, scale = volume.hr, volume.scale
+    zero = float(hr.min()) if volume.floor is None else volume.floor
     even = [-size % (2 * factor) if factor > 1 else 0 for size, factor in zip(hr.shape, scale, strict=True)]
-    padded = np.pad(hr.astype(np.float64), [(0, extra) for extra in even])
+    padded = np.pad(hr.astype(np.float64) - zero, [(0, extra) for extra in even])
     sr = interpolate(np.abs(degrade(padded, scale, "corner")), scale, "center", "trilinear")
-    return np.ascontiguousarray(sr[tuple(slice(0, size) for size in hr.shape)])
+    return np.ascontiguousarray(sr[tuple(slice(0, size) for size in hr.shape)]) + np.float32(zero)
 
 
 def _count(number: int) -> str:
