@@ -7,6 +7,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from SuperResolution3DLib.errors import InputError
+
 from .comparison_layout import LAYOUT_ID, ORIENTATIONS, ROWS, VIEW_GROUP, ComparisonView, comparison_views, layout_xml
 from .difference import difference_node
 
@@ -35,8 +37,12 @@ class Comparison:
         the LR's window and level, the difference has its own.
 
         Raises:
-            InputError: SR and zero-filled volume are on different grids.
+            InputError: there is no main window, or SR and zero-filled volume are on different grids.
         """
+        scene = lr_node.GetScene()
+        layout_node = _layout_node(scene)
+        if layout_node is None:
+            raise InputError(_("The comparison needs Slicer's main window."))
         self.close()
         third, label = hr_node, _("HR")
         if hr_node is None and zero_filled_node is not None:
@@ -46,9 +52,8 @@ class Comparison:
         self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
         labels = dict(zip(ROWS, (_("LR"), _("SR"), label), strict=True))
         columns = dict(zip(ORIENTATIONS, (_("axial"), _("coronal"), _("sagittal")), strict=True))
-        scene = lr_node.GetScene()
-        register_layout(_layout_node(scene))
-        _layout_node(scene).SetViewArrangement(LAYOUT_ID)
+        register_layout(layout_node)
+        layout_node.SetViewArrangement(LAYOUT_ID)
         for view in comparison_views():
             self._set_up_view(scene, view, view.label(labels[view.row], columns[view.orientation]))
         self._share_window([node for node in (lr_node, sr_node, hr_node) if node is not None])
@@ -160,7 +165,8 @@ def register_layout(layout_node: slicer.vtkMRMLLayoutNode) -> None:
         layout_node.AddLayoutDescription(LAYOUT_ID, layout_xml())
 
 
-def _layout_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLLayoutNode:
+def _layout_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLLayoutNode | None:
+    """Return the node that says which layout is shown; there is none without a main window."""
     return scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
 
 

@@ -27,5 +27,10 @@ def a_node(a_panel) -> slicer.vtkMRMLScalarVolumeNode:
     return add_volume(core.start(), array, AFFINE)
 
 
+@pytest.fixture
+def a_main_window(a_panel) -> None:
+    slicer.app.setLayoutManager(slicer.qSlicerLayoutManager(core.start()))
+
+
 def volumes() -> list[str]:
     return [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]

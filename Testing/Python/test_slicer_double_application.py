@@ -68,9 +68,9 @@ class TinyTest(ScriptedLoadableModuleTest):
 @pytest.fixture(autouse=True)
 def a_clean_session() -> Any:
     yield
-    core.start().reset()
     slicer.app.setTesting(True)
     slicer.app.setLayoutManager(None)
+    core.start().reset()
     slicer.app.extensionsManagerModel().prepare()
     PyTorchUtilsLogic.installed = PyTorchUtilsLogic.outcome = None
     PyTorchUtilsLogic.requests.clear()
@@ -160,8 +160,12 @@ def test_the_python_of_slicer_is_a_launcher_whose_child_outlives_it(tmp_path: Pa
 # --- Managers --------------------------------------------------------------------------------------------------------
 
 
-def test_there_is_no_layout_manager_without_a_main_window() -> None:
+def test_there_is_neither_layout_manager_nor_layout_node_without_a_main_window() -> None:
+    slicer.app.setLayoutManager(slicer.qSlicerLayoutManager(core.start()))
+    assert slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode") is not None
+    slicer.app.setLayoutManager(None)
     assert slicer.app.layoutManager() is None
+    assert slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode") is None
 
 
 def test_the_layout_manager_makes_the_slice_views_of_a_layout() -> None:
@@ -176,7 +180,6 @@ def test_the_layout_manager_makes_the_slice_views_of_a_layout() -> None:
     assert red.mrmlSliceNode().GetOrientation() == "Axial"
     assert red.sliceLogic().GetSliceCompositeNode() is not None
     assert manager.sliceWidget("Purple") is None
-    slicer.app.setLayoutManager(None)
 
 
 def test_the_layout_manager_refuses_other_types_and_unknown_layouts() -> None:

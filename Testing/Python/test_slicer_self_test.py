@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import slicer
 
-from Testing.Slicer import double
+from Testing.Slicer import core, double
 from Testing.Slicer.module import loaded_module
 
 
@@ -17,7 +18,10 @@ def a_module(monkeypatch, tmp_path: Path) -> Iterator[double.LoadedModule]:
         yield module
 
 
-def test_self_test_passes_and_skips_nothing(a_module) -> None:
+@pytest.mark.parametrize("main_window", [False, True], ids=["no main window", "main window"])
+def test_self_test_passes_and_skips_nothing(a_module, main_window) -> None:
+    if main_window:
+        slicer.app.setLayoutManager(slicer.qSlicerLayoutManager(core.start()))
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(a_module.python.SuperResolution3DTest)
     result = unittest.TestResult()
     suite.run(result)

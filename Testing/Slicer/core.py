@@ -30,11 +30,26 @@ class Core:
 
     def reset(self) -> None:
         """Close the scene as a user does: all nodes but the singletons go; no view is left."""
+        self.open_layout()
         self.layout.GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutInitialView)
         self.scene.Clear(False)
         for number in range(self.scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
             self.scene.GetNthNodeByClass(number, "vtkMRMLSliceNode").SetDimensions(256, 256, 1)
         self.application.GetSliceLogics().RemoveAllItems()
+
+    def open_layout(self) -> None:
+        """Make the layout node, as the layout manager of a main window does."""
+        if self.layout.GetLayoutNode() is None:
+            self.layout.SetMRMLScene(self.scene)
+            node = self.layout.GetLayoutNode()
+            node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_event: self.add_slice_logics())
+
+    def close_layout(self) -> None:
+        """Leave no layout node, as without a main window."""
+        node = self.layout.GetLayoutNode()
+        if node is not None:
+            self.layout.SetMRMLScene(None)
+            self.scene.RemoveNode(node)
 
     def add_slice_logics(self) -> None:
         """Give the slice nodes of the layout the logics that the application's layout manager gives them.
@@ -93,11 +108,9 @@ def _start() -> Core:
     vtk.vtkObject.GlobalWarningDisplayOn()
     logic.SetModuleLogic("Volumes", volumes)
     slicer.vtkSlicerSequencesLogic().SetMRMLScene(scene)  # registers the nodes of sequences
-    layout = slicer.vtkMRMLLayoutLogic()
-    layout.SetMRMLScene(scene)
     slicer.mrmlScene = scene
-    core = Core(scene, logic, volumes, layout)
-    layout.GetLayoutNode().AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_event: core.add_slice_logics())
+    core = Core(scene, logic, volumes, slicer.vtkMRMLLayoutLogic())
+    core.open_layout()
     return core
 
 

@@ -20,10 +20,11 @@ MODULE_FILE = Path(__file__).resolve().parents[2] / "SuperResolution3D" / "Super
 
 @contextmanager
 def loaded_module(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[double.LoadedModule]:
-    """Load the module into a clean scene, with the user's model folder and settings in ``folder``."""
+    """Load the module into a clean scene without a main window, the user's model folder and settings in ``folder``."""
     app = double.install()
     running = core.start()
     running.reset()
+    app.setLayoutManager(None)
     double.dialogs.reset()
     for variable in ("XDG_DATA_HOME", "APPDATA", "HOME"):
         monkeypatch.setenv(variable, str(folder))

@@ -56,6 +56,8 @@ class qSlicerApplication(QtWidgets.QApplication):
     def setLayoutManager(self, manager: qSlicerLayoutManager | None) -> None:
         if not isinstance(manager, qSlicerLayoutManager | None):
             raise TypeError(f"setLayoutManager takes a qSlicerLayoutManager or None, not {manager!r}")
+        if manager is None:
+            self._core.close_layout()
         self._layout_manager = manager
 
     def moduleManager(self) -> qSlicerModuleManager:

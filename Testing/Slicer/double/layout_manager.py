@@ -24,7 +24,8 @@ class qMRMLSliceWidget(qMRMLWidget):
 class qSlicerLayoutManager(QtCore.QObject):
     """Follows Slicer's Libs/MRML/Widgets/qMRMLLayoutManager.h.
 
-    A slice widget, with its own slice logic, is made for each slice node of the layout, as the application does.
+    It makes the layout node, which is not there without it. A slice widget, with its own slice logic, is made for each
+    slice node of the layout, as the application does.
     """
 
     IS_CPP = True
@@ -33,6 +34,7 @@ class qSlicerLayoutManager(QtCore.QObject):
 
     def __init__(self, core: Core) -> None:
         super().__init__()
+        core.open_layout()
         self._core = core
         self._widgets: dict[str, qMRMLSliceWidget] = {}
 
