@@ -29,6 +29,7 @@ from SuperResolution3DLib.devices import choose_device
 from SuperResolution3DLib.engine import EngineSettings
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.geometry import Grid, Scale
+from SuperResolution3DLib.interpolation import interpolate
 from SuperResolution3DLib.protocols import PROTOCOLS
 from Training.reporting.figure2 import FigureOptions, write_figure2
 from Training.reporting.figure_volumes import FigureVolumes
@@ -191,14 +192,15 @@ def figure_volumes(plan: ScoringPlan, entry: IndexEntry) -> FigureVolumes:
     for method in plan.methods:
         path = plan.figure_path(method)
         if entry != plan.figure_entry:
-            enlarged[method.name] = method.enlarge(volume).sr
+            enlarged[method.name] = volume.without_padding(method.enlarge(volume).sr)
             continue
         if not path.exists():
             log.info("Figure 2: %s", method.name)
-            keep_for_figure(path, method.enlarge(volume).sr)
+            keep_for_figure(path, volume.without_padding(method.enlarge(volume).sr))
         enlarged[method.name] = np.load(path, mmap_mode="r", allow_pickle=False)
     grid: Grid = "center" if any(method.grid == "center" for method in plan.methods) else "corner"
-    return FigureVolumes(volume.hr, volume.affine, volume.lr(grid), grid, enlarged, entry.modality)
+    lr = interpolate(volume.lr(grid), volume.scale, grid, "trilinear")
+    return FigureVolumes(volume.scored, volume.scored_affine, volume.without_padding(lr), enlarged, entry.modality)
 
 
 def _draw(plan: ScoringPlan) -> None:

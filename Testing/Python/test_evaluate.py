@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_sets import an_entry, an_index
 from models import a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import make_index
 
-from SuperResolution3DLib.errors import InputError, ModelError
+from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
 from SuperResolution3DLib.geometry import voxel_spacing
+from SuperResolution3DLib.kspace import degrade, zero_fill
 from SuperResolution3DLib.metrics import score
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
 from Training import evaluate
@@ -24,7 +26,7 @@ from Training.scoring.evaluation import Evaluation, VolumeScores
 from Training.scoring.frechet import SliceFeatures
 from Training.scoring.held_out import held_out_volume
 from Training.scoring.methods import InterpolationMethod
-from Training.scoring.results import method_path, read_method_results, read_record, read_results
+from Training.scoring.results import kept_path, method_path, read_method_results, read_record, read_results
 from Training.scoring.slice_sets import SliceSets
 from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
 from Training.volumes.index import read_index, write_index
@@ -115,6 +117,35 @@ def test_the_figures_in_the_table_are_those_of_the_library(evaluated: Run, tmp_p
         assert result.metrics["foreground/psnr"] == pytest.approx(score(sr, volume.hr, "foreground").psnr, abs=1e-9)
         assert result.metrics["paper/ssim_uniform"] == pytest.approx(score(sr, volume.hr, "paper").ssim_uniform)
         assert len(result.curves["fsc_frequency"]) == len(result.curves["fsc_correlation"]) == 10
+
+
+def test_padding_is_degraded_but_neither_scored_nor_drawn(evaluated: Run, tmp_path: Path, an_index_file: Path) -> None:
+    preset = tmp_path / "preset.yaml"
+    preset.write_text("data: {preparation: {pad_multiple: 8}}")
+    options = ["--interpolations", "zero-filled", "--preparation", str(preset), "--figures", "--keep-volumes"]
+    assert evaluated(*options) == 0
+    index = read_index(an_index_file)
+    for result in read_results(tmp_path / "out"):
+        hr = read_volume(index.root / result.file).array
+        padded = np.pad(hr, [(0, 4)] * 3, constant_values=hr.min()).astype(np.float64)
+        sr = zero_fill(degrade(padded, (2, 2, 2)), (2, 2, 2))[:20, :20, :20].astype(np.float32)
+        kept = read_volume(kept_path(tmp_path / "out", "zero-filled", result.file))
+        np.testing.assert_allclose(kept.array, sr, atol=1e-3)
+        assert result.metrics["paper/psnr"] == pytest.approx(score(sr, hr, "paper").psnr, abs=1e-6)
+        assert result.metrics["residual_percent"] < 1e-4  # of the padded SR: it is measured with its padding
+        assert result.notes == (
+            "HR padded from 20 x 20 x 20 to 24 x 24 x 24 voxels (D, H, W); the padding is not scored",
+        )
+    assert {np.load(path).shape for path in (tmp_path / "out" / "figure2").iterdir()} == {(20, 20, 20)}
+
+
+def test_a_volume_of_which_only_padding_is_left_is_refused(tmp_path: Path) -> None:
+    volume = Volume(np.random.default_rng(0).random((2, 20, 20)).astype(np.float32), np.eye(4))
+    write_volume(volume, tmp_path / "thin.nii.gz")
+    entry = an_entry("thin")
+    preparation = PreparationConfig(pad_smallest=29)  # of 29 voxels two are dropped at the start, three at the end
+    with pytest.raises(VolumeError, match=r"thin\.nii\.gz: padding is all that is left of \(29, 29, 29\)"):
+        held_out_volume(an_index(entry, root=tmp_path), entry, preparation, (6, 6, 6))
 
 
 def test_what_is_finished_is_not_computed_again(evaluated: Run, tmp_path: Path, enlarged: list[str]) -> None:

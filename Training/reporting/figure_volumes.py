@@ -9,8 +9,6 @@ import numpy as np
 from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.figure import FigureRow
 from SuperResolution3DLib.foreground import foreground_box, measured_mask, otsu_threshold
-from SuperResolution3DLib.geometry import Grid, Scale
-from SuperResolution3DLib.interpolation import interpolate
 from Training.reporting.zoom_box import ZoomBox, detailed_box
 
 CT_WINDOW = (0.0, 250.0)  # HU, as in the paper
@@ -23,31 +21,22 @@ class FigureVolumes:
     """What Figure 2 shows of one volume; all arrays are canonical and in the unit of the HR."""
 
     hr: np.ndarray
-    """(D, H, W), a multiple of the scale"""
+    """(D, H, W)"""
     affine: np.ndarray
     """(4, 4), of the HR, maps voxel (I, J, K, 1) to RAS mm"""
     lr: np.ndarray
-    """(D/s, H/s, W/s)"""
-    grid: Grid
-    """where the LR's voxels lie among the HR's"""
+    """(D, H, W), enlarged trilinearly on the HR's grid"""
     methods: Mapping[str, np.ndarray]
     """by name, from left to right: (D, H, W) on the HR's grid"""
     modality: str = ""
     """"CT" is shown from 0 to 250 HU"""
 
     def __post_init__(self) -> None:
-        if any(size % small for size, small in zip(self.hr.shape, self.lr.shape, strict=True)):
-            raise GeometryError(f"The HR's shape {self.hr.shape} is no multiple of the LR's {self.lr.shape} (D, H, W)")
-        for name, array in self.methods.items():
+        for name, array in {"LR": self.lr, **self.methods}.items():
             if array.shape != self.hr.shape:
                 raise GeometryError(f"{name} has the shape {array.shape}, the HR {self.hr.shape} (D, H, W)")
             if not np.isfinite((array.min(), array.max())).all():
                 raise VolumeError(f"{name} has voxels that are not finite")
-
-    @property
-    def scale(self) -> Scale:
-        depth, height, width = (size // small for size, small in zip(self.hr.shape, self.lr.shape, strict=True))
-        return depth, height, width
 
     @property
     def is_ct(self) -> bool:
@@ -57,11 +46,10 @@ class FigureVolumes:
     def hr_row(self) -> FigureRow:
         return FigureRow("HR", self.hr, self.affine)
 
-    @cached_property
+    @property
     def columns(self) -> dict[str, np.ndarray]:
         """LR, HR and the methods, from left to right."""
-        shown = interpolate(self.lr, self.scale, self.grid, "trilinear")
-        return {"LR": shown, "HR": self.hr, **self.methods}
+        return {"LR": self.lr, "HR": self.hr, **self.methods}
 
     @cached_property
     def window(self) -> tuple[float, float]:
@@ -74,7 +62,7 @@ class FigureVolumes:
     def box(self, side: float | None = None) -> ZoomBox:
         """Return the cube where HR and LR differ most, as far as the window shows it (see ``detailed_box``)."""
         low, high = self.window
-        detail = np.abs(np.clip(self.hr, low, high).astype(np.float32) - np.clip(self.columns["LR"], low, high))
+        detail = np.abs(np.clip(self.hr, low, high).astype(np.float32) - np.clip(self.lr, low, high))
         np.minimum(detail, VISIBLE_SHARE * (high - low), out=detail)
         # What is black or white all over, such as bone in a soft tissue window, shows nothing but its border.
         shown = (self.hr > max(low, otsu_threshold(self.hr))) & (self.hr <= high) & measured_mask(self.hr)

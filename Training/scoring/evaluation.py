@@ -53,6 +53,8 @@ class Measured:
     """(D, H, W), canonical, in the unit of the SR"""
     scale: Scale
     grid: Grid = "center"
+    padded_sr: np.ndarray | None = None
+    """(D, H, W), the SR with the padding that it is scored without; None: there is none"""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ class Evaluation:
                 # Never below: the highest frequency that the grid holds is a lower bound.
                 figures[f"fsc_{threshold:g}"] = float(shells.frequency[-1]) if cutoff is None else cutoff
         if measured is not None:
-            figures["residual_percent"] = residual_percent(sr, measured)
+            figures["residual_percent"] = residual_percent(
+                sr if measured.padded_sr is None else measured.padded_sr, measured
+            )
             figures["added_detail"] = added_detail(sr, hr, measured.scale)
         return VolumeScores(figures, features, shells)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.box import box_start
+from SuperResolution3DLib.box import Box, box_shape, box_start, intersection, relative
 from SuperResolution3DLib.errors import InputError, VolumeError
 from SuperResolution3DLib.geometry import Grid, Scale, crop_affine
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade
@@ -22,7 +23,7 @@ class HeldOutVolume:
     """An HR volume, and the LR volumes that it is degraded to."""
 
     hr: np.ndarray
-    """(D, H, W), canonical, the file's intensities, a multiple of the scale"""
+    """(D, H, W), canonical, the file's intensities, a multiple of the scale; with padding, as it is degraded"""
     affine: np.ndarray
     """(4, 4), voxel (I, J, K) of the HR to RAS mm"""
     spacing: tuple[float, float, float]
@@ -32,7 +33,23 @@ class HeldOutVolume:
     """what was cut off"""
     floor: float | None = None
     """what lower voxels were raised to (CT: -1024 HU); None: nothing was"""
+    content: Box | None = None
+    """what is no padding (D, H, W), and so is scored and shown; None: all of it"""
     _lr: dict[Grid, np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def scored(self) -> np.ndarray:
+        """The HR without its padding (D, H, W); the same array for every method."""
+        return self.without_padding(self.hr)
+
+    @property
+    def scored_affine(self) -> np.ndarray:
+        """(4, 4), voxel (I, J, K) of what is scored to RAS mm"""
+        return self.affine if self.content is None else crop_affine(self.affine, box_start(self.content))
+
+    def without_padding(self, volume: np.ndarray) -> np.ndarray:
+        """Cut a volume on the HR's grid (D, H, W) to what is scored."""
+        return volume if self.content is None else volume[self.content]
 
     def lr(self, grid: Grid) -> np.ndarray:
         """Return the LR volume, (D/s, H/s, W/s) float32 in the HR's unit; computed once for each grid."""
@@ -89,7 +106,18 @@ def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationCon
         )
     box = crop_to_multiple(shape, scale)
     hr = np.ascontiguousarray(prepared.hr[box])
-    sizes = [" x ".join(map(str, size)) for size in (shape, hr.shape)]
-    notes = () if hr.shape == shape else (f"HR cropped from {sizes[0]} to {sizes[1]} voxels (D, H, W)",)
+    kept = intersection(prepared.content, box)
+    if kept is None:
+        raise VolumeError(f"{entry.file}: padding is all that is left of {shape} voxels (D, H, W) at scale {scale}")
+    notes = []
+    if shape != (size := box_shape(prepared.content)):
+        notes.append(f"HR padded from {_text(size)} to {_text(shape)} voxels (D, H, W); the padding is not scored")
+    if hr.shape != shape:
+        notes.append(f"HR cropped from {_text(shape)} to {_text(hr.shape)} voxels (D, H, W)")
     affine = crop_affine(prepared.affine, box_start(box))
-    return HeldOutVolume(hr, affine, prepared.spacing, scale, notes, preparation.floor)
+    content = relative(kept, box)
+    return HeldOutVolume(hr, affine, prepared.spacing, scale, tuple(notes), preparation.floor, content)
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

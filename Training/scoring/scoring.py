@@ -37,7 +37,7 @@ from Training.volumes.index import Index, IndexEntry
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # of what is measured; another one makes old results invalid
+VERSION = 2  # of what is measured; another one makes old results invalid
 LEFT_OUT = "too small for the distances between sets of slices"
 SHOWN = ("psnr", "ssim", "lpips")
 
@@ -137,10 +137,11 @@ class Scoring:
         plan, started = self.plan, time.monotonic()
         enlarged = method.enlarge(volume)
         seconds = time.monotonic() - started
-        measured = Measured(volume.lr(method.grid), plan.scale, method.grid)
-        scores = self.evaluation.score(enlarged.sr, volume.hr, volume.spacing, measured)
+        measured = Measured(volume.lr(method.grid), plan.scale, method.grid, enlarged.sr)
+        sr = volume.without_padding(enlarged.sr)
+        scores = self.evaluation.score(sr, volume.scored, volume.spacing, measured)
         notes = [*volume.notes, *enlarged.notes, *self._add_slices(method, entry, scores)]
-        self._keep(method, entry, volume, enlarged.sr)
+        self._keep(method, entry, volume, sr)
         result = VolumeResult(
             plan.dataset,
             entry.subject,
@@ -197,7 +198,7 @@ class Scoring:
         if self.plan.keep_volumes:
             path = kept_path(self.plan.out, method.name, entry.file)
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_volume(Volume(sr, volume.affine), path, overwrite=True)
+            write_volume(Volume(sr, volume.scored_affine), path, overwrite=True)
         if entry == self.plan.figure_entry:
             keep_for_figure(self.plan.figure_path(method), sr)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from SuperResolution3DLib.box import Box, whole
 from SuperResolution3DLib.foreground import foreground_box, measured_mask
 from SuperResolution3DLib.geometry import crop_affine
 from SuperResolution3DLib.volume import Volume
@@ -61,6 +62,8 @@ class PreparedVolume:
     """mm (D, H, W)"""
     affine: np.ndarray = field(default_factory=lambda: np.eye(4))
     """(4, 4), voxel (I, J, K) to RAS mm; the identity for a volume from the cache, where nobody asks"""
+    content: Box = field(default_factory=lambda: whole((0, 0, 0)))
+    """what is no padding (D, H, W); likewise empty for a volume from the cache"""
 
 
 def prepare_hr(volume: Volume, preparation: PreparationConfig) -> PreparedVolume:
@@ -91,8 +94,9 @@ def prepare_hr(volume: Volume, preparation: PreparationConfig) -> PreparedVolume
             [*(new / old for new, old in zip(reversed(wanted), reversed(spacing), strict=True)), 1]
         )
         spacing = wanted
+    content = whole(hr.shape)
     extra = [(0, padded - size) for padded, size in zip(preparation.padded(hr.shape), hr.shape, strict=True)]
     if any(after for _, after in extra):
         hr = np.pad(hr, extra, constant_values=hr.min())
         measured = np.pad(measured, extra, constant_values=False)
-    return PreparedVolume(hr, measured, spacing, affine)
+    return PreparedVolume(hr, measured, spacing, affine, content)
