@@ -158,6 +158,20 @@ def test_what_is_finished_is_not_computed_again(evaluated: Run, tmp_path: Path, 
     assert enlarged == ["trilinear"] * 2 + ["cubic"] * 2 + ["trilinear"]
 
 
+def test_what_is_finished_takes_the_names_that_are_given_now(
+    evaluated: Run, tmp_path: Path, an_index_file: Path, enlarged: list[str]
+) -> None:
+    assert evaluated("--interpolations", "trilinear") == 0
+    index = read_index(an_index_file)
+    renamed = tuple(replace(entry, subject=f"{entry.subject}-1") for entry in index.entries)
+    write_index(an_index_file, replace(index, entries=renamed))
+    assert evaluated("--interpolations", "trilinear", "--dataset", "Phantoms") == 0
+    assert enlarged == ["trilinear"] * 2
+    names = {(result.dataset, result.subject, result.file) for result in read_results(tmp_path / "out")}
+    assert names == {("Phantoms", entry.subject, entry.file) for entry in renamed if entry.split == "train"}
+    assert "### Phantoms, protocol paper, 2 volumes of 2 subjects" in (tmp_path / "out" / "table.md").read_text()
+
+
 def test_other_settings_make_old_results_invalid(evaluated: Run, enlarged: list[str]) -> None:
     assert evaluated("--interpolations", "trilinear", "--protocol", "paper") == 0
     assert evaluated("--interpolations", "trilinear", "--protocol", "foreground") == 0

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -122,6 +122,9 @@ class Scoring:
             log.info("%d results were finished before", finished)
         started = time.monotonic()
         for entry, methods in pending:
+            for method in self.plan.methods:
+                if method not in methods:
+                    self._rename(method, entry)
             if not methods:
                 continue
             volume = self.plan.volume(entry)
@@ -193,6 +196,12 @@ class Scoring:
             return False
         in_sets = entry.sha256 in self.sets[method.name].volumes or LEFT_OUT in result.notes
         return in_sets or not self._measures_slices
+
+    def _rename(self, method: Method, entry: IndexEntry) -> None:
+        """Give a result that was finished before the names that its data set and subject have now."""
+        result = read_result(self.plan.out, method.name, entry.file)
+        if result is not None and (result.dataset, result.subject) != (self.plan.dataset, entry.subject):
+            write_result(self.plan.out, replace(result, dataset=self.plan.dataset, subject=entry.subject))
 
     def _keep(self, method: Method, entry: IndexEntry, volume: HeldOutVolume, sr: np.ndarray) -> None:
         if self.plan.keep_volumes:
