@@ -22,6 +22,7 @@ except ModuleNotFoundError:  # a source tree: the library lies beside this modul
     sys.path.append(str(Path(__file__).resolve().parents[1]))
     import SuperResolution3DLib
 
+from SuperResolution3DSlicer.comparison import register_layout
 from SuperResolution3DSlicer.low_resolution import LowResolution
 from SuperResolution3DSlicer.model_file import model_of
 from SuperResolution3DSlicer.panel import Panel
@@ -56,6 +57,7 @@ class SuperResolution3D(ScriptedLoadableModule):
         self.parent.acknowledgementText = _(
             "The network and its training follow the paper arXiv:2402.04171, which to cite; sample volume: CC0."
         )
+        slicer.app.connect("startupCompleted()", lambda: register_layout(slicer.mrmlScene))
         slicer.app.connect("startupCompleted()", register_sample_data)
 
 
@@ -77,6 +79,7 @@ class SuperResolution3DWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.logic = SuperResolution3DLogic()
         self.panel = Panel(self.ui, self.logic)
         scene = slicer.mrmlScene
+        register_layout(scene)
         for event, function in (
             (scene.StartCloseEvent, self.onSceneStartClose),
             (scene.EndCloseEvent, self.onSceneEndClose),
@@ -103,6 +106,7 @@ class SuperResolution3DWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.panel.set_parameters(None)
 
     def onSceneEndClose(self, caller: object, event: str) -> None:
+        register_layout(slicer.mrmlScene)
         self.panel.set_parameters(self.logic.getParameterNode())
 
     def onReload(self) -> None:

@@ -52,7 +52,7 @@ class Comparison:
         self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
         labels = dict(zip(ROWS, (_("LR"), _("SR"), label), strict=True))
         columns = dict(zip(ORIENTATIONS, (_("axial"), _("coronal"), _("sagittal")), strict=True))
-        register_layout(layout_node)
+        register_layout(scene)
         layout_node.SetViewArrangement(LAYOUT_ID)
         for view in comparison_views():
             self._set_up_view(scene, view, view.label(labels[view.row], columns[view.orientation]))
@@ -157,12 +157,17 @@ class Comparison:
         self._observations.append((node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, callback)))
 
 
-def register_layout(layout_node: slicer.vtkMRMLLayoutNode) -> None:
-    """Make the 3x3 layout known to the layout manager."""
+def register_layout(scene: slicer.vtkMRMLScene) -> None:
+    """Make the 3x3 layout known to the layout manager, where there is one; a scene that was saved in it needs it."""
+    layout_node = _layout_node(scene)
+    if layout_node is None:
+        return
     if layout_node.IsLayoutDescription(LAYOUT_ID):
         layout_node.SetLayoutDescription(LAYOUT_ID, layout_xml())
     else:
         layout_node.AddLayoutDescription(LAYOUT_ID, layout_xml())
+    if layout_node.GetViewArrangement() == LAYOUT_ID:  # loaded before the layout was known: no view is there yet
+        layout_node.SetViewArrangement(LAYOUT_ID)
 
 
 def _layout_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLLayoutNode | None:

@@ -31,7 +31,7 @@ def a_core() -> Iterator[core.Core]:
 def the_slice_nodes(a_core) -> list[slicer.vtkMRMLSliceNode]:
     """The nodes of the layout, in the order of its views."""
     layout = a_core.layout.GetLayoutNode()
-    register_layout(layout)
+    register_layout(a_core.scene)
     layout.SetViewArrangement(LAYOUT_ID)
     views = a_core.layout.GetViewNodes()
     return [views.GetItemAsObject(number) for number in range(views.GetNumberOfItems())]
@@ -85,7 +85,13 @@ def test_the_layout_takes_no_number_of_slicers_own(a_core) -> None:
 
 def test_registering_twice_keeps_one_description(a_core) -> None:
     layout = a_core.layout.GetLayoutNode()
-    register_layout(layout)
-    register_layout(layout)
+    register_layout(a_core.scene)
+    register_layout(a_core.scene)
     assert layout.IsLayoutDescription(LAYOUT_ID)
     assert layout.GetLayoutDescription(LAYOUT_ID) == layout_xml()
+
+
+def test_without_a_main_window_nothing_is_registered(a_core) -> None:
+    a_core.close_layout()
+    register_layout(a_core.scene)
+    assert a_core.scene.GetFirstNodeByClass("vtkMRMLLayoutNode") is None

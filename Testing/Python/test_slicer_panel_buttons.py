@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import slicer
-from panel_fixtures import AFFINE, a_main_window, a_node, a_panel, volumes  # noqa: F401 (fixtures)
+from panel_fixtures import AFFINE, a_node, a_panel, volumes  # noqa: F401 (fixtures)
 
 from SuperResolution3DLib.model_card import user_model_folder
 from Testing.Python.models import a_tiny_model_file
@@ -54,30 +54,6 @@ def test_simulated_volume_becomes_the_input_and_the_original_its_reference(a_pan
     assert a_panel.parameters.inputVolume.GetName() == "head LR"
     assert a_panel.parameters.referenceVolume is original
     assert "head LR was added" in a_panel.ui.resultLabel.text
-
-
-def test_comparison_is_offered_once_there_is_a_result(a_panel, a_main_window, a_node) -> None:
-    a_panel.will("done")
-    a_panel.choose(inputVolume=a_node)
-    assert not a_panel.ui.comparisonButton.enabled
-    a_panel.run()
-    a_panel.click(a_panel.ui.comparisonButton)
-    double.turn(50)
-    shown = [
-        slicer.mrmlScene.GetSingletonNode(f"SuperResolution3D{row}Axial", "vtkMRMLSliceCompositeNode")
-        for row in ("LR", "SR", "Reference")
-    ]
-    names = [slicer.mrmlScene.GetNodeByID(node.GetBackgroundVolumeID()).GetName() for node in shown]
-    assert names[:2] == ["head", "head SRx4"]
-    assert "minus zero-filled" in names[2]
-
-
-def test_comparison_without_a_main_window_is_one_sentence(a_panel, a_node) -> None:
-    a_panel.will("done")
-    a_panel.choose(inputVolume=a_node)
-    a_panel.run()
-    a_panel.click(a_panel.ui.comparisonButton)
-    assert a_panel.ui.resultLabel.text == "The comparison needs Slicer's main window."
 
 
 def test_parameters_survive_another_module_and_come_back(a_panel, a_node) -> None:

@@ -13,6 +13,8 @@ from types import ModuleType
 import slicer
 import vtk
 
+STANDARD_VIEWS = ("Red", "Green", "Yellow")
+
 
 @dataclass(frozen=True)
 class Core:
@@ -33,8 +35,10 @@ class Core:
         self.open_layout()
         self.layout.GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutInitialView)
         self.scene.Clear(False)
-        for number in range(self.scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
-            self.scene.GetNthNodeByClass(number, "vtkMRMLSliceNode").SetDimensions(256, 256, 1)
+        for slice_node in slicer.util.getNodesByClass("vtkMRMLSliceNode", self.scene):
+            slice_node.SetDimensions(256, 256, 1)
+            if slice_node.GetLayoutName() not in STANDARD_VIEWS:
+                self.scene.RemoveNode(slice_node)
         self.application.GetSliceLogics().RemoveAllItems()
 
     def open_layout(self) -> None:
