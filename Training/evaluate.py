@@ -124,11 +124,11 @@ def run(options: argparse.Namespace, command: str = "") -> None:
     scoring = Scoring(plan)
     scoring.run()
     write_record(plan.out, _record(plan, options, [*scoring.evaluation.describe(), *notes], command))
-    tables = write_tables(plan.out, reference)
+    write_tables(plan.out, reference)
     _draw(plan)
     if options.report:
         write_report(plan.out, reference, _lr_nyquist(plan))
-    print("\n\n".join(table.markdown() for table in tables))
+    print((plan.out / MARKDOWN).read_text("utf-8"))
     log.info("Results: %s", plan.out / MARKDOWN)
 
 

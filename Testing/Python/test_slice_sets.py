@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
+from Training.scoring import frechet
 from Training.scoring.frechet import SliceFeatures
 from Training.scoring.slice_sets import SliceSets, merged
 
@@ -33,13 +34,23 @@ def test_figures_carry_their_names_and_the_number_of_slices(the_sets: SliceSets)
     assert list(figures) == ["FID 64", "FID 64: slices", "FID 2048", "KID 2048", "FID 2048: slices"]
     assert figures["FID 64: slices"] == 120
     assert figures["FID 2048"] > 0
-    assert the_sets.describe()[0] == "FID 64: 120 slices of 4 volumes, the same of SR and HR, 6 features"
+    assert the_sets.describe() == [
+        "FID 64: 120 slices of 4 volumes, the same of SR and HR, 6 features",
+        "FID 2048, KID 2048: 120 slices of 4 volumes, the same of SR and HR, 50 features; KID 2048 from 120 of them",
+    ]
+
+
+def test_a_kernel_distance_of_fewer_slices_says_so(the_sets: SliceSets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frechet, "KERNEL_SLICES", 100)
+    the_sets.add("volume 4", features(4))
+    assert the_sets.describe()[1].startswith("FID 2048, KID 2048: 150 slices")
+    assert the_sets.describe()[1].endswith("KID 2048 from 100 of them")
 
 
 def test_fewer_slices_than_features_are_said() -> None:
     sets = SliceSets()
     sets.add("one", features(0))
-    assert [line.endswith("fewer slices than features") for line in sets.describe()] == [False, True]
+    assert ["fewer slices than features" in line for line in sets.describe()] == [False, True]
 
 
 def test_the_order_of_volumes_does_not_matter(the_sets: SliceSets) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from SuperResolution3DLib.errors import InputError
-from Training.reporting.tables import Table, make_tables, markdown, write_tables
+from Training.reporting.tables import LEGEND, Table, make_tables, markdown, write_tables
 from Training.scoring.results import (
     EvaluationRecord,
     MethodResult,
@@ -87,6 +87,29 @@ def test_latex_escapes_names_and_keeps_bold_and_signs() -> None:
         r"\bottomrule",
         r"\end{tabular}",
     ]
+
+
+def test_no_character_of_a_name_breaks_a_table() -> None:
+    table = Table("a\nb", ("Method", "SSIM"), (("a|b\n\\c{d}~^>", "**0.9**"),))
+    assert table.markdown().splitlines()[-1] == r"| a\|b \\c{d}~^> | **0.9** |"
+    lines = table.latex().splitlines()
+    assert lines[0] == "% a b"
+    assert lines[5] == (r"a$|$b \textbackslash{}c\{d\}\textasciitilde{}\textasciicircum{}$>$ & \textbf{0.9} \\")
+
+
+def test_the_number_of_slices_stands_with_the_tables(tmp_path: Path, two_methods: list[VolumeResult]) -> None:
+    for result in two_methods:
+        write_result(tmp_path, result)
+    write_method_result(tmp_path, MethodResult("OASIS", "trilinear", {FID: 6.89}, ("FID: 9 slices", "KID: 9 slices")))
+    write_method_result(tmp_path, MethodResult("OASIS", "rrdb_gan", {FID: 0.18}, ("FID: 9 slices", "KID: 7 slices")))
+    write_record(tmp_path, a_record("trilinear", "rrdb_gan"))
+    write_tables(tmp_path)
+    text = (tmp_path / "table.md").read_text()
+    assert "- Range = HR\n- FID: 9 slices\n" in text
+    assert "- rrdb_gan: KID: 7 slices" in text and "- trilinear: KID: 9 slices" in text
+    comments = [line[2:] for line in (tmp_path / "table.tex").read_text().splitlines() if line.startswith("% ")]
+    for line in ("OASIS: test, 2 volumes", LEGEND, "rrdb_gan: a method", "Range = HR", "FID: 9 slices"):
+        assert line in comments
 
 
 def test_markdown_carries_conventions_and_methods(two_methods: list[VolumeResult]) -> None:

@@ -24,7 +24,7 @@ from Training.reporting.html_page import (
     preformatted,
 )
 from Training.reporting.plots import FEWEST_FOR_BOX, BoxPanel, Curve, box_plots, shell_plot
-from Training.reporting.tables import LEGEND, QUALITY, Column, make_tables
+from Training.reporting.tables import LEGEND, QUALITY, Column, make_tables, set_notes
 from Training.scoring.results import (
     CORRELATION,
     FREQUENCY,
@@ -282,10 +282,9 @@ def _figure(result: VolumeResult, column: Column) -> str:
 
 
 def _conventions(report: Report) -> str:
-    lines = list(report.record.conventions)
-    lines += [note for result in report.sets for note in result.notes]
+    lines = [*report.record.conventions, *set_notes(report.sets)]
     described = definitions(list(report.record.methods.items()))
-    return f"<h3>Methods</h3>\n{described}\n<h3>Conventions</h3>\n{bullets(list(dict.fromkeys(lines)))}"
+    return f"<h3>Methods</h3>\n{described}\n<h3>Conventions</h3>\n{bullets(lines)}"
 
 
 def _origin(record: EvaluationRecord) -> str:

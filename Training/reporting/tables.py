@@ -26,6 +26,21 @@ LEGEND = (
     "Mean ± standard deviation over subjects; best in bold. Tests: Wilcoxon's signed-rank test over the means of the "
     f"subjects, two-sided, Holm's correction over the methods; below {FEWEST_SUBJECTS} subjects differences only."
 )
+LATEX_TEXT = {
+    **{character: f"\\{character}" for character in "_%&#${}"},
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "\n": " ",
+    "±": r"$\pm$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    "7^3": "$7^3$",
+}
+MARKDOWN_TEXT = str.maketrans({"|": r"\|", "\n": " ", "\\": r"\\"})
 TESTED = ("ssim", "psnr", "lpips")
 
 
@@ -53,7 +68,10 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def markdown(self) -> str:
-        lines = ["| " + " | ".join(cells) + " |" for cells in (self.headings, *self.rows)]
+        lines = [
+            "| " + " | ".join(cell.translate(MARKDOWN_TEXT) for cell in cells) + " |"
+            for cells in (self.headings, *self.rows)
+        ]
         lines.insert(1, "| --- |" + " ---: |" * (len(self.headings) - 1))
         return "\n".join([f"### {self.title}", "", *lines])
 
@@ -62,7 +80,7 @@ class Table:
         lines = [" & ".join(map(_latex, cells)) + r" \\" for cells in (self.headings, *self.rows)]
         return "\n".join(
             [
-                f"% {self.title}",
+                _comment(self.title),
                 rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}",
                 r"\toprule",
                 lines[0],
@@ -106,8 +124,8 @@ def write_tables(folder: Path, reference: str | None = None) -> list[Table]:
     sets = [result for result in read_method_results(folder) if result.method in record.methods]
     tables = make_tables(results, sets, reference or list(record.methods)[-1])
     write_csv(folder / CSV, results)
-    _write(folder / MARKDOWN, markdown(record, tables))
-    _write(folder / LATEX, "\n\n".join(table.latex() for table in tables) + "\n")
+    _write(folder / MARKDOWN, markdown(record, tables, set_notes(sets)))
+    _write(folder / LATEX, latex(record, tables, set_notes(sets)))
     return tables
 
 
@@ -140,16 +158,32 @@ def make_tables(results: Sequence[VolumeResult], sets: Sequence[MethodResult], r
     return tables
 
 
-def markdown(record: EvaluationRecord, tables: Sequence[Table]) -> str:
+def set_notes(sets: Sequence[MethodResult]) -> list[str]:
+    """Return from how many slices the figures of whole methods are; with the methods' names where they differ."""
+    methods: dict[str, list[str]] = {}
+    for result in sets:
+        for note in result.notes:
+            methods.setdefault(note, []).append(result.method)
+    return [note if len(names) == len(sets) else f"{', '.join(names)}: {note}" for note, names in methods.items()]
+
+
+def markdown(record: EvaluationRecord, tables: Sequence[Table], notes: Sequence[str] = ()) -> str:
     """Return the tables with everything that they are worth nothing without."""
     parts = [
         f"## {record.dataset}: {record.part}",
         *(table.markdown() for table in tables),
         LEGEND,
         "\n".join(f"- {name}: {text}" for name, text in record.methods.items()),
-        "\n".join(f"- {line}" for line in record.conventions),
+        "\n".join(f"- {line}" for line in (*record.conventions, *notes)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def latex(record: EvaluationRecord, tables: Sequence[Table], notes: Sequence[str] = ()) -> str:
+    """Return the tables, and in comments what ``markdown`` says around them."""
+    methods = [f"{name}: {text}" for name, text in record.methods.items()]
+    lines = [f"{record.dataset}: {record.part}", LEGEND, *methods, *record.conventions, *notes]
+    return "\n\n".join(["\n".join(map(_comment, lines)), *(table.latex() for table in tables)]) + "\n"
 
 
 def _table(
@@ -218,11 +252,12 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _latex(cell: str) -> str:
-    cell = re.sub(r"([_%&#$])", r"\\\1", cell).replace("7^3", "$7^3$")
-    cell = re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", cell)
-    for text, command in (("±", r"$\pm$"), ("↑", r"$\uparrow$"), ("↓", r"$\downarrow$"), ("<", "$<$")):
-        cell = cell.replace(text, command)
-    return cell
+    escaped = re.sub(r"7\^3|.", lambda found: LATEX_TEXT.get(found[0], found[0]), cell, flags=re.DOTALL)
+    return re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", escaped)
+
+
+def _comment(text: str) -> str:
+    return f"% {' '.join(text.split())}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from SuperResolution3DLib.errors import InputError, ModelError
 from SuperResolution3DLib.model_card import SUFFIX, file_sha256
 from SuperResolution3DLib.protocols import ComparedPair
-from Training.scoring.frechet import SliceFeatures
+from Training.scoring.frechet import KERNEL_SLICES, SliceFeatures
 from Training.scoring.slices import VIEWS, SliceChoice, slice_batches
 
 TAPS = ("64", "192", "768", "2048")
@@ -62,7 +62,8 @@ class Inception:
         """Return the line that stands above or below every table of these figures."""
         return (
             f"FID: original FID Inception ({FILE}), features {', '.join(self.taps)}; all slices in three views as "
-            "8-bit grey pictures, the same of SR and HR; KID: unbiased, cubic kernel, features 2048"
+            "8-bit grey pictures, the same of SR and HR; KID: unbiased, cubic kernel, features 2048, of "
+            f"at most {KERNEL_SLICES} slices"
         )
 
     @torch.inference_mode()

@@ -85,6 +85,7 @@ class SliceSets:
             f"{name}{f', {tap.kernel}' if tap.kernel else ''}: {tap.hr.count} slices of {len(self.volumes)} volumes, "
             f"the same of SR and HR, {len(tap.hr.mean)} features"
             + (", fewer slices than features" if tap.hr.count <= len(tap.hr.mean) else "")
+            + (f"; {tap.kernel} from {len(tap.hr.kept)} of them" if tap.kernel else "")
             for name, tap in self.taps.items()
         ]
 
