@@ -222,6 +222,28 @@ def test_lost_slice_statistics_are_gathered_again(evaluated: Run, tmp_path: Path
 
 
 @pytest.mark.usefixtures("with_slices")
+def test_a_volume_too_small_for_some_slices_counts_for_the_others_and_says_so(
+    evaluated: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enlarged: list[str]
+) -> None:
+    original = SlicesEvaluation.score
+
+    def score_small(self, sr, hr, spacing, measured=None) -> VolumeScores:
+        scores = original(self, sr, hr, spacing, measured)
+        features = [] if len(enlarged) == 1 else scores.features  # the first volume is the small one
+        return replace(scores, features=features, figures=scores.figures | {"paper/lpips_slices": len(features)})
+
+    monkeypatch.setattr(SlicesEvaluation, "score", score_small)
+    for _ in range(2):
+        assert evaluated("--interpolations", "trilinear") == 0
+        assert enlarged == ["trilinear"] * 2  # the second time from what was kept
+    small, whole = read_results(tmp_path / "out")
+    assert whole.notes == ()
+    assert small.notes == (f"protocol paper: {scoring.LEFT_OUT}",)
+    (result,) = read_method_results(tmp_path / "out")
+    assert result.notes[0].startswith("paper/Frechet distance, test: 20 slices of 1 volumes")
+
+
+@pytest.mark.usefixtures("with_slices")
 def test_features_of_doubtful_weights_make_no_table(
     evaluated: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -92,15 +92,29 @@ def test_a_table_in_doubt_is_refused_with_the_reason_also_after_storing_and_merg
             doubtful.figures()
 
 
-def test_a_volume_is_counted_once_and_always_by_the_same_taps(the_sets: SliceSets) -> None:
+def test_a_volume_is_counted_once(the_sets: SliceSets) -> None:
     with pytest.raises(ValueError, match="volume 0 were added before"):
         the_sets.add("volume 0", features(0))
-    with pytest.raises(ValueError, match="Features of FID 64 were given, those before were of FID 64, FID 2048"):
-        the_sets.add("volume 9", features(0)[:1])
-    other = SliceSets()
-    other.add("volume 9", features(0)[:1])
-    with pytest.raises(ValueError, match="cannot be merged"):
-        merged([the_sets, other])
+
+
+def test_a_volume_counts_for_the_taps_that_it_has_whenever_it_comes(tmp_path) -> None:
+    given = {"small": features(0)[:1], "whole": features(1), "none": []}
+    first, last = SliceSets(), SliceSets()
+    for name in given:
+        first.add(name, given[name])
+    for name in reversed(given):
+        last.add(name, given[name])
+    last.write(tmp_path / "sets.npz")
+    parts = [SliceSets(), SliceSets()]
+    parts[0].add("small", given["small"])
+    parts[1].add("whole", given["whole"])
+    parts[1].add("none", [])
+    for sets in (first, last, SliceSets.read(tmp_path / "sets.npz"), merged(parts)):
+        assert sets.volumes == {"small", "whole", "none"}
+        assert sets.figures() == pytest.approx(first.figures())
+        lines = sorted(sets.describe())
+        assert lines[0].startswith("FID 2048, KID 2048: 30 slices of 1 volumes")
+        assert lines[1].startswith("FID 64: 60 slices of 2 volumes")
 
 
 def test_a_damaged_file_is_told(the_sets: SliceSets, tmp_path) -> None:

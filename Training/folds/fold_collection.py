@@ -62,8 +62,8 @@ def part_results(part: Part) -> list[VolumeResult]:
 def _merge_slices(plan: Plan, method: str, dataset: str) -> None:
     """Merge what stands for all slices of a method (Frechet distance, FID, KID): it is no mean of the folds'."""
     paths = [method_path(part.evaluation, method, ".npz") for part in plan.parts if part.method == method]
-    sets = merged([SliceSets.read(path) for path in paths if path.exists()])  # none of volumes that are too small
-    if not sets.volumes:
+    sets = merged([SliceSets.read(path) for path in paths if path.exists()])
+    if not sets.taps:
         return
     sets.write(method_path(plan.out, method, ".npz"))
     write_method_result(plan.out, MethodResult(dataset, method, sets.figures(), tuple(sets.describe())))

@@ -38,7 +38,8 @@ from Training.volumes.index import Index, IndexEntry
 log = logging.getLogger(__name__)
 
 VERSION = 2  # of what is measured; another one makes old results invalid
-LEFT_OUT = "too small for the distances between sets of slices"
+LEFT_OUT = "all slices are too small for LPIPS, and for the distance between sets of slices by its features"
+LPIPS_SLICES = "/lpips_slices"
 SHOWN = ("psnr", "ssim", "lpips")
 
 
@@ -143,7 +144,8 @@ class Scoring:
         measured = Measured(volume.lr(method.grid), plan.scale, method.grid, enlarged.sr)
         sr = volume.without_padding(enlarged.sr)
         scores = self.evaluation.score(sr, volume.scored, volume.spacing, measured)
-        notes = [*volume.notes, *enlarged.notes, *self._add_slices(method, entry, scores)]
+        self._add_slices(method, entry, scores)
+        notes = [*volume.notes, *enlarged.notes, *_left_out(scores)]
         self._keep(method, entry, volume, sr)
         result = VolumeResult(
             plan.dataset,
@@ -159,23 +161,19 @@ class Scoring:
         write_result(plan.out, result)
         return result
 
-    def _add_slices(self, method: Method, entry: IndexEntry, scores: VolumeScores) -> list[str]:
+    def _add_slices(self, method: Method, entry: IndexEntry, scores: VolumeScores) -> None:
         """Take the slices into the method's sets, which are written before the result is."""
         sets = self.sets[method.name]
         doubts = {item.doubt for item in scores.features if item.doubt is not None}
         if doubts:
             raise ModelError(f"No table is made of these features: {'; '.join(sorted(doubts))}")
-        if entry.sha256 in sets.volumes:  # written, and ended before its result was
-            return []
-        given = {item.frechet for item in scores.features}
-        if not given or (sets.taps and given != set(sets.taps)):
-            return [LEFT_OUT] if self._measures_slices else []
+        if not self._measures_slices or entry.sha256 in sets.volumes:  # written, and ended before its result was
+            return
         sets.add(entry.sha256, scores.features)
         path = method_path(self.plan.out, method.name, ".npz")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".key").write_text(self.plan.key(method))
         sets.write(path)
-        return []
 
     def _open_sets(self, method: Method) -> SliceSets:
         """Return the slices of volumes that were finished before, if they are some of those wanted now."""
@@ -194,8 +192,7 @@ class Scoring:
             return False
         if self.plan.keep_volumes and not kept_path(self.plan.out, method.name, entry.file).exists():
             return False
-        in_sets = entry.sha256 in self.sets[method.name].volumes or LEFT_OUT in result.notes
-        return in_sets or not self._measures_slices
+        return entry.sha256 in self.sets[method.name].volumes or not self._measures_slices
 
     def _rename(self, method: Method, entry: IndexEntry) -> None:
         """Give a result that was finished before the names that its data set and subject have now."""
@@ -213,8 +210,8 @@ class Scoring:
 
     def _finish(self, method: Method) -> None:
         sets = self.sets[method.name]
-        figures, notes = (sets.figures(), tuple(sets.describe())) if sets.volumes else ({}, ())
-        write_method_result(self.plan.out, MethodResult(self.plan.dataset, method.name, figures, notes))
+        result = MethodResult(self.plan.dataset, method.name, sets.figures(), tuple(sets.describe()))
+        write_method_result(self.plan.out, result)
 
     def _refuse_other_volumes(self) -> None:
         wanted = {entry.file for entry in self.plan.entries}
@@ -244,6 +241,15 @@ def keep_for_figure(path: Path, sr: np.ndarray) -> None:
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
+
+
+def _left_out(scores: VolumeScores) -> list[str]:
+    """Return what a reader must know of the protocols under which LPIPS saw no slice."""
+    return [
+        f"protocol {name.removesuffix(LPIPS_SLICES)}: {LEFT_OUT}"
+        for name, number in scores.figures.items()
+        if name.endswith(LPIPS_SLICES) and number == 0
+    ]
 
 
 def _curves(shells: ShellCorrelation | None) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ import numpy as np
 from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
 from Training.scoring.frechet import FeatureStatistics, SliceFeatures, frechet_distance, kernel_distance
 
-FORMAT = 1
+FORMAT = 2
 ARRAYS = ("mean", "root", "kept", "ranks")  # of FeatureStatistics
 
 
@@ -25,6 +25,8 @@ class Tap:
     doubt: str | None
     sr: FeatureStatistics
     hr: FeatureStatistics
+    volumes: set[str] = field(default_factory=set)
+    """those that have features of it"""
 
 
 @dataclass
@@ -37,29 +39,28 @@ class SliceSets:
     taps: dict[str, Tap] = field(default_factory=dict)
     """by the name of the Frechet distance"""
     volumes: set[str] = field(default_factory=set)
-    """those that were added"""
+    """those that were added, also without features: a small volume may lack some or all taps"""
 
     def add(self, volume: str, features: Iterable[SliceFeatures]) -> None:
         """Take in the slices of a volume.
 
         Raises:
-            ValueError: a volume that was added before, or features of other taps than before.
+            ValueError: a volume that was added before.
             VolumeError: features that are not finite.
         """
-        given = {item.frechet: item for item in features}
         if volume in self.volumes:
             raise ValueError(f"The slices of {volume} were added before")
-        if self.taps and set(given) != set(self.taps):
-            raise ValueError(f"Features of {', '.join(given)} were given, those before were of {', '.join(self.taps)}")
-        for name, item in given.items():
+        for item in features:
             width = item.hr.shape[1]
             tap = self.taps.setdefault(
-                name, Tap(name, item.kernel, item.doubt, FeatureStatistics(width), FeatureStatistics(width))
+                item.frechet,
+                Tap(item.frechet, item.kernel, item.doubt, FeatureStatistics(width), FeatureStatistics(width)),
             )
             # The same slices are kept of SR and HR, and of every method, in whatever order the volumes come.
             ranks = np.random.default_rng(zlib.crc32(volume.encode())).random(len(item.hr))
             tap.sr.add(item.sr, ranks)
             tap.hr.add(item.hr, ranks)
+            tap.volumes.add(volume)
         self.volumes.add(volume)
 
     def figures(self) -> dict[str, float]:
@@ -82,7 +83,7 @@ class SliceSets:
     def describe(self) -> list[str]:
         """Return the lines that stand above or below every table of these figures."""
         return [
-            f"{name}{f', {tap.kernel}' if tap.kernel else ''}: {tap.hr.count} slices of {len(self.volumes)} volumes, "
+            f"{name}{f', {tap.kernel}' if tap.kernel else ''}: {tap.hr.count} slices of {len(tap.volumes)} volumes, "
             f"the same of SR and HR, {len(tap.hr.mean)} features"
             + (", fewer slices than features" if tap.hr.count <= len(tap.hr.mean) else "")
             + (f"; {tap.kernel} from {len(tap.hr.kept)} of them" if tap.kernel else "")
@@ -94,7 +95,10 @@ class SliceSets:
         header = {
             "format": FORMAT,
             "volumes": sorted(self.volumes),
-            "taps": [[tap.frechet, tap.kernel, tap.doubt, tap.sr.count, tap.hr.count] for tap in self.taps.values()],
+            "taps": [
+                [tap.frechet, tap.kernel, tap.doubt, sorted(tap.volumes), tap.sr.count, tap.hr.count]
+                for tap in self.taps.values()
+            ],
         }
         arrays = {"header": np.array(json.dumps(header))}
         for number, tap in enumerate(self.taps.values()):
@@ -119,7 +123,7 @@ class SliceSets:
                 if header["format"] != FORMAT:
                     raise InputError(f"{path} has format {header['format']}, this program reads {FORMAT}")
                 sets = cls(volumes=set(header["volumes"]))
-                for number, (frechet, kernel, doubt, *counts) in enumerate(header["taps"]):
+                for number, (frechet, kernel, doubt, volumes, *counts) in enumerate(header["taps"]):
                     sides = []
                     for side, count in zip(("sr", "hr"), counts, strict=True):
                         statistics = FeatureStatistics(file[f"{number}.{side}.mean"].size)
@@ -127,7 +131,7 @@ class SliceSets:
                         for name in ARRAYS:
                             setattr(statistics, name, file[f"{number}.{side}.{name}"])
                         sides.append(statistics)
-                    sets.taps[frechet] = Tap(frechet, kernel, doubt, *sides)
+                    sets.taps[frechet] = Tap(frechet, kernel, doubt, sides[0], sides[1], set(volumes))
                 return sets
         except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, BadZipFile) as error:
             raise InputError(f"{path} holds no slice statistics: {error}") from error
@@ -138,15 +142,12 @@ def merged(parts: Sequence[SliceSets]) -> SliceSets:
 
     Raises:
         VolumeError: a volume stands in two of them.
-        ValueError: they are of different taps.
     """
     whole = SliceSets()
     for part in parts:
         twice = sorted(whole.volumes & part.volumes)
         if twice:
             raise VolumeError(f"The slices of {', '.join(twice)} stand in two of the sets that are to be merged")
-        if whole.taps and set(whole.taps) != set(part.taps):
-            raise ValueError(f"Sets of {', '.join(part.taps)} and of {', '.join(whole.taps)} cannot be merged")
         for name, tap in part.taps.items():
             width = len(tap.hr.mean)
             own = whole.taps.setdefault(
@@ -155,5 +156,6 @@ def merged(parts: Sequence[SliceSets]) -> SliceSets:
             own.doubt = own.doubt or tap.doubt
             own.sr.merge(tap.sr)
             own.hr.merge(tap.hr)
+            own.volumes |= tap.volumes
         whole.volumes |= part.volumes
     return whole
