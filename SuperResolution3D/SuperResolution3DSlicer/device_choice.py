@@ -1,6 +1,7 @@
 """The list of devices: automatic, each GPU by name and memory, CPU. torch is not asked, so it need not be there."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import qt
@@ -38,13 +39,20 @@ def parse_gpus(text: str, visible: str | None = None) -> list[Gpu]:
 class DeviceChoice:
     """Fills a combo box; the GPUs come when the driver has answered."""
 
-    def __init__(self, combo: qt.QComboBox, program: str = "nvidia-smi") -> None:
+    def __init__(
+        self, combo: qt.QComboBox, on_change: Callable[[], None] = lambda: None, program: str = "nvidia-smi"
+    ) -> None:
+        """Take the combo box, and who hears that a person chose another device or that the GPUs became known."""
         self.gpus: list[Gpu] = []
+        self.is_known = False
+        """the driver has answered, or there is none"""
         self._combo = combo
+        self._on_change = on_change
         self._program = program
         self._process: qt.QProcess | None = None
         self._is_closed = False
-        self._fill()
+        self._fill("auto")
+        combo.connect("currentIndexChanged(int)", lambda _index: on_change())
 
     @property
     def current(self) -> str:
@@ -59,9 +67,11 @@ class DeviceChoice:
         return self.gpus[0 if self.current == "auto" else int(self.current.partition(":")[2])]
 
     def select(self, name: str) -> None:
-        """Choose a device; one that is not there (the scene came from another computer) becomes automatic."""
-        names = [self._combo.itemData(index) for index in range(self._combo.count)]
-        self._combo.currentIndex = names.index(name) if name in names else 0
+        """Choose a device; one that is not there (the scene came from another computer) becomes automatic.
+
+        Which ones are there is known when the driver has answered; until then it stays chosen.
+        """
+        self._fill(name)
 
     def look(self) -> None:
         """Ask the driver for GPUs and return at once."""
@@ -80,31 +90,40 @@ class DeviceChoice:
 
     def _on_answer(self, exit_code: int, exit_status: int) -> None:
         text = bytes(self._process.readAllStandardOutput().data()).decode("utf-8", "replace")
-        self._forget_process()
-        if self._is_closed:
-            return
-        self.gpus = parse_gpus(text, os.environ.get("CUDA_VISIBLE_DEVICES")) if exit_code == 0 else []
-        self._fill()
+        self._take(parse_gpus(text, os.environ.get("CUDA_VISIBLE_DEVICES")) if exit_code == 0 else [])
 
     def _on_error(self, error: int) -> None:
         if error == qt.QProcess.FailedToStart:  # no driver, no GPU
-            self._forget_process()
+            self._take([])
 
-    def _forget_process(self) -> None:
+    def _take(self, gpus: list[Gpu]) -> None:
         self._process.deleteLater()
         self._process = None
+        if self._is_closed:
+            return
+        self.gpus, self.is_known = gpus, True
+        self._fill(self.current)
+        self._on_change()
 
-    def _fill(self) -> None:
-        chosen = self.current if self._combo.count else "auto"
+    def _fill(self, chosen: str) -> None:
         entries = [("auto", _("Automatic (a GPU if there is one)"))]
         entries += [
-            (f"cuda:{gpu.index}", f"{gpu.name}, {gpu.total_bytes / GIB:.0f} GiB ({gpu.free_bytes / GIB:.0f} GiB free)")
+            (
+                f"cuda:{gpu.index}",
+                _("{name}, {total:.0f} GiB ({free:.0f} GiB free)").format(
+                    name=gpu.name, total=gpu.total_bytes / GIB, free=gpu.free_bytes / GIB
+                ),
+            )
             for gpu in self.gpus
         ]
         entries += [("cpu", _("CPU"))]
+        names = [name for name, _label in entries]
+        if chosen not in names and not self.is_known:
+            entries.append((chosen, _("{device} (looking for it)").format(device=chosen)))
+            names.append(chosen)
         was_blocked = self._combo.blockSignals(True)
         self._combo.clear()
         for name, label in entries:
             self._combo.addItem(label, name)
-        self.select(chosen)
+        self._combo.currentIndex = names.index(chosen) if chosen in names else 0
         self._combo.blockSignals(was_blocked)

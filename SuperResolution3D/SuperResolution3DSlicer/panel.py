@@ -36,11 +36,12 @@ class Panel:
         """Take the widgets by name (``slicer.util.childWidgetVariables``) and the module's logic."""
         self._ui = ui
         self._parameters: Parameters | None = None
+        self._is_open = False
         self._gui_tag: int | None = None
         self._observations: list[tuple[vtk.vtkObject, int]] = []
         self._comparison = Comparison()
         self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel)
-        self._devices = DeviceChoice(ui.deviceSelector)
+        self._devices = DeviceChoice(ui.deviceSelector, self._on_device)
         self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
         self._forecast = ForecastDisplay(ui.forecastLabel, logic.newProcess)
         self._log = LogPanel(ui.logText, ui.copyReportButton, self._settings)
@@ -53,7 +54,6 @@ class Panel:
         self._models.refresh()
         self._show_result("")
         ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)
-        ui.deviceSelector.connect("currentIndexChanged(int)", self._on_device)
         ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._on_new_roi)
         for button, function in (
             (ui.applyButton, self._on_apply),
@@ -68,11 +68,12 @@ class Panel:
         self._models.refresh()
         self._take_model()
         self._devices.look()
-        self._forecast.is_timing_allowed = True
+        self._is_open = True
         self._update()
 
     def exit(self) -> None:
         """Another module is shown; a run goes on."""
+        self._is_open = False
         self._forecast.is_timing_allowed = False
         self._forecast.stop()
 
@@ -97,6 +98,7 @@ class Panel:
         self._gui_tag = parameters.connectGui(self._ui)
         self._take_model()
         self._devices.select(parameters.device)
+        parameters.device = self._devices.current
         self._update()
 
     def later(self, *event: object) -> None:
@@ -128,6 +130,7 @@ class Panel:
         elif not running:
             requests = requests_of(parameters, self._models.current)
             self._show_notes(notes(requests, parameters))
+            self._forecast.is_timing_allowed = self._is_open and self._devices.is_known  # else of the wrong device
             self._forecast.show(
                 requests[0].plan(len(requests)), self._models.current, parameters.device, self._devices.current_gpu
             )
@@ -234,7 +237,7 @@ class Panel:
             self._parameters.model = self._models.current_name
         self.later()
 
-    def _on_device(self, index: int) -> None:
+    def _on_device(self) -> None:
         if self._parameters is not None:
             self._parameters.device = self._devices.current
         self.later()

@@ -34,7 +34,7 @@ def a_driver(tmp_path) -> str:
 def test_gpus_appear_by_name_and_memory_when_the_driver_answers(a_driver, monkeypatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     combo = qt.QComboBox()
-    devices = DeviceChoice(combo, a_driver)
+    devices = DeviceChoice(combo, program=a_driver)
     devices.select("cpu")
     devices.look()
     assert combo.count == 2  # nothing waits for the driver
@@ -50,14 +50,43 @@ def test_gpus_appear_by_name_and_memory_when_the_driver_answers(a_driver, monkey
 
 def test_without_a_driver_there_is_the_cpu() -> None:
     combo = qt.QComboBox()
-    devices = DeviceChoice(combo, "/nowhere/nvidia-smi")
+    devices = DeviceChoice(combo, program="/nowhere/nvidia-smi")
     devices.look()
     double.turn(50)
     assert [combo.itemData(index) for index in range(combo.count)] == ["auto", "cpu"]
     assert devices.current_gpu is None
 
 
-def test_device_of_another_computer_becomes_automatic() -> None:
-    devices = DeviceChoice(qt.QComboBox(), "/nowhere/nvidia-smi")
+def test_device_of_another_computer_becomes_automatic_when_the_driver_has_answered(a_driver) -> None:
+    combo = qt.QComboBox()
+    devices = DeviceChoice(combo, program=a_driver)
+    devices.select("cuda:3")
+    assert (devices.current, combo.currentText) == ("cuda:3", "cuda:3 (looking for it)")
+    devices.look()
+    double.wait_until(lambda: devices.is_known)
+    assert (devices.current, combo.currentIndex) == ("auto", 0)
     devices.select("cuda:3")
     assert devices.current == "auto"
+
+
+def test_a_chosen_gpu_stays_chosen_when_the_driver_answers(a_driver, monkeypatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    devices = DeviceChoice(qt.QComboBox(), program=a_driver)
+    devices.select("cuda:1")
+    devices.look()
+    double.wait_until(lambda: devices.is_known)
+    assert devices.current == "cuda:1"
+    assert devices.current_gpu.name == "NVIDIA RTX A2000"
+
+
+def test_a_choice_and_the_answer_are_heard_of_and_a_selection_by_the_program_is_not(a_driver) -> None:
+    heard: list[str] = []
+    combo = qt.QComboBox()
+    devices = DeviceChoice(combo, lambda: heard.append(devices.current), a_driver)
+    devices.select("cpu")
+    assert heard == []
+    combo.currentIndex = 0
+    assert heard == ["auto"]
+    devices.look()
+    double.wait_until(lambda: devices.is_known)
+    assert heard == ["auto", "auto"]

@@ -1,0 +1,75 @@
+"""The device in the panel: what is shown is what a run uses, and the forecast follows it."""
+
+from pathlib import Path
+
+import pytest
+from panel_fixtures import a_node, a_panel  # noqa: F401 (fixtures)
+
+from Testing.Slicer import double
+from Testing.Slicer.module import ThePanel
+
+# isort: split
+from SuperResolution3DSlicer import forecast_display
+
+
+@pytest.fixture
+def a_driver(a_panel, tmp_path, monkeypatch) -> Path:
+    """A driver with one GPU that the open panel has not asked yet; its answer comes while a file is there."""
+    gate, program = tmp_path / "gate", tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\nwhile [ ! -e {gate} ]; do sleep 0.01; done\nprintf '0, H200, 143771, 143000\\n'\n")
+    program.chmod(0o755)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    devices = a_panel.module.widget.panel._devices
+    double.wait_until(lambda: devices.is_known)  # that there is none on this computer
+    devices.gpus, devices.is_known, devices._program = [], False, str(program)
+    return gate
+
+
+def load(panel: ThePanel, device: str) -> None:
+    """Take a device over from a scene."""
+    panel.parameters.device = device
+    panel.module.widget.onSceneEndClose(None, "")
+    double.turn(80)
+
+
+@pytest.mark.parametrize(("saved", "taken"), [("cuda:0", "cuda:0"), ("cuda:3", "auto"), ("cpu", "cpu")])
+def test_the_device_of_a_scene_is_taken_where_it_is_there_and_shown_as_it_is_used(
+    a_panel, a_node, a_driver, saved, taken
+) -> None:
+    load(a_panel, saved)
+    assert a_panel.ui.deviceSelector.currentText.startswith(saved if saved != "cpu" else "CPU")
+    a_panel.module.widget.enter()
+    a_driver.touch()
+    double.wait_until(
+        lambda: a_panel.ui.deviceSelector.count == 3 and "looking" not in a_panel.ui.deviceSelector.currentText
+    )
+    shown = a_panel.ui.deviceSelector.itemData(a_panel.ui.deviceSelector.currentIndex)
+    assert (shown, a_panel.parameters.device) == (taken, taken)
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    assert (a_panel.processes[0].option("device") or "auto") == taken
+    load(a_panel, "cuda:3")
+    assert (a_panel.ui.deviceSelector.currentIndex, a_panel.parameters.device) == (0, "auto")
+
+
+def test_the_forecast_follows_as_soon_as_the_gpus_are_known(a_panel, a_node, a_driver) -> None:
+    a_panel.choose(inputVolume=a_node)
+    before = a_panel.ui.forecastLabel.text
+    a_panel.module.widget.enter()
+    a_driver.touch()
+    double.wait_until(lambda: a_panel.ui.forecastLabel.text != before)
+
+
+def test_no_tile_is_timed_before_the_gpus_are_known(a_panel, a_node, a_driver, monkeypatch) -> None:
+    monkeypatch.setattr(forecast_display.ForecastDisplay, "_may_time", lambda display: display.is_timing_allowed)
+    a_panel.will("done")
+    forecast = a_panel.module.widget.panel._forecast
+    forecast._timer.setInterval(1)
+    forecast._new_process = a_panel.module.widget.logic.newProcess
+    a_panel.module.widget.enter()
+    a_panel.choose(inputVolume=a_node)
+    assert a_panel.processes == []
+    a_driver.touch()
+    double.wait_until(lambda: len(a_panel.processes) == 1)
+    a_panel.module.widget.exit()
