@@ -120,7 +120,8 @@ def run(options: argparse.Namespace, command: str = "") -> None:
         torch.set_num_threads(options.threads)
     plan = make_plan(options)
     reference = _reference(options.reference, plan.methods)
-    notes = check_unseen(plan.methods, plan.index, plan.entries, allowed=options.split == "train")
+    on_training_data = options.fold is None and options.split == "train"
+    notes = check_unseen(plan.methods, plan.index, plan.entries, allowed=on_training_data)
     scoring = Scoring(plan)
     scoring.run()
     write_record(plan.out, _record(plan, options, [*scoring.evaluation.describe(), *notes], command))
@@ -267,7 +268,10 @@ def _figure_entry(entries: Sequence[IndexEntry], file: str | None) -> IndexEntry
 
 
 def _scale(text: str) -> Scale:
-    depth, height, width = (int(part) for part in text.split(","))
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"wanted three whole numbers above 0 (D,H,W), such as 4,4,4, got {text!r}")
+    depth, height, width = map(int, parts)
     return depth, height, width
 
 

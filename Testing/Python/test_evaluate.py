@@ -307,6 +307,22 @@ def test_a_model_is_not_scored_on_its_own_training_data(
     assert "tiny was trained on 1 of the subjects" in capsys.readouterr().err
 
 
+def test_the_split_of_the_training_does_not_let_a_fold_leak(
+    evaluated: Run, tmp_path: Path, an_index_file: Path, capsys: pytest.CaptureFixture
+) -> None:
+    seen = {entry.file: entry.sha256 for entry in read_index(an_index_file).entries}
+    model = a_tiny_model_file(tmp_path, training={"train": seen})
+    assert evaluated("--model", str(model), "--split", "train", "--fold", "0") == InputError.exit_code
+    assert "tiny was trained on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scale", ["0,4,4", "4,-4,4", "4,4", "2.5,4,4", "four,4,4", "4,4,4,4"])
+def test_a_scale_that_is_none_is_refused(evaluated: Run, scale: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        evaluated("--interpolations", "cubic", f"--scale={scale}")
+    assert f"wanted three whole numbers above 0 (D,H,W), such as 4,4,4, got '{scale}'" in capsys.readouterr().err
+
+
 def test_results_of_other_volumes_are_not_mixed_in(evaluated: Run, capsys: pytest.CaptureFixture) -> None:
     assert evaluated("--interpolations", "trilinear") == 0
     assert evaluated("--interpolations", "trilinear", "--split", "validation") == InputError.exit_code
