@@ -34,7 +34,7 @@ from SuperResolution3DLib.protocols import PROTOCOLS
 from Training.reporting.figure2 import FigureOptions, write_figure2
 from Training.reporting.figure_volumes import FigureVolumes
 from Training.reporting.metric_rows import metric_rows
-from Training.reporting.report import write_report
+from Training.reporting.report import FIGURE, write_report
 from Training.reporting.tables import MARKDOWN, write_tables
 from Training.reporting.zoom_box import ZoomBox
 from Training.scoring.evaluation import EvaluationConfig
@@ -126,9 +126,9 @@ def run(options: argparse.Namespace, command: str = "") -> None:
     scoring.run()
     write_record(plan.out, _record(plan, options, [*scoring.evaluation.describe(), *notes], command))
     write_tables(plan.out, reference)
-    _draw(plan)
+    figures = _draw(plan)
     if options.report:
-        write_report(plan.out, reference, _lr_nyquist(plan))
+        write_report(plan.out, reference, _lr_nyquist(plan), figures)
     print((plan.out / MARKDOWN).read_text("utf-8"))
     log.info("Results: %s", plan.out / MARKDOWN)
 
@@ -204,18 +204,19 @@ def figure_volumes(plan: ScoringPlan, entry: IndexEntry) -> FigureVolumes:
     return FigureVolumes(volume.scored, volume.scored_affine, volume.without_padding(lr), enlarged, entry.modality)
 
 
-def _draw(plan: ScoringPlan) -> None:
-    """Draw Figure 2 of the chosen volume, its figures below the columns."""
+def _draw(plan: ScoringPlan) -> list[Path]:
+    """Draw Figure 2 of the chosen volume, its figures below the columns; return its file, if one was chosen."""
     entry = plan.figure_entry
     if entry is None:
-        return
+        return []
     results = [read_result(plan.out, method.name, entry.file) for method in plan.methods]
     protocol = plan.measures.protocols[0]
     rows = metric_rows([result for result in results if result is not None], protocol)
     caption = f"{plan.dataset}, {entry.subject}; figures of the whole volume, protocol {protocol}."
-    path = plan.out / f"figure2-{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)}.png"
+    path = plan.out / f"{FIGURE}{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)}.png"
     box = write_figure2(figure_volumes(plan, entry), path, FigureOptions(plan.box, rows, caption))
     log.info("Figure 2 of %s: box %s", entry.file, box)
+    return [path]
 
 
 def _record(plan: ScoringPlan, options: argparse.Namespace, lines: Sequence[str], command: str) -> EvaluationRecord:

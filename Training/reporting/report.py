@@ -38,7 +38,7 @@ from Training.scoring.results import (
 from Training.scoring.subject_statistics import summarise
 
 REPORT = "report.html"
-FIGURES = "figure2-*.png"
+FIGURE = "figure2-"  # begins the name of a picture
 RESIDUAL = Column("residual_percent", "data residual (%)", 2, "lower")
 RESEARCH_ONLY = "For research use only, not for diagnosis. Detail above the measured resolution is always an estimate."
 
@@ -70,13 +70,16 @@ class Report:
         return [result for result in self.results if (result.dataset, result.method) == (dataset, method)]
 
 
-def write_report(folder: Path, reference: str | None = None, lr_nyquist: float | None = None) -> Path:
-    """Write ``report.html`` from what an evaluation left in its folder, with every ``figure2-*.png`` in it.
+def write_report(
+    folder: Path, reference: str | None = None, lr_nyquist: float | None = None, figures: Sequence[Path] = ()
+) -> Path:
+    """Write ``report.html`` from what an evaluation left in its folder.
 
     Args:
         folder: of the evaluation, or of the collected folds.
         reference: the method that the others are tested against; None: the last in the record's order.
         lr_nyquist: cycles/mm, up to where the LR holds measurements; None where volumes differ.
+        figures: pictures that were drawn of these results; what an earlier run left in the folder is none of them.
 
     Returns:
         The file.
@@ -90,7 +93,6 @@ def write_report(folder: Path, reference: str | None = None, lr_nyquist: float |
     results = [result for result in read_results(folder) if result.method in order]
     results.sort(key=lambda result: (result.dataset, order.index(result.method), result.file))
     sets = [result for result in read_method_results(folder) if result.method in order]
-    figures = sorted(folder.glob(FIGURES))
     text = report_page(Report(record, results, sets, figures, reference or order[-1], lr_nyquist))
     path = folder / REPORT
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -139,7 +141,7 @@ def _scores(report: Report) -> str:
 
 def _pictures(report: Report) -> str:
     what = "the red box of the whole views is enlarged on the right; the figures below are those of this volume."
-    named = [(path, path.stem.removeprefix(FIGURES.partition("*")[0])) for path in report.figures]
+    named = [(path, path.stem.removeprefix(FIGURE)) for path in report.figures]
     return "\n".join(
         picture(_content(path), path.suffix, f"Figure 2, {name}", f"{name}: {what}") for path, name in named
     )
