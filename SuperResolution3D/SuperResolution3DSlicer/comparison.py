@@ -14,7 +14,10 @@ from .difference import difference_node
 
 
 class Comparison:
-    """Shows volumes row by row, and keeps rows, window and level as they shall be until it is closed."""
+    """Shows volumes row by row, and keeps rows, window and level as they shall be until it is closed.
+
+    It closes itself when another layout is chosen.
+    """
 
     def __init__(self, application_logic: slicer.vtkMRMLApplicationLogic | None = None) -> None:
         """Take the logic that knows the slice views; None is the application's own."""
@@ -54,6 +57,7 @@ class Comparison:
         columns = dict(zip(ORIENTATIONS, (_("axial"), _("coronal"), _("sagittal")), strict=True))
         register_layout(scene)
         layout_node.SetViewArrangement(LAYOUT_ID)
+        self._observe(layout_node, self._on_layout)
         for view in comparison_views():
             self._set_up_view(scene, view, view.label(labels[view.row], columns[view.orientation]))
         self._share_window([node for node in (lr_node, sr_node, hr_node) if node is not None])
@@ -93,6 +97,10 @@ class Comparison:
         if self._crosshair is not None:
             self._crosshair.SetCrosshairMode(self._crosshair.NoCrosshair)
             self._crosshair = None
+
+    def _on_layout(self, layout_node: slicer.vtkMRMLLayoutNode, event: str) -> None:
+        if layout_node.GetViewArrangement() != LAYOUT_ID:
+            self.close()
 
     def _set_up_view(self, scene: slicer.vtkMRMLScene, view: ComparisonView, label: str) -> None:
         slice_node = _slice_node(scene, view)

@@ -250,6 +250,18 @@ def test_the_window_of_the_difference_is_left_alone(a_scene) -> None:
     assert _window(difference) == before != _window(a_scene.sr) == (-40, 700)
 
 
+def test_leaving_the_layout_gives_window_rows_and_crosshair_back(a_scene) -> None:
+    a_scene.comparison.show(a_scene.lr, a_scene.sr, a_scene.hr)
+    crosshair = a_scene.core.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    a_scene.core.layout.GetLayoutNode().SetViewArrangement(FOUR_UP)
+    assert crosshair.GetCrosshairMode() == crosshair.NoCrosshair
+    before = _window(a_scene.sr)
+    a_scene.lr.GetDisplayNode().SetWindowLevelMinMax(-40, 700)
+    assert _window(a_scene.sr) == before != (-40, 700)
+    a_scene.comparison.show(a_scene.lr, a_scene.sr, a_scene.hr)
+    assert _window(a_scene.sr) == (-40, 700)
+
+
 # --- Ends ------------------------------------------------------------------------------------------------------------
 
 
