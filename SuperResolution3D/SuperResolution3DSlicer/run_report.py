@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import slicer
@@ -27,6 +28,7 @@ def attributes(report: Mapping[str, Any]) -> dict[str, str]:
         "DataConsistency": consistency["mode"],
         "ResidualRmsPercent": "" if residual is None else str(residual),
         "ModelDependent": str(consistency["model_dependent"]).lower(),
+        "Finished": datetime.now(UTC).isoformat(timespec="microseconds"),  # texts of one length: they sort as the times
         "SlicerVersion": slicer.app.applicationVersion,
         "ProgramVersion": report["program"],
         "TorchVersion": report["torch"],

@@ -16,7 +16,7 @@ from .forecast import Plan
 from .roi_region import region_of_roi
 from .run_report import attributes
 from .volume_checks import check_input, node_affine
-from .volume_nodes import check_output, read_result, replace_result, result_name, write_node
+from .volume_nodes import ATTRIBUTE_PREFIX, check_output, read_result, replace_result, result_name, write_node
 
 INPUT_ROLE = "SuperResolution3D.Input"
 ZERO_FILLED_ROLE = "SuperResolution3D.ZeroFilled"
@@ -165,4 +165,5 @@ def latest_result(input_node: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLScalarV
     """Return the volume that was last computed from a volume, None if there is none in the scene."""
     nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", input_node.GetScene())
     results = [node for node in nodes if node.GetNodeReference(INPUT_ROLE) is input_node]
+    results.sort(key=lambda node: node.GetAttribute(f"{ATTRIBUTE_PREFIX}Finished") or "")
     return results[-1] if results else None

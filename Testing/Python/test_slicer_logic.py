@@ -84,6 +84,14 @@ def test_chosen_output_is_replaced_and_no_other_node_appears(a_core, a_node, a_m
     assert node_names() == before
 
 
+def test_an_output_that_is_replaced_is_the_latest_result_though_others_were_added_after_it(a_node, a_model) -> None:
+    logic = SuperResolution3DLogic(pretend("done", "done", "done")[0])
+    first, second = (logic.superResolve(a_node, str(a_model.path)) for _ in range(2))
+    assert latest_result(a_node) is second
+    logic.superResolve(a_node, str(a_model.path), outputNode=first)
+    assert latest_result(a_node) is first
+
+
 def test_output_that_is_deleted_during_the_run_becomes_a_new_volume(a_core, a_node, a_model) -> None:
     output = add_volume(a_core, np.zeros((2, 2, 2), np.int16), RIGHT, "mine")
     request = Request(a_node, a_model, output_node=output)
