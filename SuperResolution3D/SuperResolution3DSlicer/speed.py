@@ -83,9 +83,15 @@ class SpeedMeter:
 
 
 def load_speed(card: ModelCard, device: str) -> Speed | None:
-    """Return what was measured for a model and a device on this computer before."""
+    """Return what was measured for a model and a device on this computer before.
+
+    What another version of the program kept in another form counts as not measured.
+    """
     text = slicer.app.userSettings().value(_key(card, device))
-    return Speed(**json.loads(text)) if text else None
+    try:
+        return Speed(**json.loads(text)) if text else None
+    except (TypeError, ValueError):
+        return None
 
 
 def save_speed(card: ModelCard, device: str, speed: Speed) -> None:

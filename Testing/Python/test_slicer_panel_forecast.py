@@ -17,6 +17,7 @@ from Testing.Slicer import core, double
 import qt
 from SuperResolution3DSlicer import forecast as forecast_module
 from SuperResolution3DSlicer import forecast_display
+from SuperResolution3DSlicer import speed as speed_module
 from SuperResolution3DSlicer.forecast import Plan, describe, duration, forecast
 from SuperResolution3DSlicer.forecast_display import ForecastDisplay
 from SuperResolution3DSlicer.pretend_process import PretendProcess, pretend
@@ -144,6 +145,12 @@ def test_measured_speed_is_kept_by_model_and_device() -> None:
     save_speed(CARD, "cpu", Speed(1.0, 2.0, 3.0))
     assert load_speed(CARD, "cpu") == Speed(1.0, 2.0, 3.0)
     assert load_speed(CARD, "cuda:0") is None
+
+
+@pytest.mark.parametrize("text", ['{"start": 1, "old": 2}', "[1, 2]", "1.5 s"])
+def test_a_speed_that_another_version_kept_counts_as_not_measured(text) -> None:
+    slicer.app.userSettings().setValue(speed_module._key(CARD, "cpu"), text)
+    assert load_speed(CARD, "cpu") is None
 
 
 # --- The timed tile --------------------------------------------------------------------------------------------------
