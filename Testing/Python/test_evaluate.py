@@ -349,6 +349,13 @@ def test_what_cannot_be_evaluated_is_told_in_a_sentence(
     assert message in capsys.readouterr().err
 
 
+def test_what_goes_wrong_with_a_volume_begins_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    index = make_index(tmp_path, size=10)  # voxels, fewer than SSIM's window has
+    options = ["--index", str(index), "--out", str(tmp_path / "out"), "--scale", "2,2,2", "--lpips", "none"]
+    assert evaluate.main([*options, "--split", "validation", "--interpolations", "cubic"]) == InputError.exit_code
+    assert capsys.readouterr().err.startswith("validation/c.nii.gz: ")
+
+
 def test_a_changed_file_is_refused(evaluated: Run, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     path = tmp_path / "data" / "train" / "a.nii.gz"
     volume = read_volume(path)

@@ -124,6 +124,15 @@ def test_inception_s_features_stand_under_each_protocol(tmp_path, an_sr, an_hr) 
     assert "random.pth" in features[0].doubt
 
 
+def test_an_hr_without_detail_is_scored_but_for_the_added_detail(without_networks: Evaluation, an_hr) -> None:
+    lr = degrade(an_hr.astype(np.float64), SCALE)
+    smooth = zero_fill(lr, SCALE)
+    scores = without_networks.score(smooth + 1e-3 * an_hr, smooth, SPACING, Measured(lr, SCALE))
+    assert "added_detail" not in scores.figures
+    assert scores.figures["residual_percent"] > 0
+    assert scores.notes[0].startswith("added detail is left out: The HR has no detail above the Nyquist frequency")
+
+
 def test_conventions_are_lines_of_text(without_networks: Evaluation) -> None:
     lines = without_networks.describe()
     assert all("\n" not in line for line in lines)

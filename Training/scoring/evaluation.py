@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib import fourier_shell
-from SuperResolution3DLib.errors import GeometryError
+from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.fourier_shell import THRESHOLDS, ShellCorrelation, shell_correlation
 from SuperResolution3DLib.geometry import Grid, Scale, contained_box
 from SuperResolution3DLib.intensity import IntensityPolicy
@@ -66,6 +66,8 @@ class VolumeScores:
     features: list[SliceFeatures]
     """for ``SliceSets.add``, which turns them into figures of the whole method"""
     shells: ShellCorrelation | None
+    notes: tuple[str, ...] = ()
+    """which figures are left out, and why"""
 
 
 class Evaluation:
@@ -112,6 +114,7 @@ class Evaluation:
         check_pair(sr, hr)
         figures: dict[str, float] = {}
         features: list[SliceFeatures] = []
+        notes: list[str] = []
         for protocol in self.config.protocols:
             values, found = self._score_pair(self._reference(hr, protocol).pair(sr))
             figures |= {f"{protocol}/{name}": value for name, value in values.items()}
@@ -127,8 +130,11 @@ class Evaluation:
             figures["residual_percent"] = residual_percent(
                 sr if measured.padded_sr is None else measured.padded_sr, measured
             )
-            figures["added_detail"] = added_detail(sr, hr, measured.scale)
-        return VolumeScores(figures, features, shells)
+            try:
+                figures["added_detail"] = added_detail(sr, hr, measured.scale)
+            except VolumeError as error:  # an HR without detail is no reason to give up the others
+                notes.append(f"added detail is left out: {error}")
+        return VolumeScores(figures, features, shells, tuple(notes))
 
     def describe(self) -> list[str]:
         """Return the lines that stand above or below every table of these figures."""

@@ -2,14 +2,15 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.errors import InputError, ModelError, OutputError
+from SuperResolution3DLib.errors import GeometryError, InputError, ModelError, OutputError, ResourceError, VolumeError
 from SuperResolution3DLib.fourier_shell import ShellCorrelation
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.model_card import file_sha256
@@ -128,9 +129,11 @@ class Scoring:
                     self._rename(method, entry)
             if not methods:
                 continue
-            volume = self.plan.volume(entry)
+            with _named(entry):
+                volume = self.plan.volume(entry)
             for method in methods:
-                result = self._score(method, entry, volume)
+                with _named(entry):
+                    result = self._score(method, entry, volume)
                 done += 1
                 remaining = (time.monotonic() - started) * (total - done) / done
                 log.info("[%d/%d] %s; %s left", done, total, _line(result), _duration(remaining))
@@ -145,7 +148,7 @@ class Scoring:
         sr = volume.without_padding(enlarged.sr)
         scores = self.evaluation.score(sr, volume.scored, volume.spacing, measured)
         self._add_slices(method, entry, scores)
-        notes = [*volume.notes, *enlarged.notes, *_left_out(scores)]
+        notes = [*volume.notes, *enlarged.notes, *scores.notes, *_left_out(scores)]
         self._keep(method, entry, volume, sr)
         result = VolumeResult(
             plan.dataset,
@@ -225,6 +228,17 @@ class Scoring:
     @property
     def _measures_slices(self) -> bool:
         return self.plan.measures.lpips is not None or self.plan.measures.inception is not None
+
+
+@contextmanager
+def _named(entry: IndexEntry) -> Iterator[None]:
+    """Begin what is said of a volume with the name of its file."""
+    try:
+        yield
+    except (VolumeError, GeometryError, ResourceError) as error:
+        if entry.file in str(error):
+            raise
+        raise type(error)(f"{entry.file}: {error}") from error
 
 
 def keep_for_figure(path: Path, sr: np.ndarray) -> None:
