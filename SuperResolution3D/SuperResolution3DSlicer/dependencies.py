@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import re
 
 import slicer
 from slicer.i18n import tr as _
@@ -22,10 +23,16 @@ def check_torch_version() -> None:
     """Make sure that the installed torch is new enough.
 
     Raises:
-        InputError: it is older than 2.6.
+        InputError: it is older than 2.6, or does not say how old it is.
     """
-    version = importlib.metadata.version("torch")
-    if tuple(int(part) for part in version.split(".")[:2]) < SMALLEST_TORCH:
+    try:
+        version = importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise InputError(
+            _("PyTorch is installed without its version: install it again in the module PyTorch Utils.")
+        ) from error
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers is None or tuple(map(int, numbers.groups())) < SMALLEST_TORCH:
         wanted = ".".join(map(str, SMALLEST_TORCH))
         raise InputError(
             _(

@@ -1,12 +1,14 @@
 """The panel's other buttons, and the question for torch."""
 
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
 import slicer
 from panel_fixtures import AFFINE, a_node, a_panel, volumes  # noqa: F401 (fixtures)
 
+from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.model_card import user_model_folder
 from Testing.Python.models import a_tiny_model_file
 from Testing.Slicer import core, double
@@ -147,6 +149,27 @@ def test_old_torch_is_told_with_both_versions(a_panel, a_node, monkeypatch) -> N
     a_panel.choose(inputVolume=a_node)
     a_panel.click(a_panel.ui.applyButton)
     assert "PyTorch 2.1.0+cpu is installed and 2.6 or newer is needed" in a_panel.ui.resultLabel.text
+
+
+@pytest.mark.parametrize("version", ["2.7a0+git1234", "2.6", "10.0.0"])
+def test_new_torch_of_any_spelling_passes(monkeypatch, version) -> None:
+    monkeypatch.setattr(dependencies.importlib.metadata, "version", lambda name: version)
+    dependencies.check_torch_version()
+
+
+def test_torch_whose_version_is_no_number_is_too_old(monkeypatch) -> None:
+    monkeypatch.setattr(dependencies.importlib.metadata, "version", lambda name: "main")
+    with pytest.raises(InputError, match=r"PyTorch main is installed and 2\.6 or newer is needed"):
+        dependencies.check_torch_version()
+
+
+def test_torch_without_a_version_is_told(monkeypatch) -> None:
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(dependencies.importlib.metadata, "version", version)
+    with pytest.raises(InputError, match="installed without its version: install it again"):
+        dependencies.check_torch_version()
 
 
 def test_nothing_is_installed_in_testing_mode(a_panel, a_node, no_torch) -> None:
