@@ -108,7 +108,9 @@ def _check_kind(node: slicer.vtkMRMLNode) -> None:
 
 def _check_transform(node: slicer.vtkMRMLVolumeNode) -> None:
     transform = node.GetParentTransformNode()
-    if transform is None or transform.IsTransformToWorldLinear():
+    while transform is not None and transform.IsLinear():
+        transform = transform.GetParentTransformNode()
+    if transform is None:
         return
     if ACQUISITION_TRANSFORM in transform.GetName():
         sentence = _(

@@ -116,12 +116,17 @@ def test_a_non_linear_transform_is_refused_even_above_a_linear_one(a_core, a_vol
     linear = a_core.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
     _put_under(a_volume, linear)
     _put_under(linear, warp)
-    with pytest.raises(InputError, match=r"head is under the non-linear transform moved.*Harden transform"):
+    with pytest.raises(InputError, match=r"head is under the non-linear transform warp,.*Harden transform"):
         check_input(a_volume)
 
 
-def test_an_acquisition_transform_is_told_with_how_to_harden_it(a_core, a_volume) -> None:
-    _put_under(a_volume, a_core.scene.AddNewNodeByClass("vtkMRMLGridTransformNode", "head acquisition transform"))
+@pytest.mark.parametrize("is_direct", [True, False], ids=["direct", "above a linear one"])
+def test_an_acquisition_transform_is_told_with_how_to_harden_it(a_core, a_volume, is_direct) -> None:
+    node = a_volume
+    if not is_direct:
+        node = a_core.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
+        _put_under(a_volume, node)
+    _put_under(node, a_core.scene.AddNewNodeByClass("vtkMRMLGridTransformNode", "head acquisition transform"))
     with pytest.raises(InputError, match=r"loaded with an acquisition transform.*Data module.*Harden transform"):
         check_input(a_volume)
 
