@@ -1,6 +1,7 @@
 """What a training run is made of: dataclasses with a sentence per field, filled from YAML and the command line."""
 
 import importlib
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -9,8 +10,10 @@ from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.networks import NETWORKS
 from Training.fitting.discriminator import SMALLEST_PATCH, DiscriminatorConfig
-from Training.fitting.vgg19 import layer_index
+from Training.fitting.vgg19 import layer_index, smallest_slice
 from Training.volumes.preparation import PreparationConfig
+
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -159,9 +162,9 @@ class LoopConfig:
     keep: int = 2
     """Newest checkpoints that are kept, besides the best model"""
     time_limit: float = 0.0
-    """Minutes after which the run saves and stops with exit code 75 (try again); 0 means none"""
-    accelerator: str = "auto"
-    """Of Lightning Fabric: auto, cpu or cuda"""
+    """Minutes from the start of the command after which the run saves and stops with exit code 75; 0 means none"""
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """cuda refuses to run where there is none, auto then takes the CPU"""
     devices: int = 1
     """Processes on this node; torchrun and SLURM say it themselves"""
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
@@ -263,10 +266,27 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         smallest = self.data.patch_size * min(self.network.scale)
-        if self.loss.adversarial_weight and smallest < SMALLEST_PATCH:
+        needs = {"The discriminator": SMALLEST_PATCH if self.loss.adversarial_weight else 0}
+        if self.loss.perceptual_weight:
+            needs |= {f"VGG19's {layer}": smallest_slice(layer) for layer in self.loss.perceptual.layers}
+        for who, least in needs.items():
+            if smallest < least:
+                raise ValueError(
+                    f"{who} needs patches of {least} HR voxels: data.patch_size {self.data.patch_size} at scale "
+                    f"{self.network.scale} gives {smallest}"
+                )
+        positions = math.prod(self.network.scale)
+        if self.data.grid_shifts > positions:
             raise ValueError(
-                f"The discriminator needs patches of {SMALLEST_PATCH} HR voxels: data.patch_size "
-                f"{self.data.patch_size} at scale {self.network.scale} gives {smallest}"
+                f"data.grid_shifts is {self.data.grid_shifts}, and scale {self.network.scale} has {positions} "
+                "positions of the LR grid"
+            )
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ValueError(f"seed must be between 0 and {LARGEST_SEED}, got {self.seed}")
+        if self.loss.pixel_steps >= self.optimisation.steps:
+            raise ValueError(
+                f"loss.pixel_steps is {self.loss.pixel_steps}, and optimisation.steps {self.optimisation.steps}: no "
+                "step would use the other losses"
             )
         window = self.network.complete.get("patch_size", self.data.patch_size)
         if window != self.data.patch_size:

@@ -4,6 +4,9 @@ python Training/train.py --config Training/presets/mr-brain-x4.yaml --data.index
 
 An unfinished run in the folder is continued by the same command. Exit codes: 0 done, 1 diverged or bug, 2 bad input,
 75 stopped by a signal or the time limit before the end: start the same command again.
+
+Short names: --init-from for --init_from, --perceptual-weights for --loss.perceptual.weights, --time-limit for
+--loop.time_limit.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import logging
 import os
 import shlex
 import sys
+import time
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -31,11 +35,12 @@ from SuperResolution3DLib.errors import InputError, ModelError, SuperResolutionE
 from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
 from Training.config import LoopConfig, TrainConfig
 from Training.fitting.perceptual_loss import PerceptualLoss
+from Training.fitting.stop_request import exit_on_signals
 from Training.fitting.trainer import Trainer
 from Training.fitting.validation import Validation
 from Training.fitting.vgg19 import load_vgg19
 from Training.scoring.perceptual_metrics import Lpips
-from Training.volumes.index import Index, IndexEntry, read_index
+from Training.volumes.index import Index, IndexEntry, check_unchanged, read_index
 from Training.volumes.preparation import TrainingVolume, prepare_volumes
 from Training.volumes.splits import Selection, select
 
@@ -44,20 +49,27 @@ log = logging.getLogger(__name__)
 EXIT_AGAIN = 75  # EX_TEMPFAIL
 LONGEST_PREPARATION = timedelta(hours=12)  # the other processes wait while one of them degrades the volumes
 CONFIG_FILE = "config.yaml"
+SHORT_NAMES = {
+    "--init-from": "--init_from",
+    "--perceptual-weights": "--loss.perceptual.weights",
+    "--time-limit": "--loop.time_limit",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = make_parser()
-    values = parser.parse_args(arguments)
+    given = with_full_names(sys.argv[1:] if arguments is None else arguments)
+    values = parser.parse_args(given)
     resolved = parser.dump(values)
     try:
         config = TrainConfig(**{name: value for name, value in parser.instantiate(values).items() if name != "config"})
-        return run(config, recorded_command(sys.argv[1:] if arguments is None else arguments), resolved)
     except ValueError as error:  # fields that contradict each other
         print(error, file=sys.stderr)
         return InputError.exit_code
+    try:
+        return run(config, recorded_command(given), resolved)
     except SuperResolutionError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -72,6 +84,12 @@ def make_parser() -> ArgumentParser:
     return parser
 
 
+def with_full_names(arguments: list[str]) -> list[str]:
+    """Return a command line with the short names of options replaced by the fields they stand for."""
+    words = (word.partition("=") for word in arguments)
+    return [SHORT_NAMES.get(name, name) + separator + value for name, separator, value in words]
+
+
 def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
     """Train; return 0, or 75 when the run was stopped before its end.
 
@@ -80,22 +98,34 @@ def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
         command: goes into the model's card.
         resolved: the configuration as YAML, goes into the run's folder.
     """
+    began = time.monotonic()
+    with exit_on_signals(EXIT_AGAIN):
+        trainer = make_trainer(config, command)
+        if trainer.fabric.is_global_zero:  # only now: a run that refuses to be continued keeps its own
+            _write_config(config.out / CONFIG_FILE, resolved)
+    return 0 if trainer.fit(began) else EXIT_AGAIN
+
+
+def make_trainer(config: TrainConfig, command: str) -> Trainer:
+    """Load and prepare all that a run needs, and continue it where its last checkpoint stands.
+
+    Raises:
+        SuperResolutionError: what cannot work, before the first step.
+    """
     if config.loop.threads:
         torch.set_num_threads(config.loop.threads)
     fabric = make_fabric(config.loop)
     index = read_index(config.data.index)
     selection = select(index, config.data.index.parent, config.data.fold, config.data.modality)
+    check_unchanged(index, (*selection.train, *selection.validation))
+    if config.init_from:
+        _check_parent(config.init_from, selection)
     lpips = _load_lpips(config.loop, fabric)
     perceptual = _load_perceptual(config)
     fabric.launch()
     train, validation = _prepare(config, index, selection, fabric)
     card = _card(config, command, selection, train, perceptual)
-    if fabric.is_global_zero:
-        config.out.mkdir(parents=True, exist_ok=True)
-        (config.out / CONFIG_FILE).write_text(resolved)
-    fabric.barrier()
-    trainer = Trainer(config, card, train, Validation(validation, card, fabric, lpips), perceptual, fabric)
-    return 0 if trainer.fit() else EXIT_AGAIN
+    return Trainer(config, card, train, Validation(validation, card, fabric, lpips), perceptual, fabric)
 
 
 def make_fabric(loop: LoopConfig) -> Fabric:
@@ -104,7 +134,7 @@ def make_fabric(loop: LoopConfig) -> Fabric:
     Raises:
         InputError: CUDA was asked for and is not there.
     """
-    if loop.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
+    if loop.accelerator == "cuda" and not torch.cuda.is_available():
         raise InputError("loop.accelerator is cuda, but PyTorch finds no CUDA device here")
     devices, nodes = loop.devices, 1
     if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun
@@ -134,6 +164,24 @@ def _file_name(word: str) -> str:
     """Return an absolute path's last part, and anything else as it is; ``--option=PATH`` likewise."""
     option, separator, value = word.rpartition("=")
     return option + separator + (Path(value).name if Path(value).is_absolute() else value)
+
+
+def _write_config(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _check_parent(path: Path, selection: Selection) -> None:
+    """Refuse to fine-tune a model that was trained on what validates here.
+
+    Raises:
+        InputError: it was, by its card.
+    """
+    seen = set(read_card(path).training.get("train", {}).values())
+    leaked = sorted(entry.file for entry in selection.validation if entry.sha256 in seen)
+    if leaked:
+        raise InputError(f"init_from: {path.name} was trained on validation volumes of this run: {', '.join(leaked)}")
 
 
 def _load_lpips(loop: LoopConfig, fabric: Fabric) -> Lpips | None:

@@ -62,7 +62,7 @@ def test_the_paper_s_baselines_fit_their_grid_and_have_their_sizes(preset):
 def test_the_paper_s_preset_has_its_sizes_and_takes_a_step(an_index, a_whole_vgg19, tmp_path, monkeypatch, name):
     taken = {}
 
-    def one_step(trainer):
+    def one_step(trainer, began):
         before = trainer.network.conv_last.weight.detach().clone()
         taken["values"] = trainer.step(trainer._batches())
         taken["moved"] = not torch.equal(before, trainer.network.conv_last.weight)

@@ -16,6 +16,7 @@ from training_runs import GAN, ROOT, TRAIN, arguments, log_lines, make_index, ma
 from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.errors import InputError, OutputError
 from Training.fitting.checkpoints import Checkpoints
+from Training.fitting.stop_request import exit_on_signals
 from Training.train import EXIT_AGAIN, main
 from Training.volumes.data import SampleOrder
 
@@ -28,7 +29,7 @@ def a_gan_run(tmp_path_factory):
     return make_index(folder), options
 
 
-def start(command, tmp_path, **variables):
+def start(command, tmp_path, *, group=False, **variables):
     """Start a process in a folder that is not the checkout's, without the checkout on its path."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.Popen(
@@ -38,6 +39,7 @@ def start(command, tmp_path, **variables):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=group,
     )
 
 
@@ -67,6 +69,7 @@ def test_a_killed_run_continues_bit_for_bit_with_another_number_of_loaders(a_gan
     wait_for(killed / "checkpoints" / "step-00000010.pt", process)
     process.kill()
     assert process.wait() == -signal.SIGKILL  # it was still running
+    (killed / "checkpoints" / ".step-00000099.pt.1.tmp").touch()  # as one that is killed while it saves leaves
     left = state_of(killed)["progress"]["step"]
     assert 10 <= left < 60
     assert main(arguments(index, killed, **options | {"data.num_workers": 2})) == 0
@@ -76,19 +79,29 @@ def test_a_killed_run_continues_bit_for_bit_with_another_number_of_loaders(a_gan
     assert len(list((killed / "checkpoints").iterdir())) == 2
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
-def test_a_signal_saves_and_exits_with_the_code_to_start_again(a_gan_run, tmp_path, name):
+ENDLESS = {"optimisation.steps": 100_000, "loop.save_every": 100_000, "loop.validate_every": 100_000}
+
+
+@pytest.mark.parametrize(("name", "loaders"), [("SIGTERM", 0), ("SIGUSR1", 0), ("SIGTERM", 2)])
+def test_a_signal_to_all_processes_saves_and_exits_with_the_code_to_start_again(a_gan_run, tmp_path, name, loaders):
     index, options = a_gan_run
-    options = options | {"optimisation.steps": 100_000, "loop.save_every": 100_000, "loop.validate_every": 100_000}
     run = tmp_path / "run"
-    process = start([sys.executable, TRAIN, *arguments(index, run, **options)], tmp_path)
+    options = options | ENDLESS | {"data.num_workers": loaders}
+    process = start([sys.executable, TRAIN, *arguments(index, run, **options)], tmp_path, group=True)
     wait_for(run / "log.jsonl", process)
-    process.send_signal(getattr(signal, name))
+    os.killpg(process.pid, getattr(signal, name))  # as schedulers, timeout and torchrun send it
     output, _ = process.communicate(timeout=60)
     assert process.returncode == EXIT_AGAIN, output
     assert f"{name}: saving after this step" in output
     assert state_of(run)["progress"]["step"] == log_lines(run)[-1]["step"] > 0
     assert load_model(run / "last.safetensors").card.training["steps"] > 0
+
+
+def test_a_signal_before_the_first_step_exits_with_the_code_to_start_again():
+    with pytest.raises(SystemExit) as stop, exit_on_signals(EXIT_AGAIN):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.value.code == EXIT_AGAIN
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_the_time_limit_saves_and_exits_with_the_code_to_start_again(a_gan_run, tmp_path):
@@ -108,15 +121,38 @@ def test_the_time_limit_saves_and_exits_with_the_code_to_start_again(a_gan_run, 
         ({"discriminator.num_features": 3}, "discriminator"),
         ({"data.fold": 0}, "training data"),
         ({"network.config": json.dumps({"scale": [2, 2, 2], "num_features": 5, "num_blocks": 1})}, "network.config"),
+        ({"data.grid": "corner", "data.flips": "false"}, "data.grid center, the run has corner"),
+        ({"model.skip": "none"}, "model.skip"),
+        ({"model.intensity.policy": "min-max"}, "model.intensity"),
+        ({"data.preparation.pad_multiple": 4}, "data.preparation"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(a_gan_run, tmp_path, capsys, changed, message):
     index, options = a_gan_run
     assert main(arguments(index, tmp_path, **options, **{"loop.time_limit": 1e-9})) == EXIT_AGAIN
+    config = (tmp_path / "config.yaml").read_text()
     capsys.readouterr()
     assert main(arguments(index, tmp_path, **options | changed)) == 2
     error = capsys.readouterr().err
     assert "was made with" in error and message in error
+    assert (tmp_path / "config.yaml").read_text() == config
+
+
+def test_a_run_that_already_has_more_steps_is_not_ended_early(a_gan_run, tmp_path, capsys):
+    index, options = a_gan_run
+    assert main(arguments(index, tmp_path, **options)) == 0
+    capsys.readouterr()
+    assert main(arguments(index, tmp_path, **options | {"optimisation.steps": 4})) == 2
+    assert "optimisation.steps is 4, and checkpoint" in capsys.readouterr().err
+
+
+def test_a_best_score_of_another_kind_is_not_compared(a_gan_run, tmp_path):
+    index, options = a_gan_run
+    options = options | {"optimisation.decay_steps": 0}
+    assert main(arguments(index, tmp_path, **options)) == 0
+    longer = {"optimisation.steps": 9, "loop.best": "ssim"}
+    assert main(arguments(index, tmp_path, **options | longer)) == 0
+    assert state_of(tmp_path)["progress"]["best"] <= 1  # an SSIM, where a PSNR of some dB stood
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
@@ -164,7 +200,7 @@ import torch
 sys.path.insert(0, {root!r})
 from Training import train
 from Training.fitting import trainer
-def probe(self):
+def probe(self, began):
     self.objective.backward(next(self._batches()), 0, last=True)
     if self.fabric.is_global_zero:
         named = [("g." + n, p) for n, p in self.network.named_parameters()]
@@ -216,3 +252,36 @@ def test_a_run_of_two_processes_is_stopped_and_continued_by_one(a_gan_run, tmp_p
     assert (progress["step"], progress["samples"]) == (6, 7)
     scores = [line["validation"] for line in log_lines(run) if "validation" in line]
     assert len(scores) == 2 and np.isfinite(scores[0]["validation/c.nii.gz"]["psnr"])
+
+
+def test_torchrun_saves_before_it_ends_its_processes_and_their_loaders(a_gan_run, tmp_path):
+    index, options = a_gan_run
+    run = tmp_path / "run"
+    options = options | ENDLESS | {"data.batch_size": 1, "data.num_workers": 1}
+    process = start([*torchrun(processes=2), TRAIN, *arguments(index, run, **options)], tmp_path)
+    wait_for(run / "log.jsonl", process)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode, output  # its own code; the processes' is 75
+    progress = state_of(run)["progress"]
+    assert progress["samples"] == 2 * progress["step"] > 0, output
+
+
+def test_slurm_starts_two_processes_that_share_a_run(a_gan_run, tmp_path):
+    """srun is not there: its variables are, one set a process."""
+    index, options = a_gan_run
+    command = [sys.executable, TRAIN, *arguments(index, tmp_path / "run", **options, **{"data.batch_size": 1})]
+    job = {"NTASKS": "2", "NTASKS_PER_NODE": "2", "NNODES": "1", "NODEID": "0", "JOB_ID": "12345", "JOB_NAME": "train"}
+    job |= {"NODELIST": "localhost", "JOB_NODELIST": "localhost"}
+    processes = [
+        start(command, tmp_path, **{f"SLURM_{key}": value for key, value in (job | process).items()})
+        for process in ({"PROCID": "0", "LOCALID": "0"}, {"PROCID": "1", "LOCALID": "1"})
+    ]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert state_of(tmp_path / "run")["progress"] | {"seconds": 0, "best": 0} == {
+        "step": 6,
+        "samples": 12,
+        "seconds": 0,
+        "best": 0,
+    }

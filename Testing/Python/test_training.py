@@ -15,7 +15,7 @@ from SuperResolution3DLib.super_resolve import Settings, super_resolve
 from SuperResolution3DLib.volume import Volume
 from Training.config import OptimisationConfig
 from Training.publish import main as publish
-from Training.train import main, recorded_command
+from Training.train import main, recorded_command, with_full_names
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +183,16 @@ def test_a_model_of_another_kind_is_not_fine_tuned(an_index, tmp_path, capsys, o
         ({"data.index": "missing.json"}, "missing.json"),
         ({"data.fold": 5}, "no fold 5"),
         ({"data.modality": "CT"}, "no volume of modality 'CT'"),
-        ({"data.patch_size": 12}, "12"),
-        ({"loss.perceptual_weight": 1, "loss.perceptual.weights": "absent.pth"}, "absent.pth is not there"),
+        ({"data.patch_size": 12}, "2 volumes are too small, 12 LR voxels an axis are needed"),
+        ({"data.grid_shifts": 9}, "data.grid_shifts is 9, and scale (2, 2, 2) has 8 positions"),
+        ({"seed": 2**31}, "seed must be between 0 and 2147483647"),
+        ({"loss.pixel_steps": 6}, "loss.pixel_steps is 6, and optimisation.steps 6"),
+        ({"loss.perceptual_weight": 1}, "VGG19's relu5_4 needs patches of 16 HR voxels"),
+        (GAN | {"loss.perceptual.weights": "absent.pth"}, "absent.pth is not there"),
         ({"loss.adversarial_weight": 1, "data.patch_size": 3}, "data.patch_size must be at least 4"),
-        ({"network.config": '{"scale": [5, 5, 5]}'}, "5"),
+        ({"network.config": '{"scale": [5, 5, 5]}'}, "product of 2s and 3s, got 5"),
+        ({"loop.accelerator": "mps"}, "loop.accelerator"),
+        ({"out": "/dev/null/run"}, "cannot be made"),
         ({"network.config": '{"num_feature": 8}'}, "num_feature"),
         ({"network.name": "rcan", "network.config": '{"scale": [2, 2, 2], "patch_size": 9}'}, "patch_size is 9 and"),
         ({"network.name": "dcsrn", "network.config": '{"scale": [2, 2, 2], "grid": "corner"}'}, "grid"),
@@ -206,6 +212,32 @@ def test_what_cannot_work_is_refused_in_one_sentence_before_the_first_step(
     assert code == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run" / "log.jsonl").exists()
+
+
+def test_missing_training_and_validation_volumes_are_listed_together(tmp_path, capsys):
+    index = make_index(tmp_path)
+    for name in ("train/b", "validation/c"):
+        (tmp_path / "data" / f"{name}.nii.gz").unlink()
+    assert main(arguments(index, tmp_path / "run")) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("2 volumes changed") and "train/b.nii.gz" in error and "validation/c.nii.gz" in error
+
+
+def test_a_model_trained_on_the_validation_volumes_is_not_fine_tuned(an_index, tmp_path, capsys):
+    first = tmp_path / "first"
+    main(arguments(an_index, first, **{"optimisation.steps": 1}))
+    options = {"data.fold": 0, "init_from": first / "last.safetensors"}  # folds are made inside train
+    capsys.readouterr()
+    assert main(arguments(an_index, tmp_path / "second", **options)) == 2
+    assert "last.safetensors was trained on validation volumes of this run: train/" in capsys.readouterr().err
+
+
+def test_short_names_of_options_stand_for_their_fields(an_index, tmp_path, capsys):
+    given = ["--init-from", "a.safetensors", "--perceptual-weights=b.pth", "--time-limit", "3", "--seed=1"]
+    wanted = ["--init_from", "a.safetensors", "--loss.perceptual.weights=b.pth", "--loop.time_limit", "3", "--seed=1"]
+    assert with_full_names(given) == wanted
+    assert main([*arguments(an_index, tmp_path / "run"), "--init-from", "absent.safetensors"]) == 2
+    assert "No such model file: absent.safetensors" in capsys.readouterr().err
 
 
 def test_cuda_asked_for_and_absent_is_refused(an_index, tmp_path, capsys, monkeypatch):

@@ -38,7 +38,7 @@ def main() -> None:
     timed(Adversary, "judge", "discriminator")
     timed(Adversary, "backward", "discriminator")
     timed(Adversary, "step", "discriminator")
-    Trainer.fit = lambda trainer: measure(trainer, options.steps, options.warm_up)  # type: ignore[method-assign]
+    Trainer.fit = lambda trainer, began: measure(trainer, options.steps, options.warm_up)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         fixed = [f"--out={folder}", f"--loss.perceptual.weights={options.vgg19}", "--loop.lpips=false"]
         fixed += ["--loop.best=psnr", "--loss.pixel_steps=0"]

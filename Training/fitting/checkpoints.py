@@ -28,15 +28,23 @@ class Checkpoints:
             size: bytes of one checkpoint, about.
 
         Raises:
-            OutputError: too little space.
+            OutputError: too little space, or a folder that cannot be made.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.folder} cannot be made ({error.strerror}); choose another --out") from error
         wanted, free = (self.keep + 1) * size, shutil.disk_usage(self.folder).free
         if free < wanted:
             raise OutputError(
                 f"{self.keep + 1} checkpoints take {wanted / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free in "
                 f"{self.folder}: free some space, choose another run folder, or lower loop.keep"
             )
+
+    def remove_leftovers(self) -> None:
+        """Delete what processes that were killed while they saved have left."""
+        for temporary in self.folder.glob(".step-*.tmp"):
+            temporary.unlink(missing_ok=True)
 
     def newest(self) -> Path | None:
         """Return the checkpoint with the most steps."""

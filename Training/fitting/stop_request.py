@@ -2,7 +2,10 @@
 
 import logging
 import signal
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 import torch
@@ -16,27 +19,27 @@ SIGNALS = ("SIGTERM", "SIGUSR1")  # what schedulers send some time before the en
 class StopRequest:
     """A context in which signals ask for a stop instead of ending the process."""
 
-    def __init__(self, fabric: Fabric, time_limit: float) -> None:
+    def __init__(self, fabric: Fabric, time_limit: float, began: float | None = None) -> None:
         """Prepare the context.
 
         Args:
             fabric: whose processes stop together.
-            time_limit: minutes from now, 0 for none.
+            time_limit: minutes, 0 for none.
+            began: when they began (``time.monotonic``); None: now.
         """
         self.fabric = fabric
-        self.end = time.monotonic() + 60 * time_limit if time_limit else None
+        self.end = (time.monotonic() if began is None else began) + 60 * time_limit if time_limit else None
         self.signalled = False
 
     def __enter__(self) -> "StopRequest":
-        names = [name for name in SIGNALS if hasattr(signal, name)]
-        self.earlier = {name: signal.signal(getattr(signal, name), self._take) for name in names}
+        self.earlier = {number: signal.signal(number, self._take) for number in _signals()}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name, handler in self.earlier.items():
-            signal.signal(getattr(signal, name), handler)
+        for number, handler in self.earlier.items():
+            signal.signal(number, handler)
 
     def due(self) -> bool:
         """Say whether any process was asked to stop; all processes call it after the same step."""
@@ -49,3 +52,23 @@ class StopRequest:
     def _take(self, number: int, frame: FrameType | None) -> None:
         log.info("%s: saving after this step and stopping", signal.Signals(number).name)
         self.signalled = True
+
+
+@contextmanager
+def exit_on_signals(code: int) -> Iterator[None]:
+    """End the process with an exit code on the scheduler's signals: there is nothing to save yet."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        log.info("%s: stopping before the first step", signal.Signals(number).name)
+        sys.exit(code)
+
+    earlier = {number: signal.signal(number, leave) for number in _signals()}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _signals() -> list[signal.Signals]:
+    return [signal.Signals[name] for name in SIGNALS if hasattr(signal, name)]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -75,11 +76,17 @@ class Trainer:
         self.progress = Progress()
         self.checkpoints = Checkpoints(config.out, config.loop.keep)
         self.checkpoints.check_space(BYTES_PER_PARAMETER * self._num_parameters())
+        if fabric.is_global_zero:
+            self.checkpoints.remove_leftovers()
         self._resume()
         self.log = RunLog(config.out, self.progress.step, active=fabric.is_global_zero)
 
-    def fit(self) -> bool:
-        """Run to the last step; return False when the run was asked to stop before."""
+    def fit(self, began: float | None = None) -> bool:
+        """Run to the last step; return False when the run was asked to stop before.
+
+        Args:
+            began: when the time limit began to count (``time.monotonic``); None: now.
+        """
         config, loop, progress = self.config, self.config.loop, self.progress
         started, seconds_before = time.monotonic(), progress.seconds
         batches = self._batches()
@@ -90,7 +97,7 @@ class Trainer:
             dynamic_ncols=True,
             disable=not self.fabric.is_global_zero,
         )
-        with bar, StopRequest(self.fabric, loop.time_limit) as stop:
+        with bar, StopRequest(self.fabric, loop.time_limit, began) as stop:
             while progress.step < config.optimisation.steps:
                 began = time.monotonic()
                 values = self.step(batches)
@@ -152,8 +159,13 @@ class Trainer:
             num_processes=self.fabric.world_size,
         )
         dataset = PatchDataset(self.train, self.config.network.scale, data, self.config.seed, order)
-        on_gpu = self.fabric.device.type == "cuda"
-        loader = DataLoader(dataset, batch_size=None, num_workers=data.num_workers, pin_memory=on_gpu)
+        loader = DataLoader(
+            dataset,
+            batch_size=None,
+            num_workers=data.num_workers,
+            pin_memory=self._is_on_gpu,
+            worker_init_fn=_leave_group,
+        )
         return iter(self.fabric.setup_dataloaders(loader, use_distributed_sampler=False))
 
     def _validate(self) -> None:
@@ -197,12 +209,13 @@ class Trainer:
         return {
             "identity": self._identity(),
             "progress": asdict(self.progress),
+            "best_by": self.config.loop.best,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.weights,
             "adversary": self.adversary.state() if self.adversary else None,
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "random_cuda": torch.cuda.get_rng_state(self.fabric.device) if self._is_on_gpu else None,
         }
 
     def _resume(self) -> None:
@@ -223,20 +236,36 @@ class Trainer:
         if self.adversary:
             self.adversary.load(content["adversary"])
         torch.set_rng_state(content["random"].cpu())
-        if content["random_cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([state.cpu() for state in content["random_cuda"]])
+        if content["random_cuda"] is not None and self._is_on_gpu:
+            torch.cuda.set_rng_state(content["random_cuda"].cpu(), self.fabric.device)
         self.progress = Progress(**content["progress"])
+        if content["best_by"] != self.config.loop.best:  # scores of another kind are not compared
+            self.progress.best = None
+        if self.progress.step > self.config.optimisation.steps:
+            raise InputError(
+                f"optimisation.steps is {self.config.optimisation.steps}, and checkpoint {path} already has "
+                f"{self.progress.step}: ask for more steps or choose another run folder"
+            )
         log.info("continuing at step %d", self.progress.step)
 
     def _identity(self) -> dict[str, Any]:
         """Return what a checkpoint and the run that continues it must share."""
         return {
             "network": self.card.network,
-            "network.config": json.loads(json.dumps(self.card.config)),  # as lists
+            "network.config": _as_json(self.card.config),
+            "data.grid": self.card.grid,
+            "model.skip": self.card.skip,
+            "model.intensity": _as_json(self.card.intensity),
+            "data.preparation": _as_json(asdict(self.config.data.preparation)),
             "discriminator": asdict(self.config.discriminator) if self.adversary else None,
             "training data": self.card.training["data_sha256"],
             "seed": self.config.seed,
         }
+
+    @property
+    def _is_on_gpu(self) -> bool:
+        on_gpu: bool = self.fabric.device.type == "cuda"
+        return on_gpu
 
     def _num_parameters(self) -> int:
         networks = [self.network, *([self.adversary.network] if self.adversary else [])]
@@ -251,3 +280,14 @@ class Trainer:
         patches = self.config.optimisation.accumulate * self.config.data.batch_size * self.fabric.world_size
         bar.set_postfix(shown | {"patches/s": f"{patches / values['step_seconds']:.1f}"}, refresh=False)
         bar.update()
+
+
+def _leave_group(worker: int) -> None:
+    """Take a loader out of its process group: a signal to the group, as torchrun sends, would end it before the run."""
+    if hasattr(os, "setsid"):  # not on Windows
+        os.setsid()
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as a checkpoint gives it back: lists for tuples."""
+    return json.loads(json.dumps(value))

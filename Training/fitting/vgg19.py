@@ -32,6 +32,12 @@ def layer_index(name: str) -> int:
     raise ValueError(f"VGG19 has no layer {name!r}; it has relu1_1, relu1_2, relu2_1 ... relu5_4")
 
 
+def smallest_slice(name: str) -> int:
+    """Return the pixels an axis that a layer such as relu5_4 needs: each block but the first begins with a halving."""
+    layer_index(name)
+    return 2 ** (int(name.removeprefix("relu")[0]) - 1)
+
+
 @dataclass(frozen=True)
 class BackboneSource:
     """Where the weights came from, for the model's card."""
