@@ -1,6 +1,5 @@
 """LPIPS over slices: which slices, in which range, and the values that others publish."""
 
-import urllib.error
 from pathlib import Path
 
 import numpy as np
@@ -165,16 +164,15 @@ def test_arguments_out_of_range_are_refused(arguments) -> None:
         Lpips(**arguments)
 
 
-def test_missing_weights_are_told_with_what_to_do_and_never_replaced(tmp_path: Path, monkeypatch) -> None:
-    def no_network(*args: object, **kwargs: object) -> None:
-        raise urllib.error.URLError("no network")
-
+def test_missing_weights_are_told_with_what_to_do_and_never_downloaded(tmp_path: Path, monkeypatch) -> None:
+    downloads: list[object] = []
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *args, **kwargs: downloads.append(args))
     with pytest.raises(
-        ModelError, match=r"alexnet-owt-7be5be79\.pth .*no network.* into .*hub/checkpoints.*TORCH_HOME"
+        ModelError, match=r"alexnet-owt-7be5be79\.pth .*is not there.* into .*hub/checkpoints.*TORCH_HOME"
     ):
         Lpips()
+    assert downloads == []
 
 
 def test_damaged_weights_are_told(tmp_path: Path, monkeypatch) -> None:
@@ -182,7 +180,7 @@ def test_damaged_weights_are_told(tmp_path: Path, monkeypatch) -> None:
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"cut short")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(ModelError, match=r"alexnet-owt-7be5be79\.pth of torchvision, which could not be loaded"):
+    with pytest.raises(ModelError, match=r"alexnet-owt-7be5be79\.pth of torchvision, a file that could not be loaded"):
         Lpips()
 
 

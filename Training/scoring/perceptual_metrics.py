@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -62,7 +63,7 @@ class Lpips:
             device: where to compute.
 
         Raises:
-            ModelError: the backbone's weights are neither there nor can they be downloaded, or they are damaged.
+            ModelError: the backbone's weights are missing or damaged; nothing is downloaded.
             ValueError: an unknown backbone, a stride below 1, a share outside (0, 1].
         """
         if net not in CHECKPOINTS:
@@ -206,17 +207,24 @@ def _normalised(features: Tensor) -> Tensor:
 
 
 def _load(net: Net) -> "LpipsNetwork":
-    """Load the lpips package's network; torchvision looks for the backbone in TORCH_HOME and else downloads it."""
+    """Load the lpips package's network; torchvision would download a backbone that is not there, so look first."""
     import lpips
 
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    if not (folder / CHECKPOINTS[net]).is_file():
+        raise _missing(net, folder, "is not there")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the package calls torchvision by an old signature
             package = lpips.LPIPS(net=net, version="0.1", pretrained=True, pnet_rand=False, verbose=False)
             return LpipsNetwork(package).eval()
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise ModelError(
-            f"LPIPS needs the ImageNet weights {CHECKPOINTS[net]} of torchvision, which could not be loaded ({error}); "
-            f"download https://download.pytorch.org/models/{CHECKPOINTS[net]} into {torch.hub.get_dir()}/checkpoints, "
-            "or set TORCH_HOME to a folder that has it in hub/checkpoints"
-        ) from error
+        raise _missing(net, folder, f"could not be loaded ({error})") from error
+
+
+def _missing(net: Net, folder: Path, what: str) -> ModelError:
+    return ModelError(
+        f"LPIPS needs the ImageNet weights {CHECKPOINTS[net]} of torchvision, a file that {what}; download "
+        f"https://download.pytorch.org/models/{CHECKPOINTS[net]} into {folder}, or set TORCH_HOME to a folder that has "
+        "it in hub/checkpoints"
+    )
