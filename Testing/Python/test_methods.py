@@ -18,6 +18,7 @@ from SuperResolution3DLib.geometry import lr_affine
 from SuperResolution3DLib.kspace import degrade
 from SuperResolution3DLib.super_resolve import Settings, super_resolve
 from SuperResolution3DLib.volume import Volume
+from Training.scoring import methods
 from Training.scoring.held_out import HeldOutVolume
 from Training.scoring.methods import InterpolationMethod, ModelMethod, check_methods, model_method
 from Training.scoring.provenance import check_unseen, common_preparation
@@ -102,6 +103,17 @@ def test_the_papers_windows_are_told(a_model_method: ModelMethod) -> None:
     assert "windows of 24 LR voxels, overlap 0.625" in windows.description
     assert windows.identity != a_model_method.identity
     assert windows.enlarge(a_volume()).notes == ()
+
+
+def test_a_result_depends_on_the_precision_that_auto_comes_to(a_model_method: ModelMethod, monkeypatch) -> None:
+    automatic, in_fp32 = replace(a_model_method, settings=EngineSettings()), a_model_method.identity
+    monkeypatch.setattr(methods, "choose_device", lambda name: torch.device("cpu"))
+    found = []
+    for precision in ("fp32", "bf16"):
+        monkeypatch.setattr(methods, "choose_precision", lambda name, device, chosen=precision: chosen)
+        found.append(automatic.identity)
+        assert f"; {precision} on CPU; sha256" in automatic.description
+    assert found[0] == in_fp32 != found[1]
 
 
 def test_voxels_that_are_not_finite_are_refused(a_model_method: ModelMethod) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 
 from SuperResolution3DLib.checkpoint import Model, load_model
+from SuperResolution3DLib.devices import choose_device, choose_precision, device_name
 from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import InputError, VolumeError
 from SuperResolution3DLib.geometry import Grid, Scale
@@ -113,16 +114,25 @@ class ModelMethod:
         card = self.model.card
         parameters = sum(tensor.numel() for tensor in self.model.network.parameters())
         windows = f"; windows of {PAPER_WINDOW} LR voxels, overlap {PAPER_OVERLAP}" if self.paper_windows else ""
+        device, precision = self._hardware
         hr = "; intensity map from the HR" if self.intensity_from == "hr" else ""
         return (
             f"{card.network}, {_count(parameters)} parameters, model {card.name}; {card.grid} grid{windows}{hr}; "
-            f"sha256 {self.model.sha256[:12]}"
+            f"{precision} on {device}; sha256 {self.model.sha256[:12]}"
         )
 
     @property
     def identity(self) -> dict[str, Any]:
         settings = {name: value for name, value in asdict(self.settings).items() if name != "memory_limit"}
-        return {"model": self.model.sha256, "intensity_from": self.intensity_from, **settings}
+        device, precision = self._hardware
+        resolved = settings | {"device": device, "precision": precision}
+        return {"model": self.model.sha256, "intensity_from": self.intensity_from, **resolved}
+
+    @property
+    def _hardware(self) -> tuple[str, str]:
+        """Device and precision that the settings, which may say auto, come to on this machine."""
+        device = choose_device(self.settings.device)
+        return device_name(device), choose_precision(self.settings.precision, device)
 
     @property
     def preparation(self) -> PreparationConfig | None:
