@@ -1,5 +1,6 @@
 """From what is chosen in the panel to what is asked for, or to the sentence that says why nothing can be."""
 
+import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
@@ -7,7 +8,7 @@ from SuperResolution3DLib.model_card import InstalledModel
 
 from .parameters import Parameters, Region, Tiling
 from .super_resolution import Request
-from .volume_checks import field_of_view_note, spacing_warning
+from .volume_checks import field_of_view_note, is_empty, spacing_warning
 
 
 def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Request]:
@@ -56,8 +57,18 @@ def notes(requests: list[Request], parameters: Parameters) -> list[str]:
     """Return what a person should know before the run."""
     found = [note for request in requests if (note := spacing_warning(request.input_node, request.card))]
     if parameters.referenceVolume is not None:
-        note = field_of_view_note(parameters.inputVolume, parameters.referenceVolume)
+        note = _reference_note(parameters.inputVolume, parameters.referenceVolume)
         found += [note] if note else []
     if len(requests) > 1 and parameters.outputVolume is not None:
         found.append(_("Several inputs are ticked: each gets a new output volume."))
     return found
+
+
+def _reference_note(input_node: slicer.vtkMRMLVolumeNode, reference_node: slicer.vtkMRMLVolumeNode) -> str:
+    if reference_node is input_node:
+        return _("{name} is input and HR reference at once; choose another reference.").format(
+            name=reference_node.GetName()
+        )
+    if is_empty(reference_node):
+        return _("The HR reference {name} is empty: it has no voxels.").format(name=reference_node.GetName())
+    return field_of_view_note(input_node, reference_node)

@@ -32,17 +32,22 @@ def check_input(node: slicer.vtkMRMLNode | None) -> None:
     if node.GetScene() is None:
         raise InputError(_("{name} was deleted; choose a volume of the scene.").format(name=node.GetName()))
     _check_kind(node)
-    image = node.GetImageData()
-    if image is None or image.GetNumberOfPoints() == 0:
+    if is_empty(node):
         raise VolumeError(_("{name} is empty: it has no voxels. Load it again.").format(name=node.GetName()))
-    if image.GetNumberOfScalarComponents() != 1:
+    num_components = node.GetImageData().GetNumberOfScalarComponents()
+    if num_components != 1:
         raise VolumeError(
             _("{name} has {count} numbers a voxel and one is needed; extract one component first.").format(
-                name=node.GetName(), count=image.GetNumberOfScalarComponents()
+                name=node.GetName(), count=num_components
             )
         )
     _check_transform(node)
     check_affine(node_affine(node))
+
+
+def is_empty(node: slicer.vtkMRMLVolumeNode) -> bool:
+    """Tell whether a volume has no voxels."""
+    return node.GetImageData() is None or node.GetImageData().GetNumberOfPoints() == 0
 
 
 def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:

@@ -94,6 +94,17 @@ def test_reference_of_another_field_of_view_is_a_note(a_panel, a_node) -> None:
     assert a_panel.ui.applyButton.enabled
 
 
+def test_an_empty_reference_is_a_note(a_panel, a_node) -> None:
+    reference = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "nothing")
+    a_panel.choose(inputVolume=a_node, referenceVolume=reference)
+    assert a_panel.ui.noteLabel.text == "The HR reference nothing is empty: it has no voxels."
+
+
+def test_the_input_as_its_own_reference_is_a_note(a_panel, a_node) -> None:
+    a_panel.choose(inputVolume=a_node, referenceVolume=a_node)
+    assert a_panel.ui.noteLabel.text == "head is input and HR reference at once; choose another reference."
+
+
 def test_new_roi_is_placed_at_the_centre_and_makes_a_smaller_result(a_panel, a_node) -> None:
     a_panel.choose(inputVolume=a_node, region=Region.ROI)
     assert "Choose a ROI" in a_panel.ui.reasonLabel.text
