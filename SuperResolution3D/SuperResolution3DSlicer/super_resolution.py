@@ -57,9 +57,10 @@ class Request:
             check_output(self.output_node, self.input_node)
         if self.roi_node is not None and self.data_consistency == "project":
             raise InputError(
-                _("The measured frequencies are those of the whole volume: choose another data consistency than")
-                + " "
-                + _("Project for a preview, or the whole volume.")
+                _(
+                    "The measured frequencies are those of the whole volume: choose another data consistency than"
+                    " Project for a preview, or the whole volume."
+                )
             )
         self.job(Path())
 

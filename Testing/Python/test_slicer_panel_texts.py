@@ -50,6 +50,30 @@ def plain_texts(node: ast.AST) -> list[str]:
     return [text for child in ast.iter_child_nodes(node) for text in plain_texts(child)]
 
 
+def test_no_sentence_is_joined_of_translated_halves() -> None:
+    for path in [MODULE_FILE, *sorted((MODULE_FILE.parent / "SuperResolution3DSlicer").glob("*.py"))]:
+        assert half_sentences(path.read_text("utf-8")) == [], path.name
+
+
+def test_the_check_of_halves_finds_them() -> None:
+    assert half_sentences("_('other than') + ' ' + _('that.')") == ["other than"]
+    assert half_sentences("_('One.') + ' ' + _('Two.')") == []
+
+
+def half_sentences(source: str) -> list[str]:
+    """Return translated texts that are no whole sentence, and to which another one is added."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and translated_texts(node.right):
+            found += [text for text in translated_texts(node.left) if not text.endswith(".")]
+    return found
+
+
+def translated_texts(node: ast.AST) -> list[str]:
+    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "_"]
+    return [argument.value for call in calls for argument in call.args if isinstance(argument, ast.Constant)]
+
+
 def test_no_text_of_the_panel_calls_the_figure_a_verdict() -> None:
     for path in sorted((MODULE_FILE.parent / "SuperResolution3DSlicer").glob("*.py")):
         text = path.read_text("utf-8").lower()
