@@ -254,6 +254,14 @@ def test_a_person_picks_creates_and_deletes_nodes(a_selector: Any) -> None:
     assert a_selector.currentNode() is None
 
 
+def test_a_node_that_a_program_lets_a_selector_make_is_told_as_a_persons(a_selector: Any) -> None:
+    made = []
+    a_selector.connect("nodeAddedByUser(vtkMRMLNode*)", made.append)
+    node = a_selector.addNode()
+    assert made == [node]
+    assert a_selector.currentNode() is node
+
+
 def test_closing_the_scene_empties_a_selector(a_selector: Any) -> None:
     a_selector.setCurrentNode(a_volume("v"))
     slicer.mrmlScene.Clear(False)

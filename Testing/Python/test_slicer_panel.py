@@ -109,7 +109,6 @@ def test_new_roi_is_placed_at_the_centre_and_makes_a_smaller_result(a_panel, a_n
     a_panel.choose(inputVolume=a_node, region=Region.ROI)
     assert "Choose a ROI" in a_panel.ui.reasonLabel.text
     roi = a_panel.ui.roiSelector.addNode()
-    a_panel.ui.roiSelector.nodeAddedByUser.emit(roi)
     double.turn(120)
     centre = [0.0] * 3
     roi.GetCenterWorld(centre)

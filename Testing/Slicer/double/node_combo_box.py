@@ -143,6 +143,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         node = self._scene.AddNewNodeByClass(kind, self._scene.GenerateUniqueName(name))
         if self._settings["selectNodeUponCreation"]:
             self._choose(node.GetID())
+        self.nodeAddedByUser.emit(node)  # also where a program calls it
         return node
 
     def removeCurrentNode(self) -> None:
@@ -285,7 +286,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             self._choose(self._box.itemData(row, NODE_ROLE))
             self.nodeActivated.emit(self.currentNode())
         elif action == "addEnabled":
-            self.nodeAddedByUser.emit(self.addNode())
+            self.addNode()
         elif action == "removeEnabled":
             self.removeCurrentNode()
         else:
