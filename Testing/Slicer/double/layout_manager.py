@@ -11,6 +11,8 @@ class qMRMLSliceWidget(qMRMLWidget):
     """A slice view. Follows Slicer's Libs/MRML/Widgets/qMRMLSliceWidget.h; it draws nothing."""
 
     def __init__(self, logic: slicer.vtkMRMLSliceLogic) -> None:
+        if not isinstance(logic, slicer.vtkMRMLSliceLogic):
+            raise TypeError(f"A slice view shows what a vtkMRMLSliceLogic draws, not {logic!r}")
         super().__init__()
         self._logic = logic
 
