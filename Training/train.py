@@ -40,6 +40,7 @@ from Training.fitting.trainer import Trainer
 from Training.fitting.validation import Validation
 from Training.fitting.vgg19 import load_vgg19
 from Training.scoring.perceptual_metrics import Lpips
+from Training.scoring.training_data import contents
 from Training.volumes.index import Index, IndexEntry, check_unchanged, read_index
 from Training.volumes.preparation import TrainingVolume, prepare_volumes
 from Training.volumes.splits import Selection, select
@@ -119,7 +120,7 @@ def make_trainer(config: TrainConfig, command: str) -> Trainer:
     selection = select(index, config.data.index.parent, config.data.fold, config.data.modality)
     check_unchanged(index, (*selection.train, *selection.validation))
     if config.init_from:
-        _check_parent(config.init_from, selection)
+        check_parent(config.init_from, selection)
     lpips = _load_lpips(config.loop, fabric)
     perceptual = _load_perceptual(config)
     fabric.launch()
@@ -172,13 +173,13 @@ def _write_config(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _check_parent(path: Path, selection: Selection) -> None:
-    """Refuse to fine-tune a model that was trained on what validates here.
+def check_parent(path: Path, selection: Selection) -> None:
+    """Refuse to fine-tune a model that was trained, or comes from one that was, on what validates here.
 
     Raises:
         InputError: it was, by its card.
     """
-    seen = set(read_card(path).training.get("train", {}).values())
+    seen = contents(read_card(path).training)
     leaked = sorted(entry.file for entry in selection.validation if entry.sha256 in seen)
     if leaked:
         raise InputError(f"init_from: {path.name} was trained on validation volumes of this run: {', '.join(leaked)}")
@@ -258,7 +259,8 @@ def _card(
     }
     if config.init_from:
         parent = read_card(config.init_from)
-        training["init_from"] = {"name": parent.name, "sha256": file_sha256(config.init_from)}
+        sha256 = file_sha256(config.init_from)
+        training["init_from"] = {"name": parent.name, "sha256": sha256, "training": parent.training}
     if perceptual:
         training["perceptual_backbone"] = asdict(perceptual.network.source)
     return ModelCard(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from models import a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import ROOT, log_lines
 
@@ -23,6 +24,7 @@ from Training.folds.child_process import SignalRelay
 from Training.folds.folder_lock import locked
 from Training.prepare import main as prepare
 from Training.scoring.results import read_results
+from Training.volumes.index import read_index
 
 SHAPE = (26, 28, 24)
 RATES = {"a": 1e-3, "b": 3e-3}
@@ -259,6 +261,17 @@ def test_presets_of_different_scales_or_data_are_refused(a_data_set, tmp_path, c
     write_preset(a_data_set, "cropped", 1e-3, data={"patch_size": 6, "preparation": {"crop_foreground": True}})
     assert main(command(a_data_set, tmp_path, methods=["a", "cropped"])) == 2
     assert "data.preparation must be the same" in capsys.readouterr().err
+
+
+def test_a_model_that_saw_a_held_out_volume_is_no_beginning(a_data_set, tmp_path, capsys):
+    index = read_index(a_data_set / "index.json")
+    entry = next(entry for entry in index.entries if entry.subject == "subject-3")
+    model = a_tiny_model_file(tmp_path, training={"train": {entry.file: entry.sha256}})
+    assert main(command(a_data_set, tmp_path / "out", "--set", f"init_from={model}", methods=["a"])) == 2
+    assert re.search(
+        r"tiny-a, fold \d: init_from: tiny\.safetensors was trained on .* subject-3\.nii\.gz", capsys.readouterr().err
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_signal_is_handed_to_the_process_that_works(tmp_path):

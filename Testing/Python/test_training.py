@@ -4,13 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from training_runs import GAN, TRAIN, arguments, log_lines, make_index, make_vgg19
 
-from SuperResolution3DLib.checkpoint import load_model
+from SuperResolution3DLib.checkpoint import load_model, save_model
 from SuperResolution3DLib.super_resolve import Settings, super_resolve
 from SuperResolution3DLib.volume import Volume
 from Training.config import OptimisationConfig
@@ -230,6 +231,21 @@ def test_a_model_trained_on_the_validation_volumes_is_not_fine_tuned(an_index, t
     capsys.readouterr()
     assert main(arguments(an_index, tmp_path / "second", **options)) == 2
     assert "last.safetensors was trained on validation volumes of this run: train/" in capsys.readouterr().err
+
+
+def test_a_grandchild_still_knows_what_its_ancestor_was_trained_on(an_index, tmp_path, capsys):
+    runs = [tmp_path / name for name in ("first", "second", "third")]
+    one_step = {"optimisation.steps": 1}
+    main(arguments(an_index, runs[0], **one_step))
+    main(arguments(an_index, runs[1], **one_step, init_from=runs[0] / "last.safetensors"))
+    child = load_model(runs[1] / "last.safetensors")
+    assert child.card.training["init_from"]["training"]["train"] == child.card.training["train"]
+    card = replace(child.card, training=child.card.training | {"train": {"other": "data"}})
+    save_model(tmp_path / "child.safetensors", child.network.state_dict(), card)
+    capsys.readouterr()
+    options = one_step | {"data.fold": 0, "init_from": tmp_path / "child.safetensors"}
+    assert main(arguments(an_index, runs[2], **options)) == 2
+    assert "child.safetensors was trained on validation volumes of this run" in capsys.readouterr().err
 
 
 def test_short_names_of_options_stand_for_their_fields(an_index, tmp_path, capsys):

@@ -16,7 +16,7 @@ from SuperResolution3DLib.geometry import Scale
 from Training.config import TrainConfig
 from Training.folds.parts import EVALUATION, PREPARATION_FILE, RUN, Part
 from Training.scoring.methods import INTERPOLATIONS
-from Training.train import make_parser
+from Training.train import check_parent, make_parser
 from Training.volumes.hr_preparation import PreparationConfig
 from Training.volumes.index import IndexEntry, read_index
 from Training.volumes.splits import FILE_NAME, Selection, read_splits, select
@@ -178,6 +178,7 @@ class _PartMaker:
 
     def training(self, method: _Trained, fold: int) -> Part:
         selection, weights = self.selections[fold], self.options.weights
+        _check_parent(method, fold, selection)
         recipe = _recipe(
             method.config,
             {
@@ -207,6 +208,14 @@ class _PartMaker:
                 f"{name!r} cannot be a folder's name: use letters, digits, spaces and . + - _ (--methods NAME=PRESET)"
             )
         return self.options.out / "parts" / name / f"fold-{fold}"
+
+
+def _check_parent(method: _Trained, fold: int, selection: Selection) -> None:
+    try:
+        if method.config.init_from:
+            check_parent(method.config.init_from, selection)
+    except InputError as error:
+        raise InputError(f"{method.name}, fold {fold}: {error}") from error
 
 
 def _digest(entries: Iterable[IndexEntry]) -> str:

@@ -16,6 +16,7 @@ from SuperResolution3DLib.interpolation import interpolate
 from SuperResolution3DLib.kspace import degrade
 from SuperResolution3DLib.model_card import find_model
 from Training.scoring.held_out import HeldOutVolume
+from Training.scoring.training_data import contents
 from Training.volumes.hr_preparation import PreparationConfig
 
 Interpolation = Literal["trilinear-paper", "trilinear", "cubic", "zero-filled"]
@@ -142,9 +143,8 @@ class ModelMethod:
         return None if values is None else preparation_of(values)
 
     def trained_on(self, part: str = "train") -> set[str]:
-        """Return the sha256 of the volumes that it was trained on or chosen by; nothing if the file does not say."""
-        files = self.model.card.training.get(part)
-        return set(files.values()) if isinstance(files, dict) else set()
+        """Return the sha256 of the volumes that it, and every model it comes from, was trained on or chosen by."""
+        return contents(self.model.card.training, part)
 
     def enlarge(self, volume: HeldOutVolume) -> Enlarged:
         """Super-resolve the LR volume on the model's grid; not clipped, not rounded.

@@ -7,6 +7,7 @@ import yaml  # type: ignore[import-untyped]
 
 from SuperResolution3DLib.errors import InputError
 from Training.scoring.methods import Method, ModelMethod, preparation_of
+from Training.scoring.training_data import is_complete
 from Training.volumes.hr_preparation import PreparationConfig
 from Training.volumes.index import Index, IndexEntry
 
@@ -39,8 +40,8 @@ def check_unseen(
         )
         if both:
             leaks.append(f"{method.name} was trained on {len(both)} of the subjects: {', '.join(both)}")
-        if not method.trained_on():
-            notes.append(f"{method.name}: its file does not say what it was trained on")
+        if not is_complete(method.model.card.training):
+            notes.append(f"{method.name}: its file does not say all that it was trained on")
         chosen = sum(entry.sha256 in method.trained_on("validation") for entry in entries)
         if chosen:
             notes.append(f"{method.name}: {chosen} of the {len(entries)} volumes validated its training")

@@ -1,0 +1,30 @@
+"""Which volumes a model file says it was trained on: those of its own run, and of every model that it comes from."""
+
+from typing import Any
+
+
+def contents(training: dict[str, Any], part: str = "train") -> set[str]:
+    """Return the sha256 of the volumes that a model was trained on, or those that it comes from (fine-tuned, blended).
+
+    Args:
+        training: of the card.
+        part: train, or validation.
+    """
+    files = training.get(part)
+    own = set(files.values()) if isinstance(files, dict) else set()
+    return own.union(*(contents(parent, part) for parent in _parents(training)))
+
+
+def is_complete(training: dict[str, Any]) -> bool:
+    """Tell whether the model and every model that it comes from say what they were trained on."""
+    own = isinstance(training.get("train"), dict) or isinstance(training.get("blend"), dict)
+    return own and all(map(is_complete, _parents(training)))
+
+
+def _parents(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is known of the training of the models that one was fine-tuned or blended from."""
+    blend = training.get("blend")
+    models = [blend.get("first"), blend.get("second")] if isinstance(blend, dict) else []
+    if "init_from" in training:
+        models.append(training["init_from"])
+    return [model.get("training", {}) if isinstance(model, dict) else {} for model in models]
