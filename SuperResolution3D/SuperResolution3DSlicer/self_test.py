@@ -38,9 +38,13 @@ class SelfTest:
 
     def setUp(self) -> None:
         slicer.mrmlScene.Clear(False)
+        layout_manager = slicer.app.layoutManager()
+        self.layout_before = None if layout_manager is None else layout_manager.layout
 
     def tearDown(self) -> None:
         slicer.mrmlScene.Clear(False)
+        if self.layout_before is not None:
+            slicer.app.layoutManager().setLayout(self.layout_before)
 
     def runTest(self, **kwargs: Any) -> None:
         """Run all ("Reload and Test"); a test that fails leaves nothing behind for the next."""

@@ -41,6 +41,15 @@ def test_self_test_passes_through_reload_and_test(a_module, monkeypatch, caplog)
     assert "The real worker was NOT tried: torch not installed" in caplog.text
 
 
+def test_self_test_leaves_the_layout_as_it_was(a_module, monkeypatch) -> None:
+    monkeypatch.setattr("SuperResolution3DSlicer.self_test.missing_packages", lambda: ["torch"])
+    manager = slicer.qSlicerLayoutManager(core.start())
+    slicer.app.setLayoutManager(manager)
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    a_module.python.SuperResolution3DTest().runTest()
+    assert manager.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+
+
 def test_every_method_whose_name_holds_test_is_one(a_module) -> None:
     case = a_module.python.SuperResolution3DTest
     named = [name for name in dir(case) if "test" in name and callable(getattr(case, name))]
