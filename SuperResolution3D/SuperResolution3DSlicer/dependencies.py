@@ -60,14 +60,15 @@ def ensure_installed() -> None:
         )
     size = _(" ({size} GB, several minutes)").format(size=TORCH_GB) if "torch" in missing else ""
     question = _(
-        "The network runs on {packages}, which Slicer does not bring along. Download and install now{size}? Slicer's"
-        " own packages are left as they are."
+        "The network runs on {packages}, which Slicer does not bring along. Download and install now{size}? Slicer"
+        " waits until it is done; its own packages are left as they are."
     ).format(packages=_(" and ").join(missing), size=size)
     if not slicer.util.confirmOkCancelDisplay(question, _("SuperResolution3D: install PyTorch")):
         raise InputError(
             _("Nothing was installed; super-resolution needs {packages}.").format(packages=", ".join(missing))
         )
-    _install(missing, logic)
+    with slicer.util.WaitCursor():
+        _install(missing, logic)
     check_torch_version()
 
 

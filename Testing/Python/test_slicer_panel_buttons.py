@@ -88,9 +88,11 @@ def test_missing_torch_is_installed_through_its_extension_after_one_question(
 
     requests: list[dict] = []
     ensured: list[str] = []
+    cursors: list[object] = []
 
     def install(logic: object, **values: object) -> None:
         requests.append(values)
+        cursors.append(qt.QApplication.overrideCursor().shape())
 
     def ensure(requirement: str, **values: object) -> None:
         ensured.append(requirement)
@@ -106,6 +108,8 @@ def test_missing_torch_is_installed_through_its_extension_after_one_question(
     assert "torch and safetensors" in double.dialogs.asked[0].text
     assert requests == [{"askConfirmation": False, "torchVersionRequirement": ">=2.6"}]
     assert ensured == [dependencies.SAFETENSORS]
+    assert "Slicer waits until it is done" in double.dialogs.asked[0].text
+    assert (cursors, qt.QApplication.overrideCursor()) == ([qt.Qt.WaitCursor], None)
     assert "head SRx4" in volumes()
 
 
