@@ -71,8 +71,7 @@ def a_clean_session() -> Any:
     slicer.app.setTesting(True)
     slicer.app.setLayoutManager(None)
     core.start().reset()
-    slicer.app.extensionsManagerModel().prepare()
-    PyTorchUtilsLogic.installed = PyTorchUtilsLogic.outcome = None
+    PyTorchUtilsLogic.outcome = None
     PyTorchUtilsLogic.requests.clear()
     translation.translations.clear()
     packaging.requests.clear()
@@ -198,25 +197,6 @@ def test_the_layout_manager_refuses_other_types_and_unknown_layouts() -> None:
         slicer.qSlicerLayoutManager()
 
 
-def test_extensions_are_installed_when_the_server_has_them() -> None:
-    model, heard = slicer.app.extensionsManagerModel(), []
-    model.prepare(installable={"PyTorch"})
-    model.connect("extensionInstalled(QString)", heard.append)
-    assert not model.isExtensionInstalled("PyTorch")
-    assert model.installExtensionFromServer("PyTorch", False)
-    assert not model.installExtensionFromServer("TensorFlow")
-    assert model.isExtensionInstalled("PyTorch")
-    assert heard == ["PyTorch"]
-    with pytest.raises(TypeError):
-        model.isExtensionInstalled(3)
-    with pytest.raises(TypeError):
-        model.installExtensionFromServer("PyTorch", "no")
-    with pytest.raises(TypeError):
-        model.isExtensionInstalled()
-    with pytest.raises(ValueError, match="no signal"):
-        model.connect("extensionInstalled()", print)
-
-
 # --- Scripted modules ------------------------------------------------------------------------------------------------
 
 
@@ -334,10 +314,7 @@ def test_a_missing_package_is_installed_only_when_a_person_agrees() -> None:
 
 
 def test_torch_is_asked_for_and_never_installed() -> None:
-    PyTorchUtilsLogic.installed = False
-    assert not PyTorchUtilsLogic.torchInstalled()
     assert PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=">=2.6") is not None
-    assert PyTorchUtilsLogic.torchInstalled()
     assert PyTorchUtilsLogic.requests == [{"askConfirmation": True, "backend": None, "torch": ">=2.6"}]
 
 

@@ -9,7 +9,6 @@ import slicer
 from PySide6 import QtCore, QtWidgets
 
 from Testing.Slicer.core import Core
-from Testing.Slicer.double.extensions import qSlicerExtensionsManagerModel
 from Testing.Slicer.double.layout_manager import qSlicerLayoutManager
 from Testing.Slicer.double.module_manager import qSlicerModuleManager
 
@@ -35,7 +34,6 @@ class qSlicerApplication(QtWidgets.QApplication):
         self._testing = True
         self._layout_manager: qSlicerLayoutManager | None = None
         self._module_manager = qSlicerModuleManager()
-        self._extensions = qSlicerExtensionsManagerModel()
         _write_python_slicer(self._home / "bin")
         os.environ["PATH"] = f"{self._home / 'bin'}{os.pathsep}{os.environ['PATH']}"
         for folder in ("temporary", "extensions"):
@@ -62,9 +60,6 @@ class qSlicerApplication(QtWidgets.QApplication):
 
     def moduleManager(self) -> qSlicerModuleManager:
         return self._module_manager
-
-    def extensionsManagerModel(self) -> qSlicerExtensionsManagerModel:
-        return self._extensions
 
     # --- Mode and settings -------------------------------------------------------------------------------------------
 

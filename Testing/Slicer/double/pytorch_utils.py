@@ -1,6 +1,5 @@
 """The module ``PyTorchUtils`` of the extension PyTorch: installs torch on request."""
 
-import importlib.util
 import types
 from typing import Any
 
@@ -14,14 +13,6 @@ class PyTorchUtilsLogic:
     requests: list[dict[str, Any]] = []  # noqa: RUF012 - one record for the process, as there is one Slicer
     outcome: BaseException | None = None
     """raised by the next installation; None: it succeeds"""
-    installed: bool | None = None
-    """what `torchInstalled` says; None: whether torch is really there"""
-
-    @staticmethod
-    def torchInstalled() -> bool:
-        if PyTorchUtilsLogic.installed is not None:
-            return PyTorchUtilsLogic.installed
-        return importlib.util.find_spec("torch") is not None
 
     def installTorch(
         self,
@@ -44,7 +35,6 @@ class PyTorchUtilsLogic:
         PyTorchUtilsLogic.requests.append({"askConfirmation": askConfirmation, "backend": texts[0], "torch": texts[1]})
         if PyTorchUtilsLogic.outcome is not None:
             raise PyTorchUtilsLogic.outcome
-        PyTorchUtilsLogic.installed = True
         return types.ModuleType("torch")
 
 
