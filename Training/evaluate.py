@@ -38,6 +38,7 @@ from Training.reporting.report import FIGURE, write_report
 from Training.reporting.tables import MARKDOWN, write_tables
 from Training.reporting.zoom_box import ZoomBox
 from Training.scoring.evaluation import EvaluationConfig
+from Training.scoring.existing_volumes import existing_volumes
 from Training.scoring.held_out import held_out_entries
 from Training.scoring.methods import (
     INTERPOLATIONS,
@@ -85,6 +86,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--modality", default="", help="only volumes whose modality begins so, for example 'MR T1w'")
     add("--dataset", help="the data set's name in the tables (default: that in the index)")
     add("--model", nargs="+", action="extend", default=[], metavar="[LABEL=]MODEL", help="model files, or names")
+    add("--sr", nargs="+", action="extend", default=[], metavar="LABEL=FOLDER", help="SR volumes made elsewhere")
     add("--interpolations", nargs="+", action="extend", choices=("all", "none", *INTERPOLATIONS), metavar="NAME")
     add("--scale", type=_scale, metavar="D,H,W", help="default: that of the models, or 4,4,4")
     add("--preparation", type=Path, metavar="PRESET", help="YAML of train.py; default: as the models were trained")
@@ -146,7 +148,7 @@ def make_plan(options: argparse.Namespace) -> ScoringPlan:
     entries = held_out_entries(
         index, options.index.parent, split=options.split, fold=options.fold, modality=options.modality
     )
-    methods = make_methods(options)
+    methods = [*make_methods(options), *(existing_volumes(chosen, entries) for chosen in options.sr)]
     return ScoringPlan(
         index=index,
         dataset=options.dataset or index.dataset,

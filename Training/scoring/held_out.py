@@ -35,6 +35,8 @@ class HeldOutVolume:
     """what lower voxels were raised to (CT: -1024 HU); None: nothing was"""
     content: Box | None = None
     """what is no padding (D, H, W), and so is scored and shown; None: all of it"""
+    file: str = ""
+    """as the index names it"""
     _lr: dict[Grid, np.ndarray] = field(default_factory=dict)
 
     @cached_property
@@ -116,7 +118,9 @@ def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationCon
         notes.append(f"HR cropped from {_text(shape)} to {_text(hr.shape)} voxels (D, H, W)")
     affine = crop_affine(prepared.affine, box_start(box))
     content = relative(kept, box)
-    return HeldOutVolume(hr, affine, prepared.spacing, scale, tuple(notes), preparation.floor, content)
+    return HeldOutVolume(
+        hr, affine, prepared.spacing, scale, tuple(notes), floor=preparation.floor, content=content, file=entry.file
+    )
 
 
 def _text(shape: tuple[int, ...]) -> str:

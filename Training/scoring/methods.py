@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
+from SuperResolution3DLib.box import Box
 from SuperResolution3DLib.checkpoint import Model, load_model
 from SuperResolution3DLib.devices import choose_device, choose_precision, device_name
 from SuperResolution3DLib.engine import Engine, EngineSettings
@@ -42,6 +43,8 @@ class Enlarged:
     sr: np.ndarray
     """(D, H, W) float32, canonical, on the HR's grid and in its unit"""
     notes: tuple[str, ...] = ()
+    box: Box | None = None
+    """of an SR that was made elsewhere, from an LR that is not known: what of the scored HR it covers (D, H, W)"""
 
 
 class Method(Protocol):

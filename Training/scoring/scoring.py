@@ -144,9 +144,12 @@ class Scoring:
         plan, started = self.plan, time.monotonic()
         enlarged = method.enlarge(volume)
         seconds = time.monotonic() - started
-        measured = Measured(volume.lr(method.grid), plan.scale, method.grid, enlarged.sr)
-        sr = volume.without_padding(enlarged.sr)
-        scores = self.evaluation.score(sr, volume.scored, volume.spacing, measured)
+        sr, hr = volume.without_padding(enlarged.sr), volume.scored
+        if enlarged.box is None:
+            measured = Measured(volume.lr(method.grid), plan.scale, method.grid, enlarged.sr)
+            scores = self.evaluation.score(sr, hr, volume.spacing, measured)
+        else:
+            scores = self.evaluation.score(sr[enlarged.box], hr[enlarged.box], volume.spacing)
         self._add_slices(method, entry, scores)
         notes = [*volume.notes, *enlarged.notes, *scores.notes, *_left_out(scores)]
         self._keep(method, entry, volume, sr)
