@@ -54,6 +54,15 @@ def test_frechet_distance_with_fewer_slices_than_features_is_exact() -> None:
     assert frechet_distance(statistics(first), statistics(second)) == pytest.approx(wanted, rel=1e-5)
 
 
+def test_the_singular_values_are_those_of_a_matrix_no_larger_than_features_squared(monkeypatch) -> None:
+    first, second = statistics(rows(20, 12, 1)), statistics(rows(22, 12, 2))  # fewer than twice the features
+    shapes = []
+    svd = np.linalg.svd
+    monkeypatch.setattr(np.linalg, "svd", lambda matrix, **how: (shapes.append(matrix.shape), svd(matrix, **how))[1])
+    assert frechet_distance(first, second) == pytest.approx(by_definition(rows(20, 12, 1), rows(22, 12, 2)), rel=1e-8)
+    assert shapes == [(12, 12)]
+
+
 def test_frechet_distance_of_two_gaussians_is_known() -> None:
     # Two points a side: mean 0 and variance 2 a^2; here of standard deviations sqrt(2) and 3 sqrt(2), means 5 apart.
     first = np.array([[-1.0, 0.0], [1.0, 0.0]])

@@ -77,7 +77,7 @@ class FeatureStatistics:
         between = np.sqrt(self.count * count / total) * (mean - self.mean)  # Chan, Golub and LeVeque 1983
         self.root = np.concatenate([self.root, root, between[None]])
         if len(self.root) > 2 * len(self.mean):
-            self.root = np.asarray(np.linalg.qr(self.root, mode="r"))
+            self.root = _triangle(self.root)
         self.mean = self.mean + count / total * (mean - self.mean)
         self.count = total
         lowest = np.argsort(np.concatenate([self.ranks, ranks]), kind="stable")[:KERNEL_SLICES]
@@ -92,7 +92,7 @@ def frechet_distance(first: FeatureStatistics, second: FeatureStatistics) -> flo
         VolumeError: fewer than 2 slices on a side.
     """
     _check(first, second)
-    one, other = (statistics.root / np.sqrt(statistics.count - 1) for statistics in (first, second))
+    one, other = (_triangle(statistics.root) / np.sqrt(statistics.count - 1) for statistics in (first, second))
     traces = np.vdot(one, one) + np.vdot(other, other)
     root_trace = np.linalg.svd(one @ other.T, compute_uv=False).sum()
     difference = first.mean - second.mean
@@ -110,6 +110,11 @@ def kernel_distance(first: FeatureStatistics, second: FeatureStatistics) -> floa
     _check(first, second)
     one, other = first.kept.astype(np.float64), second.kept.astype(np.float64)
     return _mean_kernel(one) + _mean_kernel(other) - 2 * float(_kernel(one, other).mean())
+
+
+def _triangle(root: np.ndarray) -> np.ndarray:
+    """Return at most F rows (rows, F) with the same root^T root, and so with the same singular values of products."""
+    return np.asarray(np.linalg.qr(root, mode="r")) if len(root) > root.shape[1] else root
 
 
 def _kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
