@@ -60,6 +60,7 @@ class Scene:
 @pytest.fixture
 def a_scene() -> Iterator[Scene]:
     running = core.start()
+    running.open_layout()
     lr_affine = np.array([[4.0, 0, 0, -20], [0, 4.0, 0, 12], [0, 0, 4.0, -31], [0, 0, 0, 1]])
     sr_affine = lr_affine @ np.array([[0.25, 0, 0, -0.375], [0, 0.25, 0, -0.375], [0, 0, 0.25, -0.375], [0, 0, 0, 1]])
     random = np.random.default_rng(3)

@@ -23,6 +23,7 @@ SLICER_ORDER = {"Axial": (2, 1.0), "Coronal": (1, 1.0), "Sagittal": (0, -1.0)}  
 @pytest.fixture
 def a_core() -> Iterator[core.Core]:
     running = core.start()
+    running.open_layout()
     yield running
     running.reset()
 

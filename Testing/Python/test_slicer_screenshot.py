@@ -13,6 +13,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Screenshots" / "2
 
 def test_each_row_shows_its_volume_and_each_view_its_bar(tmp_path) -> None:
     running = core.start()
+    running.open_layout()
     flat = [np.full((9, 10, 11), 100.0), np.full((9, 10, 11), 500.0), np.full((9, 10, 11), 900.0)]
     nodes = [add_volume(running, array, np.diag([4.0, 4.0, 4.0, 1.0])) for array in flat]
     nodes[0].GetDisplayNode().SetAutoWindowLevel(False)

@@ -25,6 +25,7 @@ AXES = {"straight": np.diag([4.0, 4.0, 4.0, 1.0]), "left-handed": turned((4, 4, 
 def the_nodes(request) -> Iterator[list[slicer.vtkMRMLScalarVolumeNode]]:
     """LR, SR and HR of one field of view, shown without interpolation in views of 240 x 202 pixels."""
     running = core.start()
+    running.open_layout()
     fine = AXES[request.param] @ np.array(
         [[0.25, 0, 0, -0.375], [0, 0.25, 0, -0.375], [0, 0, 0.25, -0.375], [0, 0, 0, 1]]
     )

@@ -72,6 +72,7 @@ def install() -> qSlicerApplication:
     widgets = [own for own in (*SLICER_CLASSES, *ctk_module.WIDGETS) if issubclass(own, QtWidgets.QWidget)]
     QUiLoader.custom = {own.__name__: own for own in widgets if own is not qMRMLSliceWidget}
     _application = qSlicerApplication(the_core)
+    _application.setLayoutManager(None)
     settings.isolate(Path(_application.temporaryPath))
     slicer.app = _application
     slicer.mrmlScene = the_core.scene
