@@ -53,8 +53,8 @@ class Measured:
     """(D, H, W), canonical, in the unit of the SR"""
     scale: Scale
     grid: Grid = "center"
-    padded_sr: np.ndarray | None = None
-    """(D, H, W), the SR with the padding that it is scored without; None: there is none"""
+    padded: tuple[np.ndarray, np.ndarray] | None = None
+    """SR and HR (D, H, W) with the padding that they are scored without; None: there is none"""
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,10 @@ class Evaluation:
                 # Never below: the highest frequency that the grid holds is a lower bound.
                 figures[f"fsc_{threshold:g}"] = float(shells.frequency[-1]) if cutoff is None else cutoff
         if measured is not None:
-            figures["residual_percent"] = residual_percent(
-                sr if measured.padded_sr is None else measured.padded_sr, measured
-            )
+            whole_sr, whole_hr = measured.padded or (sr, hr)
+            figures["residual_percent"] = residual_percent(whole_sr, measured)
             try:
-                figures["added_detail"] = added_detail(sr, hr, measured.scale)
+                figures["added_detail"] = added_detail(whole_sr, whole_hr, measured.scale)
             except VolumeError as error:  # an HR without detail is no reason to give up the others
                 notes.append(f"added detail is left out: {error}")
         return VolumeScores(figures, features, shells, tuple(notes))
@@ -149,9 +148,12 @@ class Evaluation:
             lines.append(fourier_shell.describe())
         lines.append(
             "Data consistency: rms of degrade(SR) - LR below the LR's Nyquist frequency, in percent of the LR's range "
-            "(0.5 to 99.5 percentile); detail above it leaves no residual, whether true or invented"
+            "(0.5 to 99.5 percentile), padding included; detail above it leaves no residual, whether true or invented"
         )
-        lines.append("Added detail: spectral energy of the SR above the LR's Nyquist frequency, as a share of the HR's")
+        lines.append(
+            "Added detail: spectral energy of the SR above the LR's Nyquist frequency, as a share of the HR's, padding "
+            "included"
+        )
         return lines
 
     def _reference(self, hr: np.ndarray, protocol: Protocol) -> Reference:

@@ -146,7 +146,7 @@ class Scoring:
         seconds = time.monotonic() - started
         sr, hr = volume.without_padding(enlarged.sr), volume.scored
         if enlarged.box is None:
-            measured = Measured(volume.lr(method.grid), plan.scale, method.grid, enlarged.sr)
+            measured = Measured(volume.lr(method.grid), plan.scale, method.grid, (enlarged.sr, volume.hr))
             scores = self.evaluation.score(sr, hr, volume.spacing, measured)
         else:
             scores = self.evaluation.score(sr[enlarged.box], hr[enlarged.box], volume.spacing)
