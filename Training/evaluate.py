@@ -35,7 +35,7 @@ from Training.reporting.figure2 import FigureOptions, write_figure2
 from Training.reporting.figure_volumes import FigureVolumes
 from Training.reporting.metric_rows import metric_rows
 from Training.reporting.report import FIGURE, write_report
-from Training.reporting.tables import MARKDOWN, write_tables
+from Training.reporting.tables import MARKDOWN, counted, write_tables
 from Training.reporting.zoom_box import ZoomBox
 from Training.scoring.evaluation import EvaluationConfig
 from Training.scoring.existing_volumes import existing_volumes
@@ -233,7 +233,7 @@ def _record(plan: ScoringPlan, options: argparse.Namespace, lines: Sequence[str]
     config: dict[str, Any] = {name: value for name, value in vars(options).items() if value is not None}
     return EvaluationRecord(
         dataset=plan.dataset,
-        part=f"{part}{modality}, {len(plan.entries)} volumes of {len(subjects)} subjects",
+        part=f"{part}{modality}, {counted(len(plan.entries), 'volume')} of {counted(len(subjects), 'subject')}",
         conventions=(*lead, *lines),
         methods={method.name: method.description for method in plan.methods},
         config={name: value if isinstance(value, int | float | list) else str(value) for name, value in config.items()},

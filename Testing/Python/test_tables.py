@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from SuperResolution3DLib.errors import InputError
-from Training.reporting.tables import LEGEND, Table, make_tables, markdown, write_tables
+from Training.reporting.tables import LEGEND, Table, counted, make_tables, markdown, write_tables
 from Training.scoring.results import (
     EvaluationRecord,
     MethodResult,
@@ -157,3 +157,7 @@ def test_a_damaged_result_is_named(tmp_path: Path, two_methods: list[VolumeResul
 def test_a_folder_without_an_evaluation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"evaluation\.json cannot be read"):
         write_tables(tmp_path)
+
+
+def test_one_volume_is_not_called_volumes() -> None:
+    assert [counted(number, "volume") for number in (1, 2)] == ["1 volume", "2 volumes"]

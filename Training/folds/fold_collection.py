@@ -11,7 +11,7 @@ from Training.folds.folder_lock import locked
 from Training.folds.parts import Part
 from Training.folds.plan import Plan
 from Training.reporting.report import write_report
-from Training.reporting.tables import MARKDOWN, write_tables
+from Training.reporting.tables import MARKDOWN, counted, write_tables
 from Training.scoring.results import (
     EvaluationRecord,
     MethodResult,
@@ -89,7 +89,7 @@ def _record(plan: Plan, results: list[VolumeResult]) -> EvaluationRecord:
     )
     return replace(
         records[0],
-        part=f"{folds}, {len(volumes)} volumes of {len(subjects)} subjects",
+        part=f"{folds}, {counted(len(volumes), 'volume')} of {counted(len(subjects), 'subject')}",
         conventions=tuple(dict.fromkeys([how, *(line for record in records for line in record.conventions)])),
         config={"options": list(plan.parts[-1].evaluate_arguments), "weights": plan.weights},
         command=plan.command,

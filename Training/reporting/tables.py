@@ -142,7 +142,7 @@ def make_tables(results: Sequence[VolumeResult], sets: Sequence[MethodResult], r
         own = [result for result in results if result.dataset == dataset]
         own_sets = [result for result in sets if result.dataset == dataset]
         volumes, subjects = {result.file for result in own}, subjects_of(own)
-        size = f"{_counted(len(volumes), 'volume')} of {_counted(len(subjects), 'subject')}"
+        size = f"{counted(len(volumes), 'volume')} of {counted(len(subjects), 'subject')}"
         for protocol in PROTOCOLS:
             columns = [_under(protocol, column) for column in QUALITY]
             names = dict.fromkeys(name for result in own_sets for name in result.metrics if not name.endswith(SLICES))
@@ -247,7 +247,8 @@ def best_methods(column: Column, means: dict[str, float]) -> set[str]:
     return {name for name, mean in printed.items() if mean == best}
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 volume, 2 volumes."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
