@@ -27,7 +27,7 @@ def initial_generator(config: TrainConfig, card: ModelCard) -> Generator:
     if config.init_from:
         given = load_model(config.init_from)
         for name in KEPT_BY_FINE_TUNING:
-            old, new = (_as_json(getattr(source, name)) for source in (given.card, card))
+            old, new = (as_json(getattr(source, name)) for source in (given.card, card))
             if old != new:
                 raise InputError(
                     f"init_from: {config.init_from.name} has {name} {old}, the run has {new}; fine-tuning keeps it"
@@ -48,8 +48,8 @@ def _recompute_blocks(network: nn.Module) -> None:
             block.forward = lambda *inputs, forward=forward: checkpoint(forward, *inputs, use_reentrant=False)
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Return a value as a card's JSON gives it back: lists for tuples."""
     if isinstance(value, dict):
-        return {name: _as_json(item) for name, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
+        return {name: as_json(item) for name, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value

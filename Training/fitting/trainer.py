@@ -1,6 +1,5 @@
 """The training loop: patches in; model files, checkpoints and logs out."""
 
-import json
 import logging
 import os
 import time
@@ -21,7 +20,7 @@ from Training.config import TrainConfig
 from Training.fitting.adversary import Adversary, clip_gradients
 from Training.fitting.checkpoints import Checkpoints
 from Training.fitting.divergence import check_finite
-from Training.fitting.initial_generator import initial_generator
+from Training.fitting.initial_generator import KEPT_BY_FINE_TUNING, as_json, initial_generator
 from Training.fitting.moving_average import MovingAverage
 from Training.fitting.objective import Objective
 from Training.fitting.perceptual_loss import PerceptualLoss
@@ -251,12 +250,8 @@ class Trainer:
     def _identity(self) -> dict[str, Any]:
         """Return what a checkpoint and the run that continues it must share."""
         return {
-            "network": self.card.network,
-            "network.config": _as_json(self.card.config),
-            "data.grid": self.card.grid,
-            "model.skip": self.card.skip,
-            "model.intensity": _as_json(self.card.intensity),
-            "data.preparation": _as_json(asdict(self.config.data.preparation)),
+            **{name: as_json(getattr(self.card, name)) for name in KEPT_BY_FINE_TUNING},
+            "preparation": as_json(asdict(self.config.data.preparation)),
             "discriminator": asdict(self.config.discriminator) if self.adversary else None,
             "training data": self.card.training["data_sha256"],
             "seed": self.config.seed,
@@ -286,8 +281,3 @@ def _leave_group(worker: int) -> None:
     """Take a loader out of its process group: a signal to the group, as torchrun sends, would end it before the run."""
     if hasattr(os, "setsid"):  # not on Windows
         os.setsid()
-
-
-def _as_json(value: Any) -> Any:
-    """Return a value as a checkpoint gives it back: lists for tuples."""
-    return json.loads(json.dumps(value))
