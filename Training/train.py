@@ -104,7 +104,9 @@ def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
         trainer = make_trainer(config, command)
         if trainer.fabric.is_global_zero:  # only now: a run that refuses to be continued keeps its own
             _write_config(config.out / CONFIG_FILE, resolved)
-    return 0 if trainer.fit(began) else EXIT_AGAIN
+    finished = trainer.fit(began)
+    _take_leave(trainer.fabric)
+    return 0 if finished else EXIT_AGAIN
 
 
 def make_trainer(config: TrainConfig, command: str) -> Trainer:
@@ -149,6 +151,13 @@ def make_fabric(loop: LoopConfig) -> Fabric:
     return Fabric(
         accelerator=loop.accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=loop.precision
     )
+
+
+def _take_leave(fabric: Fabric) -> None:
+    """End the processes' connection: one that exits with it open may abort on the threads that serve it."""
+    fabric.barrier()  # none leaves while another still needs it
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def recorded_command(arguments: list[str]) -> str:
