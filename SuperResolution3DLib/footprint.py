@@ -44,6 +44,8 @@ def footprint(card: ModelCard) -> Footprint:
         return _FOOTPRINTS[card.network](card)
     except KeyError as error:
         raise ModelError(f"The config of {card.name} does not say {error}") from error
+    except ValueError as error:
+        raise ModelError(f"The config of {card.name} cannot be used: {error}") from error
 
 
 def _rrdb(card: ModelCard) -> Footprint:
@@ -105,7 +107,10 @@ _FOOTPRINTS: dict[str, Callable[[ModelCard], Footprint]] = {
 
 
 def _size(card: ModelCard, name: str) -> int:
-    return int(card.config[name])
+    value = card.config[name]
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} must be a whole number above 0, not {value!r}")
+    return value
 
 
 def _shuffling_channels(card: ModelCard) -> int:

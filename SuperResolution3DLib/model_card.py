@@ -1,4 +1,4 @@
-"""The card inside a model file, read with the standard library alone, and the list of installed models.
+"""The card inside a model file, read without torch and safetensors, and the list of installed models.
 
 A model file is a safetensors file: 8 bytes with the length of a JSON header, the header, the tensors. The header's
 ``__metadata__`` holds one entry of ours, ``superresolution3d``: the card as JSON.
@@ -6,7 +6,9 @@ A model file is a safetensors file: 8 bytes with the length of a JSON header, th
 
 import hashlib
 import json
+import math
 import os
+import re
 import struct
 import sys
 from dataclasses import asdict, dataclass, field, fields
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.scale import upsampling_stages
 
 FORMAT_VERSION = 1
 HEADER_KEY = "superresolution3d"
@@ -21,6 +24,10 @@ MODELS_VARIABLE = "SUPERRES3D_MODELS"
 SUFFIX = ".safetensors"
 SPACING_SLACK = 1.05  # beyond the model's range without a warning
 _LARGEST_HEADER = 10_000_000  # bytes; a longer one is no header of ours
+_TEXTS = ("name", "network", "grid", "skip", "modality", "licence", "description")
+_NEVER_EMPTY = ("name", "network", "modality")
+_OBJECTS = ("config", "intensity", "training", "metrics", "performance")
+_RATE = "_seconds_per_million_voxels"  # how the names of the speeds in ``performance`` end
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class ModelCard:
     intensity: dict[str, Any]
     """arguments of IntensityPolicy"""
     modality: str
-    """for example MR T1w"""
+    """for example MR T1w; of a blend of two models both, as in MR T1w, MR T2w"""
     spacing_range: tuple[float, float]
     """smallest and largest voxel spacing (mm) of the LR volumes it was trained on"""
     licence: str
@@ -60,6 +67,15 @@ class ModelCard:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", tuple(self.scale))
         object.__setattr__(self, "spacing_range", tuple(self.spacing_range))
+
+    @property
+    def dicom_modalities(self) -> tuple[str, ...]:
+        """Return the first word of each modality: MR, CT."""
+        return tuple(re.findall(r"(?:^|,)\s*([^\s,]+)", self.modality))
+
+    def fits_modality(self, modality: str) -> bool:
+        """Tell whether the model was trained on volumes of a DICOM modality; an unknown one ("") counts as such."""
+        return not modality or modality in self.dicom_modalities
 
     def covers(self, spacing: tuple[float, ...]) -> bool:
         """Tell whether voxel spacings (mm) lie in the range that the model was trained on, or 5 % beyond."""
@@ -93,23 +109,54 @@ class ModelCard:
         try:
             card = cls(**values)
             card._check()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{source}: the model's header cannot be used: {error}") from error
         return card
 
     def _check(self) -> None:
-        if len(self.scale) != 3 or not all(type(factor) is int and factor >= 1 for factor in self.scale):
-            raise ValueError(f"scale {self.scale} is not three whole numbers")
-        if not isinstance(self.modality, str) or not self.modality.strip():
-            raise ValueError("modality is empty")
+        self._check_types()
+        self._check_scale()
+        self._check_performance()
         if self.grid not in ("center", "corner"):
             raise ValueError(f"grid {self.grid!r} is neither center nor corner")
         if self.skip not in ("none", "zero-filled"):
             raise ValueError(f"skip {self.skip!r} is neither none nor zero-filled")
-        if len(self.spacing_range) != 2 or not 0 < self.spacing_range[0] <= self.spacing_range[1]:
+        are_numbers = len(self.spacing_range) == 2 and all(is_finite_number(value) for value in self.spacing_range)
+        if not are_numbers or not 0 < self.spacing_range[0] <= self.spacing_range[1]:
             raise ValueError(f"spacing range {self.spacing_range} is not two increasing numbers (mm)")
-        if not isinstance(self.config, dict) or not isinstance(self.intensity, dict):
-            raise ValueError("config and intensity must be JSON objects")
+
+    def _check_types(self) -> None:
+        for name in _TEXTS:
+            text = getattr(self, name)
+            if not isinstance(text, str):
+                raise ValueError(f"{name} must be a text, not {text!r}")
+            if name in _NEVER_EMPTY and not text.strip():
+                raise ValueError(f"{name} is empty")
+        for name in _OBJECTS:
+            if not isinstance(getattr(self, name), dict):
+                raise ValueError(f"{name} must be a JSON object, not {getattr(self, name)!r}")
+
+    def _check_scale(self) -> None:
+        if len(self.scale) != 3 or not all(type(factor) is int and factor >= 1 for factor in self.scale):
+            raise ValueError(f"scale {self.scale} is not three whole numbers")
+        upsampling_stages(self.scale)  # refuses what no network of this program can make
+        of_card = list(self.scale)
+        of_network = self.config.get("scale", of_card)
+        if of_network != of_card:
+            raise ValueError(f"the card says scale {of_card}, the network's config {of_network!r}")
+
+    def _check_performance(self) -> None:
+        for name, value in self.performance.items():
+            if name.endswith(_RATE) and not (is_finite_number(value) and value > 0):
+                raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}")
+        halo = self.performance.get("trunk_halo", 0)
+        if type(halo) is not int or halo < 0:
+            raise ValueError(f"trunk_halo must be a whole number of LR voxels, not {halo!r}")
+
+
+def is_finite_number(value: object) -> bool:
+    """Tell whether a value of a JSON text is a finite number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -139,7 +186,7 @@ def read_card(path: Path) -> ModelCard:
         metadata = header.get("__metadata__", {})
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path.name} is not a model file (unreadable safetensors header)") from error
-    if not isinstance(metadata, dict) or HEADER_KEY not in metadata:
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(HEADER_KEY), str):
         raise ModelError(f"{path.name} holds no model card of this program (no {HEADER_KEY!r} entry in its header)")
     return ModelCard.from_json(metadata[HEADER_KEY], path.name)
 

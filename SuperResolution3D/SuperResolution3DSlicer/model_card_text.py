@@ -5,7 +5,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.model_card import ModelCard, is_finite_number
 
 BASELINE = "zero-filled k-space"
 DATA_SETS = ("test", "validation")  # the first that the card has is shown
@@ -29,20 +29,22 @@ def _quality(card: ModelCard) -> str:
     for name in DATA_SETS:
         measured = card.metrics.get(name)
         if isinstance(measured, dict) and isinstance(measured.get(card.name), dict):
-            figures = _figures(measured[card.name], measured.get(BASELINE) or {})
+            baseline = measured.get(BASELINE)
+            figures = _figures(measured[card.name], baseline if isinstance(baseline, dict) else {})
             if figures:
                 return _("Measured on {count} {data} volumes: {figures}").format(
-                    count=measured.get("volumes", "?"), data=escape(name), figures=", ".join(figures)
+                    count=escape(str(measured.get("volumes", "?"))), data=escape(name), figures=", ".join(figures)
                 )
     return _("Quality: not measured")
 
 
 def _figures(own: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
+    """Return what was measured as text; what others wrote there instead of a number is left out."""
     figures = []
     for key, text in (("psnr", "PSNR {value:.1f} dB"), ("ssim", "SSIM {value:.3f}")):
-        if key in own:
+        if is_finite_number(own.get(key)):
             figure = text.format(value=own[key])
-            if key in baseline:
+            if is_finite_number(baseline.get(key)):
                 figure += _(" (zero-filled: {value})").format(value=f"{baseline[key]:.{1 if key == 'psnr' else 3}f}")
             figures.append(figure)
     return figures
@@ -54,7 +56,7 @@ def _time(card: ModelCard) -> str:
         rate = card.performance.get(f"{device}_seconds_per_million_voxels")
         rates.append(
             _("{device} {rate:.2g} s").format(device=label, rate=rate)
-            if rate is not None
+            if is_finite_number(rate)
             else _("{device} not measured").format(device=label)
         )
     text = _("Time per million result voxels: {rates}").format(rates=", ".join(rates))

@@ -1,8 +1,12 @@
 """The list of installed models, with the card of the chosen one."""
 
+from html import escape
+
 import qt
 from slicer.i18n import tr as _
 
+from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.memory_plan import tail_halo
 from SuperResolution3DLib.model_card import MODELS_VARIABLE, InstalledModel, installed_models, user_model_folder
 
 from .model_card_text import card_text
@@ -15,6 +19,7 @@ class ModelChoice:
         self._combo = combo
         self._label = card_label
         self._models: list[InstalledModel] = []
+        self._unusable: list[InstalledModel] = []
 
     @property
     def current(self) -> InstalledModel | None:
@@ -29,14 +34,15 @@ class ModelChoice:
     def refresh(self) -> None:
         """Look for models again; the chosen one stays chosen if it is still there."""
         name = self.current_name
-        found = installed_models()
+        found = [_with_known_network(model) for model in installed_models()]
         self._models = [model for model in found if model.card is not None]
         was_blocked = self._combo.blockSignals(True)
         self._combo.clear()
         for model in self._models:
             self._combo.addItem(model.card.name)
         self._combo.blockSignals(was_blocked)
-        problems = [f"{model.path.name}: {model.problem}" for model in found if model.card is None]
+        self._unusable = [model for model in found if model.card is None]
+        problems = [f"{model.path.name}: {model.problem}" for model in self._unusable]
         self._combo.toolTip = "\n".join(
             [
                 _("Models are searched in {folder} and ${variable}.").format(
@@ -55,7 +61,28 @@ class ModelChoice:
 
     def show_card(self) -> None:
         current = self.current
-        self._label.text = no_model_sentence() if current is None else card_text(current.card)
+        lines = [no_model_sentence() if current is None else card_text(current.card)]
+        if self._unusable:
+            lines.append(unusable_sentence(self._unusable))
+        self._label.text = "<br>".join(lines)
+
+
+def _with_known_network(model: InstalledModel) -> InstalledModel:
+    """Return the model, without its card if it is for a network that this program cannot build."""
+    if model.card is None:
+        return model
+    try:
+        tail_halo(model.card)
+    except ModelError as error:
+        return InstalledModel(model.path, None, str(error))
+    return model
+
+
+def unusable_sentence(models: list[InstalledModel]) -> str:
+    """Say which model files were left out of the list."""
+    return _("Not usable, the list's tooltip says why: {files}.").format(
+        files=", ".join(escape(model.path.name) for model in models)
+    )
 
 
 def no_model_sentence() -> str:

@@ -67,7 +67,10 @@ def check_model_file(path: Path) -> ModelCard:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    try:
+        ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ModelError(_("{file} is damaged: its list of tensors cannot be read.").format(file=path.name)) from error
     wanted, given = 8 + length + max(ends, default=0), path.stat().st_size
     if not ends or wanted != given:
         raise ModelError(

@@ -72,7 +72,27 @@ def test_the_card_is_read_without_the_tensors(a_model_file):
         ({"skip": "cubic"}, "neither none nor zero-filled"),
         ({"spacing_range": [2, 1]}, "not two increasing numbers"),
         ({"surprise": 1}, "has unknown \\['surprise'\\]"),
-        ({"config": []}, "must be JSON objects"),
+        ({"config": []}, r"config must be a JSON object, not \[\]"),
+        ({"metrics": []}, "metrics must be a JSON object"),
+        ({"performance": []}, "performance must be a JSON object"),
+        ({"training": "long"}, "training must be a JSON object"),
+        ({"name": 5}, "name must be a text, not 5"),
+        ({"name": " "}, "name is empty"),
+        ({"network": ["rrdb"]}, "network must be a text"),
+        ({"licence": None}, "licence must be a text, not None"),
+        ({"description": None}, "description must be a text, not None"),
+        ({"scale": [5, 5, 5]}, "product of 2s and 3s, got 5"),
+        ({"scale": [1, 1, 1]}, "enlarges no axis"),
+        ({"scale": 4}, "the model's header cannot be used"),
+        ({"spacing_range": ["a", "b"]}, "not two increasing numbers"),
+        ({"spacing_range": [1, float("inf")]}, "not two increasing numbers"),
+        ({"spacing_range": [1, 10**400]}, "the model's header cannot be used"),
+        ({"performance": {"cpu_seconds_per_million_voxels": "fast"}}, "seconds above 0, not 'fast'"),
+        ({"performance": {"cuda_seconds_per_million_voxels": 0}}, "seconds above 0, not 0"),
+        ({"performance": {"cpu_seconds_per_million_voxels": float("nan")}}, "seconds above 0, not nan"),
+        ({"performance": {"cpu_seconds_per_million_voxels": True}}, "seconds above 0, not True"),
+        ({"performance": {"trunk_halo": "x"}}, "whole number of LR voxels, not 'x'"),
+        ({"performance": {"trunk_halo": -1}}, "whole number of LR voxels, not -1"),
         ({"network": "transformer"}, "Unknown network 'transformer'"),
         ({"config": {"layers": 3}}, "cannot be built from its config"),
         ({"scale": [4, 4, 4]}, "the card says scale"),
@@ -91,6 +111,20 @@ def test_a_header_without_a_field_is_refused(a_model_file):
     rewrite(a_model_file, header=json.dumps(values))
     with pytest.raises(ModelError, match=r"lacks \['grid'\]"):
         read_card(a_model_file)
+
+
+def test_a_card_that_is_no_text_is_refused(tmp_path):
+    header = json.dumps({"__metadata__": {HEADER_KEY: 5}}).encode()
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(ModelError, match="holds no model card"):
+        read_card(path)
+
+
+def test_the_modalities_of_a_blend_are_those_of_both_its_parents():
+    card = a_tiny_card(modality="MR T1w, CT")
+    assert card.dicom_modalities == ("MR", "CT")
+    assert [card.fits_modality(modality) for modality in ("", "MR", "CT", "PT")] == [True, True, True, False]
 
 
 @pytest.mark.parametrize("header", ["no json", "[1]"])

@@ -132,5 +132,9 @@ def test_sizes_and_forecasts_need_no_more_than_the_card(size):
 def test_a_card_of_another_network_or_without_its_size_is_refused():
     with pytest.raises(ModelError, match="Unknown network 'transformer'; this program has dcsrn, rcan, rrdb, srresnet"):
         footprint(a_tiny_card(network="transformer"))
+    config = a_baseline_card("rcan").config
+    for value in ("many", None, 0, 1.5):
+        with pytest.raises(ModelError, match=f"num_features must be a whole number above 0, not {value!r}"):
+            footprint(a_baseline_card("rcan", config=config | {"num_features": value}))
     with pytest.raises(ModelError, match="The config of rcan does not say 'num_features'"):
         footprint(a_baseline_card("rcan", config={"patch_size": 8}))

@@ -1,13 +1,15 @@
 """Model files that a person adds, and their cards as a person reads them."""
 
+import json
+import struct
 from pathlib import Path
 
 import pytest
 
-import Testing.Slicer.module  # noqa: F401 - installs the double
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.model_card import user_model_folder
+from SuperResolution3DLib.model_card import HEADER_KEY, user_model_folder
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
+from Testing.Slicer.module import ThePanel, loaded_module
 
 # isort: split
 from SuperResolution3DSlicer.model_card_text import card_text
@@ -54,6 +56,56 @@ def test_file_of_another_kind_is_refused(a_home) -> None:
         add_model_file(path)
 
 
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"name": 5}, "name must be a text"),
+        ({"licence": None}, "licence must be a text"),
+        ({"description": None}, "description must be a text"),
+        ({"metrics": []}, "metrics must be a JSON object"),
+        ({"performance": []}, "performance must be a JSON object"),
+        ({"performance": {"cpu_seconds_per_million_voxels": "fast"}}, "must be a number of seconds above 0"),
+        ({"performance": {"trunk_halo": "x"}}, "must be a whole number of LR voxels"),
+        ({"scale": (5, 5, 5)}, "product of 2s and 3s, got 5"),
+        ({"scale": (4, 4, 4)}, "the card says scale"),
+        ({"config": {}}, "does not say 'num_features'"),
+        ({"config": {"num_features": "many", "growth": 2}}, "num_features must be a whole number above 0, not 'many'"),
+    ],
+)
+def test_model_whose_card_says_something_odd_is_refused_and_not_copied(a_home, values, sentence) -> None:
+    path = a_tiny_model_file(a_home)
+    rewrite_card(path, **values)
+    with pytest.raises(ModelError, match=sentence):
+        add_model_file(path)
+    assert not user_model_folder().exists()
+
+
+@pytest.mark.parametrize("entry", [{}, 5, {"data_offsets": [0]}, {"data_offsets": [0, "end"]}])
+def test_model_whose_tensors_have_no_place_is_refused(a_home, entry) -> None:
+    path = a_tiny_model_file(a_home)
+    header = read_header(path)
+    path.write_bytes(packed({"__metadata__": header["__metadata__"], "weight": entry}))
+    with pytest.raises(ModelError, match=r"damaged: its list of tensors cannot be read\."):
+        add_model_file(path)
+
+
+def test_unusable_file_in_the_users_folder_is_left_out_of_the_list_and_named(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    folder = user_model_folder()
+    folder.mkdir(parents=True)
+    slow = {"performance": {"cpu_seconds_per_million_voxels": "x"}}
+    for name, values in (("a<b", {"name": 5}), ("slow", slow), ("unknown", {"network": "other"})):
+        rewrite_card(a_tiny_model_file(folder, name=name), **values)
+    with loaded_module(monkeypatch, tmp_path) as module:
+        ui = ThePanel(module).ui
+        models = [ui.modelSelector.itemText(row) for row in range(ui.modelSelector.count)]
+        assert models == ["rrdb-mr-brain-x4", "rrdb-mr-brain-x4-gan"]
+        sentence = "Not usable, the list's tooltip says why: a&lt;b.safetensors, slow.safetensors, unknown.safetensors."
+        assert ui.modelCardLabel.text.endswith(sentence)
+        assert "name must be a text, not 5" in ui.modelSelector.toolTip
+        assert "Unknown network 'other'" in ui.modelSelector.toolTip
+
+
 def test_folder_that_cannot_be_written_to_is_one_sentence(a_home, monkeypatch) -> None:
     def full(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
@@ -68,3 +120,37 @@ def test_card_escapes_what_others_wrote() -> None:
     assert "a &lt;small&gt; laptop" in text
     assert "Quality: not measured" in text
     assert "1 x 2 x 4 (R, A, S)" in text
+
+
+@pytest.mark.parametrize(
+    ("measured", "text"),
+    [
+        ({"tiny": {"psnr": 31.25}, "volumes": 4}, "Measured on 4 test volumes: PSNR 31.2 dB"),
+        ({"tiny": {"psnr": None, "ssim": 0.9}, "volumes": "<4>"}, "on &lt;4&gt; test volumes: SSIM 0.900"),
+        ({"tiny": {"psnr": "high", "ssim": float("nan")}}, "Quality: not measured"),
+        ({"tiny": {"psnr": 31.0}, "zero-filled k-space": {"psnr": None}}, "PSNR 31.0 dB<br>"),
+        ({"tiny": {"psnr": 31.0}, "zero-filled k-space": "low"}, "PSNR 31.0 dB<br>"),
+        ({"tiny": 31.0}, "Quality: not measured"),
+        ([], "Quality: not measured"),
+    ],
+)
+def test_card_shows_only_what_is_a_number(measured, text) -> None:
+    assert text in card_text(a_tiny_card(metrics={"test": measured}))
+
+
+def read_header(path: Path) -> dict:
+    data = path.read_bytes()
+    return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+
+
+def packed(header: dict) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def rewrite_card(path: Path, **values: object) -> None:
+    """Change what a model file's card says; its tensors stay."""
+    header, data = read_header(path), path.read_bytes()
+    card = json.loads(header["__metadata__"][HEADER_KEY]) | values
+    tensors = data[8 + struct.unpack("<Q", data[:8])[0] :]
+    path.write_bytes(packed(header | {"__metadata__": {HEADER_KEY: json.dumps(card)}}) + tensors)
