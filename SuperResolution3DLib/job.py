@@ -15,7 +15,9 @@ from SuperResolution3DLib.errors import InputError
 COMMAND = "super-resolve"
 EVENTS_VERSION = 1
 STAGES = ("read", "trunk", "tail", "consistency", "write")
-SMALLEST_WINDOW = 4  # LR voxels; the network has no context in less
+SMALLEST_AXIS = 4  # LR voxels; below, the network has no context
+SMALLEST_WINDOW = SMALLEST_AXIS
+MODALITY = r"[A-Z][A-Z0-9]{0,15}"  # as DICOM writes it
 DEFAULT_OVERLAP = 0.625  # of neighbouring windows, as published
 
 Region = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -63,6 +65,8 @@ class Job:
     """(start, stop) of the LR voxels whose result is wanted, in the file's order (K, J, I)"""
     series: str | None = None
     """SeriesInstanceUID, where the input folder holds several series"""
+    modality: str | None = None
+    """DICOM modality of the input, such as MR or CT, where the file itself does not say it"""
     report: Path | None = None
     """also write the report as JSON"""
     events: bool = False
@@ -85,6 +89,8 @@ class Job:
             raise InputError(f"--overlap is a share of the window from 0 to below 1, not {self.overlap:g}")
         if self.overlap is not None and self.window is None:
             raise InputError("--overlap belongs to --window, which is not given")
+        if self.modality is not None and not re.fullmatch(MODALITY, self.modality):
+            raise InputError(f"--modality is a DICOM modality such as MR or CT, not {self.modality!r}")
         if self.region is not None and self.data_consistency == "project":
             raise InputError("--data-consistency project works on the whole volume, not on a --region")
 
@@ -128,6 +134,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="compute only these LR voxels, from K0 to before K1, counted from 0 in the file's order",
     )
     add("--series", metavar="UID", help="SeriesInstanceUID to read, where a folder holds several")
+    add("--modality", metavar="MR|CT|...", help="DICOM modality of the input, where the file does not say it")
     add("--report", type=Path, metavar="FILE.json", help="also write how the result came about")
     add("--events", action="store_true", help="print one JSON object a line for a program that listens")
     add("--overwrite", action="store_true", help="replace existing files")

@@ -15,13 +15,12 @@ from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
 from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.interpolation import Method, interpolate
-from SuperResolution3DLib.job import Monitor
+from SuperResolution3DLib.job import SMALLEST_AXIS, Monitor
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
 from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, free_memory, host_bytes, sr_shape
 from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.volume import Volume, cast_like
 
-SMALLEST_AXIS = 4  # LR voxels; below, there is no context to learn from
 SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much
 CONSISTENCY = ("off", "check", "project")
 
@@ -86,7 +85,7 @@ def super_resolve(
     sr = engine.run(lr, region)
     consistency = _make_consistent(sr, lr, card, settings, monitor)
     # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
-    consistency["model_dependent"] = bool(warnings) or "CT" in (volume.modality, card.modality.split()[0])
+    consistency["model_dependent"] = bool(warnings) or "CT" in (volume.modality, *card.dicom_modalities)
     if not np.isfinite(sr).all():
         raise ArithmeticError("The network produced values that are not finite")
     sr *= np.float32(to_network.width)
@@ -191,7 +190,7 @@ def _check_memory(shape: Shape, card: ModelCard, itemsize: int, *, with_zero_fil
 def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> dict[str, str]:
     """Return what a person should know before trusting the result, by the code of the warning."""
     warnings = {}
-    if volume.modality and volume.modality != card.modality.split()[0]:
+    if not card.fits_modality(volume.modality):
         warnings["modality"] = f"The volume is {volume.modality}, {card.name} was trained on {card.modality}"
     low, high = card.spacing_range
     if not card.covers(volume.spacing):

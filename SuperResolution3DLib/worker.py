@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -37,7 +38,7 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
     card = read_card(model_file)
     with results:
         _step(monitor, "read", 0, 2)
-        volume = read_volume(job.input, job.series)
+        volume = _with_modality(read_volume(job.input, job.series), job.modality)
         if job.region is not None:
             _check_region(job.region, volume)
         _step(monitor, "read", 1, 2)
@@ -180,6 +181,15 @@ def _flush(stream: TextIO | None) -> None:
     if stream is not None:
         with suppress(OSError):
             stream.flush()
+
+
+def _with_modality(volume: Volume, modality: str | None) -> Volume:
+    """Take over the modality that was told; a DICOM series that says another one is not the volume that was meant."""
+    if modality is None:
+        return volume
+    if volume.modality not in ("", modality):
+        raise InputError(f"--modality {modality} is not that of the series, {volume.modality}; leave it away")
+    return replace(volume, modality=modality)
 
 
 def _check_region(region: Region, volume: Volume) -> None:

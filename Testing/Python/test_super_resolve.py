@@ -140,6 +140,21 @@ def test_a_volume_of_another_modality_is_a_warning(a_model, a_phantom):
     assert report["data_consistency"]["model_dependent"]
 
 
+def test_the_consistency_of_ct_is_model_dependent_even_with_a_model_for_it(tmp_path, a_phantom):
+    report = super_resolve(
+        replace(a_volume(a_phantom), modality="CT"), a_tiny_model(tmp_path, modality="CT"), FP32
+    ).report
+    assert report["warnings"] == []
+    assert report["data_consistency"]["model_dependent"]
+
+
+def test_a_model_blended_of_two_modalities_fits_both(tmp_path, a_phantom):
+    model = a_tiny_model(tmp_path, modality="MR T1w, PT")
+    for modality, warnings in (("MR", 0), ("PT", 0), ("CT", 1)):
+        report = super_resolve(replace(a_volume(a_phantom), modality=modality), model, FP32).report
+        assert len(report["warnings"]) == warnings
+
+
 def test_a_result_that_main_memory_cannot_hold_is_refused_with_both_numbers(a_model, a_phantom, monkeypatch):
     monkeypatch.setattr("SuperResolution3DLib.super_resolve.free_memory", lambda: 40_000)
     volume = a_volume(a_phantom, np.int16)  # 4032 SR voxels: 6 bytes each, 8 with the zero-filled volume

@@ -171,6 +171,21 @@ def test_a_warning_is_an_event(a_job, capfd):
     assert "18 x 22 x 26 voxels" in warning.message
 
 
+def test_a_file_is_of_the_modality_that_the_job_says(a_job, capfd):
+    assert run_process(replace(a_job, events=True, modality="CT")) == ExitCode.OK
+    events = events_of(capfd.readouterr().out)
+    assert Warned("modality", "The volume is CT, tiny was trained on MR") in events
+    assert events[-1].report["data_consistency"]["model_dependent"]
+
+
+def test_the_jobs_modality_must_not_be_another_than_the_series_has(a_job, monkeypatch, capfd):
+    read = read_volume
+    monkeypatch.setattr(worker, "read_volume", lambda path, series: replace(read(path), modality="CT"))
+    assert run_process(replace(a_job, modality="MR")) == ExitCode.BAD_INPUT
+    assert "--modality MR is not that of the series, CT; leave it away" in capfd.readouterr().err
+    assert run_process(replace(a_job, modality="CT")) == ExitCode.OK
+
+
 def test_what_libraries_print_does_not_mix_with_events(a_job, capfd, monkeypatch):
     def noisy_read(path: Path, series: str | None) -> Volume:
         os.write(1, b"printed by a native library\n")
