@@ -40,7 +40,7 @@ def degrade(options: argparse.Namespace) -> None:
         results.place()
     print(f"wrote {options.output}: {_describe(lr)}, {options.grid} grid")
     if options.hr_out:
-        origin = "the whole HR" if cropped.shape == hr.shape else f"cropped from {_size(hr)}"
+        origin = "the whole HR" if cropped.shape == hr.shape else f"cropped from {_size(hr)} (K, J, I)"
         print(f"wrote {options.hr_out}: {_describe(cropped)}, {origin}")
 
 
@@ -74,13 +74,13 @@ def compare(options: argparse.Namespace) -> None:
     with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
         lr, sr = read_volume(options.lr).canonical(), read_volume(options.sr).canonical()
         match = match_grids(lr, sr)
-        print(f"SR: {_describe(sr)}, scale {','.join(map(str, match.scale))} (S,A,R), {match.grid} grid")
+        print(f"SR: {_describe(sr, 'S, A, R')}, scale {','.join(map(str, match.scale))} (S,A,R), {match.grid} grid")
         hr = None
         if options.hr is not None:
             whole_hr = read_volume(options.hr).canonical()
             hr = _crop_to(whole_hr, sr)
             if hr.shape != whole_hr.shape:
-                print(f"HR: cropped from {_size(whole_hr)} to the SR's {_size(sr)} voxels")
+                print(f"HR: cropped from {_size(whole_hr)} to the SR's {_size(sr)} voxels (S, A, R)")
 
         from SuperResolution3DLib.figure import FigureRow, comparison_figure
 
@@ -194,8 +194,8 @@ def _crop_to(hr: Volume, sr: Volume) -> Volume:
     return hr.with_array(hr.array[contained_box(hr.affine, hr.shape, sr.affine, sr.shape)], sr.affine)
 
 
-def _describe(volume: Volume) -> str:
-    return f"{_size(volume)} voxels of {' x '.join(f'{value:.4g}' for value in volume.spacing)} mm"
+def _describe(volume: Volume, axes: str = "K, J, I") -> str:
+    return f"{_size(volume)} voxels of {' x '.join(f'{value:.4g}' for value in volume.spacing)} mm ({axes})"
 
 
 def _size(volume: Volume) -> str:

@@ -109,7 +109,7 @@ def plan_tiles(
     if peak > device_bytes:
         raise ResourceError(
             f"The run needs at least {peak / GIB:.2f} GiB and may use {device_bytes / GIB:.2f} GiB: "
-            "choose a smaller region or allow more memory"
+            "choose a smaller region, or close other programs that use this memory"
         )
     return TilePlan(trunk_tile, around_trunk, tail_tile, around_tail, int(peak))
 

@@ -198,9 +198,9 @@ def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> dict[str, 
         shape = sr_shape(box_shape(settings.region or whole(volume.shape)), scale)
         spacing = [value / factor for value, factor in zip(volume.spacing, scale, strict=True)]
         warnings["spacing"] = (
-            f"Voxel spacing {_numbers(volume.spacing)} mm lies outside the range {low:g} to {high:g} mm that "
-            f"{card.name} was trained on; the result will have {_numbers(spacing)} mm, "
-            f"{' x '.join(map(str, shape))} voxels, {result_bytes(volume, card, settings) / GIB:.2f} GiB"
+            f"Voxel spacing {_numbers(volume.spacing)} mm (K, J, I) lies outside the range {low:g} to {high:g} mm that "
+            f"{card.name} was trained on; the result will have {' x '.join(map(str, shape))} voxels of "
+            f"{_numbers(spacing)} mm (K, J, I), {result_bytes(volume, card, settings) / GIB:.2f} GiB"
         )
     return warnings
 

@@ -227,7 +227,9 @@ def test_degrade_writes_the_lr_volume_and_the_hr_voxels_that_it_stands_for(a_fol
     assert out.shape == (4, 8, 11)
     assert cropped.shape == (12, 16, 11)
     np.testing.assert_allclose(np.array(out.spacing) / cropped.spacing, (3, 2, 1))
-    assert "cropped from 13 x 17 x 11" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "wrote out.nrrd: 4 x 8 x 11 voxels of 5.1 x 2.2 x 0.8 mm (K, J, I), corner grid" in text
+    assert "cropped from 13 x 17 x 11 (K, J, I)" in text
 
 
 @pytest.mark.parametrize("method", ["zero-fill", "cubic", "trilinear"])
@@ -278,7 +280,8 @@ def test_compare_draws_and_scores_against_an_hr_that_it_crops(a_comparison, caps
     assert run("compare --lr lr.nrrd --sr sr.nrrd --hr hr.nrrd out.png") == 0
     out = capsys.readouterr().out
     assert "scale 2,2,1 (S,A,R), corner grid" in out
-    assert "HR: cropped from 29 x 31 x 26 to the SR's 28 x 30 x 26 voxels" in out
+    assert "SR: 28 x 30 x 26 voxels of 1 x 0.75 x 0.5 mm (S, A, R), scale" in out
+    assert "HR: cropped from 29 x 31 x 26 to the SR's 28 x 30 x 26 voxels (S, A, R)" in out
     assert re.search(r"zero-filled k-space +\d\d\.\d\d +0\.\d{4}\nSR +\d\d\.\d\d +0\.\d{4}\nProtocol foreground: ", out)
     assert (a_comparison / "out.png").read_bytes().startswith(b"\x89PNG")
     assert not [name for name in files(a_comparison) if name.startswith(".")]

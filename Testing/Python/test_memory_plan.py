@@ -109,7 +109,7 @@ def test_windows_are_planned_as_they_are_and_never_halved():
     assert plan_tiles(card, SHAPE, (5, 60, 100), 4, GIB, 1000).tail_tile == (5, 8, 8)
     larger = a_baseline_card("rcan", config=card.config | {"patch_size": 48})
     assert plan_tiles(larger, SHAPE, SHAPE, 4, GIB, 1000).tail_tile == (40, 48, 48)
-    with pytest.raises(ResourceError, match="choose a smaller region or allow more memory"):
+    with pytest.raises(ResourceError, match="choose a smaller region, or close other programs"):
         plan_tiles(card, SHAPE, SHAPE, 4, plan.peak_bytes - 1, 1000)
 
 
