@@ -192,10 +192,11 @@ class Engine:
         boxes = [(box, inside) for box in grid.boxes() if (inside := intersection(box, region))]
         self.report.windows = len(boxes)
         total, weight_sum = (torch.zeros(sr_shape(box_shape(region), self.scale)) for _ in range(2))
-        weights = torch.from_numpy(grid.weights(self.scale))
+        weights = torch.from_numpy(grid.weights(self.scale, on_hr=self.network.enlarges_input))
+        lr = volume[None, None].to(self.device)
         for number, (box, inside) in enumerate(boxes):
             self._step("tail", number, len(boxes))
-            window = self.network.tail(self.network.trunk(self._to_device(volume[box])))[0, 0].float().cpu()
+            window = self.network.in_window(lr, box)[0, 0].float().cpu()
             target, source = (scaled(relative(inside, outer), self.scale) for outer in (region, box))
             total[target] += window[source] * weights[source]
             weight_sum[target] += weights[source]

@@ -43,14 +43,22 @@ class WindowGrid:
             for corner in product(*starts)
         ]
 
-    def weights(self, scale: Scale) -> np.ndarray:
-        """Return the blending weights of a window, (D*s, H*s, W*s) float32: a Gaussian on the LR grid, repeated."""
+    def weights(self, scale: Scale, *, on_hr: bool = False) -> np.ndarray:
+        """Return the blending weights of a window, (D*s, H*s, W*s) float32.
+
+        Args:
+            scale: of the network.
+            on_hr: False: a Gaussian on the LR grid, repeated; True: one on the HR grid, where the network's input is.
+        """
+        one = (1, 1, 1)
+        finer, repeats = (scale, one) if on_hr else (one, scale)
+        window = [edge * factor for edge, factor in zip(self.window, finer, strict=True)]
         weights = np.ones((1, 1, 1), np.float32)
-        for axis, edge in enumerate(self.window):
+        for axis, edge in enumerate(window):
             distance = np.arange(edge, dtype=np.float32) - (edge - 1) / 2
             gaussian = np.exp(distance**2 / (-2 * (SIGMA_SHARE * edge) ** 2)).astype(np.float32)
             weights = weights * np.expand_dims(gaussian, [other for other in range(3) if other != axis])
         weights = np.maximum(weights, max(float(weights.min()), SMALLEST_WEIGHT))
-        for axis, factor in enumerate(scale):
+        for axis, factor in enumerate(repeats):
             weights = weights.repeat(factor, axis)
         return weights

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from SuperResolution3DLib.box import Box, scaled
 from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.networks.batch_norm import BatchNorm
 from SuperResolution3DLib.networks.generator import Generator, silence
@@ -60,6 +61,8 @@ class DCSRNetConfig:
 class DCSRNet(Generator):
     """All tail: the LR volume is interpolated and every convolution works at HR resolution."""
 
+    enlarges_input = True
+
     def __init__(self, config: DCSRNetConfig | None = None) -> None:
         super().__init__()
         config = config or DCSRNetConfig()
@@ -76,9 +79,16 @@ class DCSRNet(Generator):
         return lr
 
     def tail(self, features: Tensor) -> Tensor:
+        return self._refine(features)
+
+    def in_window(self, lr: Tensor, box: Box) -> Tensor:
+        return self._refine(lr, scaled(box, self.scale))
+
+    def _refine(self, lr: Tensor, box: Box | None = None) -> Tensor:
+        """Interpolate the LR volume, whole or a box of HR voxels (D, H, W), and convolve that."""
         # interpolated in fp32: in 16 bits each axis would round once more
-        enlarged = trilinear(features.float(), self.scale, self.input_grid).to(self.conv_first.weight.dtype)
-        stack = self.conv_first(enlarged)
+        enlarged = trilinear(lr.float(), self.scale, self.input_grid, box).to(self.conv_first.weight.dtype)
+        stack = self.conv_first(enlarged.contiguous(memory_format=torch.channels_last_3d))
         for unit in self.units:
             stack = torch.cat([stack, unit(stack)], dim=1)
         return self.conv_last(stack)

@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
+from SuperResolution3DLib.box import Box
 from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.networks.trilinear import trilinear
 
@@ -17,6 +19,8 @@ class Generator(nn.Module, ABC):
     """where LR voxels lie among HR voxels, for a network that interpolates its input; None: it does not"""
     adds_trilinear: bool = False
     """the SR volume is the tail's output plus the trilinear interpolation of the LR volume on ``grid``"""
+    enlarges_input: bool = False
+    """every convolution works on the interpolated LR volume, from which windows are cut"""
     window: int | None = None
     """edge (LR voxels) of the windows that the network must run in, for one that pools over its whole input"""
 
@@ -27,6 +31,16 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def tail(self, features: Tensor) -> Tensor:
         """Return the SR volume of the trunk's features: (N, F, D, H, W) to (N, 1, D*s, H*s, W*s)."""
+
+    def in_window(self, lr: Tensor, box: Box) -> Tensor:
+        """Return the SR of a window alone, without what ``adds_trilinear`` promises.
+
+        Args:
+            lr: (N, 1, D, H, W), the whole LR volume.
+            box: the window in LR voxels (D, H, W).
+        """
+        window = lr[(..., *box)].to(next(self.parameters()).dtype)
+        return self.tail(self.trunk(window.contiguous(memory_format=torch.channels_last_3d)))
 
     @abstractmethod
     def trunk_convolutions(self) -> list[nn.Module]:

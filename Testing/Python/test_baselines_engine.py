@@ -1,5 +1,6 @@
 """The engine with the networks that the RRDBNet is measured against: tiles, windows, regions, cancelling."""
 
+import copy
 import json
 
 import numpy as np
@@ -17,6 +18,7 @@ from SuperResolution3DLib.geometry import sr_affine
 from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import GIB, TilePlan, plan_tiles, trunk_halo
+from SuperResolution3DLib.networks.trilinear import trilinear
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
 
 FP32 = EngineSettings(device="cpu", precision="fp32")
@@ -129,6 +131,22 @@ def test_rcan_runs_in_windows_of_its_training_patch_laid_as_monais(tmp_path, sha
     np.testing.assert_allclose(sr, wanted[0, 0].numpy(), atol=1e-5 * float(wanted.abs().max()))
     assert engine.report.windows > 1
     assert np.abs(sr - whole_network(model, lr)).max() > 1e-2  # which is why
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_windows_of_dcsrnet_are_those_of_monai_on_the_enlarged_volume(tmp_path, grid):
+    """The published inference of networks with an interpolated input: the HR patch's size, at HR resolution."""
+    inferers = pytest.importorskip("monai.inferers")
+    scale = (2, 3, 2)
+    model = a_baseline(tmp_path, "dcsrn", scale, grid=grid)
+    lr = np.random.default_rng(1).random((9, 12, 10), np.float32)
+    sr = Engine(model, EngineSettings("cpu", "fp32", window=6, overlap=0.5)).run(lr)
+    enlarged = trilinear(torch.from_numpy(lr)[None, None], scale, grid)
+    body = copy.deepcopy(model.network)
+    body.scale = (1, 1, 1)  # interpolates nothing
+    with torch.no_grad():
+        wanted = inferers.sliding_window_inference(enlarged, (12, 18, 12), 2, body, overlap=0.5, mode="gaussian")
+    np.testing.assert_allclose(sr, wanted[0, 0].numpy(), atol=1e-5 * float(wanted.abs().max()))
 
 
 def test_windows_that_a_model_was_not_made_for_are_pointed_out(tmp_path, an_lr_volume):
