@@ -67,8 +67,8 @@ def shell_correlation(sr: np.ndarray, hr: np.ndarray, spacing: tuple[float, floa
     axes = [np.fft.fftfreq(size, step) for size, step in zip(hr.shape, spacing, strict=True)]
     axes[2] = np.fft.rfftfreq(hr.shape[2], spacing[2])
     width = max(1 / (size * step) for size, step in zip(hr.shape, spacing, strict=True))
-    # Rounding 0.5 / 0.125 to the nearest shell must not depend on the last bit.
-    count = int(0.5 / min(spacing) / width + 0.5 + 1e-9) + 1  # shells, with the one of frequency 0
+    # Whole shells up to the Nyquist frequency, and that of frequency 0; 0.5 / 0.125 must not depend on the last bit.
+    count = int(0.5 / min(spacing) / width + 1e-9) + 1
     weight = np.full(len(axes[2]), 2.0)  # of a coefficient and its mirror image, which rfftn leaves out
     weight[0] = 1
     if hr.shape[2] % 2 == 0:

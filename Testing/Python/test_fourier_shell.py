@@ -57,6 +57,13 @@ def test_a_volume_agrees_with_itself_whatever_its_scale_and_offset(an_hr) -> Non
     assert found.frequency[-1] == pytest.approx(1 / (2 * 0.5), rel=0.1)  # Nyquist of the finest axis
 
 
+@pytest.mark.parametrize("size", [36, 37])
+def test_no_shell_lies_beyond_the_nyquist_frequency(size: int) -> None:
+    hr = np.random.default_rng(0).random((size, size + 2, size + 4))
+    last = shell_correlation(hr, hr, (1.0, 1.0, 1.0)).frequency[-1]
+    assert last == pytest.approx(np.fft.rfftfreq(size)[-1])
+
+
 @pytest.mark.parametrize("cut", [0.2, 0.45])
 def test_the_cutoff_is_where_the_detail_ends_in_cycles_per_mm(an_hr, no_taper, cut: float) -> None:
     sr = filtered(an_hr, radius(SHAPE, SPACING) <= cut)
