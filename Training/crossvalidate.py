@@ -91,6 +91,13 @@ def make_parser() -> argparse.ArgumentParser:
         default="last",
         help="last (default): those after the last step; best: those with the best score on the very fold held out",
     )
+    parser.add_argument(
+        "--figures",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="when all is collected, draw Figure 2 of the first volume, or of --evaluate figure-volume=FILE, by the "
+        "models of its fold",
+    )
     parser.add_argument("--list", action="store_true", help="print the parts and how far they are, and do nothing")
     parser.add_argument("--collect", action="store_true", help="only collect the table from parts that are done")
     parser.add_argument("--array-task", type=int, metavar="N", help=f"do only part N of --list; default ${ARRAY_TASK}")

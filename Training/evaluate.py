@@ -10,10 +10,10 @@ a stop: results that are finished are not computed again. Exit codes: 0 done, 1 
 import argparse
 import logging
 import platform
-import re
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,14 @@ from SuperResolution3DLib import __version__
 from SuperResolution3DLib.devices import choose_device
 from SuperResolution3DLib.engine import EngineSettings
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.geometry import Grid, Scale
-from SuperResolution3DLib.interpolation import interpolate
+from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.protocols import PROTOCOLS
-from Training.reporting.figure2 import FigureOptions, write_figure2
-from Training.reporting.figure_volumes import FigureVolumes
-from Training.reporting.metric_rows import metric_rows
-from Training.reporting.report import FIGURE, write_report
+from Training.reporting.plan_figure import draw_figure
+from Training.reporting.report import write_report
 from Training.reporting.tables import MARKDOWN, counted, write_tables
 from Training.reporting.zoom_box import ZoomBox
 from Training.scoring.evaluation import EvaluationConfig
-from Training.scoring.existing_volumes import existing_volumes
+from Training.scoring.existing_volumes import common_regions, existing_volumes
 from Training.scoring.held_out import held_out_entries
 from Training.scoring.methods import (
     INTERPOLATIONS,
@@ -51,8 +48,8 @@ from Training.scoring.methods import (
 )
 from Training.scoring.perceptual_metrics import CHECKPOINTS
 from Training.scoring.provenance import check_unseen, common_preparation
-from Training.scoring.results import EvaluationRecord, read_result, write_record
-from Training.scoring.scoring import Scoring, ScoringPlan, keep_for_figure
+from Training.scoring.results import EvaluationRecord, write_record
+from Training.scoring.scoring import Scoring, ScoringPlan
 from Training.volumes.index import SPLITS, IndexEntry, read_index
 
 log = logging.getLogger(__name__)
@@ -128,9 +125,9 @@ def run(options: argparse.Namespace, command: str = "") -> None:
     scoring.run()
     write_record(plan.out, _record(plan, options, [*scoring.evaluation.describe(), *notes], command))
     write_tables(plan.out, reference)
-    figures = _draw(plan)
+    figures = draw_figure(plan)
     if options.report:
-        write_report(plan.out, reference, _lr_nyquist(plan), figures)
+        write_report(plan.out, reference, figures)
     print((plan.out / MARKDOWN).read_text("utf-8"))
     log.info("Results: %s", plan.out / MARKDOWN)
 
@@ -149,7 +146,7 @@ def make_plan(options: argparse.Namespace) -> ScoringPlan:
         index, options.index.parent, split=options.split, fold=options.fold, modality=options.modality
     )
     methods = [*make_methods(options), *(existing_volumes(chosen, entries) for chosen in options.sr)]
-    return ScoringPlan(
+    plan = ScoringPlan(
         index=index,
         dataset=options.dataset or index.dataset,
         entries=entries,
@@ -168,6 +165,7 @@ def make_plan(options: argparse.Namespace) -> ScoringPlan:
         box=options.box,
         keep_volumes=options.keep_volumes,
     )
+    return replace(plan, regions=common_regions(plan))
 
 
 def make_methods(options: argparse.Namespace) -> list[Method]:
@@ -186,39 +184,6 @@ def make_methods(options: argparse.Namespace) -> list[Method]:
         model_method(name, settings, intensity_from=options.intensity, paper_windows=paper) for name in options.model
     ]
     return [*(InterpolationMethod(name) for name in chosen), *models]
-
-
-def figure_volumes(plan: ScoringPlan, entry: IndexEntry) -> FigureVolumes:
-    """Return one volume with what every method makes of it, read from what the scoring kept where there is any."""
-    volume = plan.volume(entry)
-    enlarged: dict[str, np.ndarray] = {}
-    for method in plan.methods:
-        path = plan.figure_path(method)
-        if entry != plan.figure_entry:
-            enlarged[method.name] = volume.without_padding(method.enlarge(volume).sr)
-            continue
-        if not path.exists():
-            log.info("Figure 2: %s", method.name)
-            keep_for_figure(path, volume.without_padding(method.enlarge(volume).sr))
-        enlarged[method.name] = np.load(path, mmap_mode="r", allow_pickle=False)
-    grid: Grid = "center" if any(method.grid == "center" for method in plan.methods) else "corner"
-    lr = interpolate(volume.lr(grid), volume.scale, grid, "trilinear")
-    return FigureVolumes(volume.scored, volume.scored_affine, volume.without_padding(lr), enlarged, entry.modality)
-
-
-def _draw(plan: ScoringPlan) -> list[Path]:
-    """Draw Figure 2 of the chosen volume, its figures below the columns; return its file, if one was chosen."""
-    entry = plan.figure_entry
-    if entry is None:
-        return []
-    results = [read_result(plan.out, method.name, entry.file) for method in plan.methods]
-    protocol = plan.measures.protocols[0]
-    rows = metric_rows([result for result in results if result is not None], protocol)
-    caption = f"{plan.dataset}, {entry.subject}; figures of the whole volume, protocol {protocol}."
-    path = plan.out / f"{FIGURE}{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)}.png"
-    box = write_figure2(figure_volumes(plan, entry), path, FigureOptions(plan.box, rows, caption))
-    log.info("Figure 2 of %s: box %s", entry.file, box)
-    return [path]
 
 
 def _record(plan: ScoringPlan, options: argparse.Namespace, lines: Sequence[str], command: str) -> EvaluationRecord:
@@ -245,6 +210,7 @@ def _record(plan: ScoringPlan, options: argparse.Namespace, lines: Sequence[str]
             "numpy": np.__version__,
             "scipy": scipy.__version__,
         },
+        lr_nyquist=_lr_nyquist(plan),
     )
 
 

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_features import FRECHET, measure_slices
 from models import a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import ROOT, log_lines
@@ -20,11 +22,13 @@ from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.volume import Volume, write_volume
 from Training import crossvalidate, evaluate, train
 from Training.crossvalidate import main
+from Training.folds import fold_collection
 from Training.folds.child_process import SignalRelay
 from Training.folds.folder_lock import locked
+from Training.folds.parts import Part
 from Training.prepare import main as prepare
-from Training.scoring.results import read_results
-from Training.volumes.index import read_index
+from Training.scoring.results import read_method_results, read_record, read_results
+from Training.volumes.index import read_index, write_index
 
 SHAPE = (26, 28, 24)
 RATES = {"a": 1e-3, "b": 3e-3}
@@ -130,6 +134,46 @@ def test_five_folds_of_two_methods_killed_once_give_the_table_of_an_unbroken_run
     assert [times_of(part) for part in done] == before  # neither trained nor evaluated again
     assert table(out) == table(a_whole_run)
     assert rows(out) == rows(a_whole_run)
+
+
+def test_slices_are_collected_as_if_one_evaluation_had_seen_all_volumes(a_data_set, tmp_path, monkeypatch):
+    measure_slices(monkeypatch)
+    arguments = command(a_data_set, tmp_path / "folds", "--interpolations", "trilinear", "cubic", methods=[])
+    assert main(arguments) == 0
+    assert main([*arguments, "--collect"]) == 0
+    index = read_index(a_data_set / "index.json")
+    whole = replace(index, entries=tuple(replace(entry, split="test") for entry in index.entries))
+    write_index(tmp_path / "index.json", whole)
+    place = ["--index", str(tmp_path / "index.json"), "--out", str(tmp_path / "whole"), "--no-figures"]
+    methods = ["--interpolations", "trilinear", "cubic", "--scale", "4,4,4"]
+    assert evaluate.main([*place, *methods, *(f"--{option}" for option in QUICK)]) == 0
+    found, wanted = (read_method_results(folder) for folder in (tmp_path / "folds/all-folds", tmp_path / "whole"))
+    assert [result.method for result in found] == ["cubic", "trilinear"]
+    for one, other in zip(found, wanted, strict=True):
+        assert one.metrics[f"{FRECHET}: slices"] == 5 * SHAPE[0] - 10  # two voxels a volume are no multiple of 4
+        assert one.metrics == pytest.approx(other.metrics)
+
+
+def test_the_collection_draws_figure_2_with_the_models_that_held_the_volume_out(a_whole_run, monkeypatch, a_data_set):
+    folder = a_whole_run / "all-folds"
+    (picture,) = folder.glob("figure2-*.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "data:image/png;base64" in (folder / "report.html").read_text("utf-8")
+    assert read_record(folder).lr_nyquist == 0.25  # cycles/mm at LR voxels of 2 mm
+    drawn = []
+    monkeypatch.setattr(fold_collection, "draw_figure", lambda plan: drawn.append(plan) or [])
+    (held_out,) = json.loads((a_data_set / "splits.json").read_text())["folds"][3]
+    chosen = ["--collect", "--evaluate", *QUICK, f"figure-volume={held_out}.nii.gz"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Part, "done", True)  # the option changes no score
+        assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, *chosen)) == 0
+        assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, "--no-figures", *chosen)) == 0
+        assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, *chosen[:-1], "figure-volume=x")) == 2
+    (plan,) = drawn
+    assert plan.figure_entry.subject == held_out
+    assert [method.name for method in plan.methods] == METHODS
+    run = a_whole_run / "parts/tiny-a/fold-3/run/last.safetensors"
+    assert plan.methods[2].model.sha256 == load_model(run).sha256
 
 
 def test_every_volume_is_scored_once_by_a_model_that_never_saw_it(a_data_set, a_whole_run):

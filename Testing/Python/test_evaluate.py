@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data_sets import an_entry, an_index
+from made_up_features import FRECHET, SlicesEvaluation, measure_slices
 from models import a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import make_index
 
-from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
+from SuperResolution3DLib.errors import InputError, ModelError, OutputError, VolumeError
 from SuperResolution3DLib.geometry import voxel_spacing
 from SuperResolution3DLib.kspace import degrade, zero_fill
 from SuperResolution3DLib.metrics import score
@@ -22,8 +23,7 @@ from SuperResolution3DLib.volume import Volume, read_volume, write_volume
 from Training import evaluate
 from Training.prepare import main as prepare
 from Training.scoring import scoring
-from Training.scoring.evaluation import Evaluation, VolumeScores
-from Training.scoring.frechet import SliceFeatures
+from Training.scoring.evaluation import VolumeScores
 from Training.scoring.held_out import held_out_volume
 from Training.scoring.methods import InterpolationMethod
 from Training.scoring.results import kept_path, method_path, read_method_results, read_record, read_results
@@ -32,7 +32,6 @@ from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
 from Training.volumes.index import read_index, write_index
 
 Run = Callable[..., int]
-FRECHET = "paper/Frechet distance, test"
 
 
 @pytest.fixture
@@ -52,21 +51,9 @@ def evaluated(tmp_path: Path, an_index_file: Path) -> Run:
     return run
 
 
-class SlicesEvaluation(Evaluation):
-    """Adds features as LPIPS would."""
-
-    doubt: str | None = None
-
-    def score(self, sr, hr, spacing, measured=None) -> VolumeScores:
-        scores = super().score(sr, hr, spacing, measured)
-        features = SliceFeatures(FRECHET, None, sr[:, 5:7, 0], hr[:, 5:7, 0], self.doubt)
-        return replace(scores, features=[features])
-
-
 @pytest.fixture
 def with_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "Evaluation", SlicesEvaluation)
-    monkeypatch.setattr(scoring.Scoring, "_measures_slices", True)
+    measure_slices(monkeypatch)
 
 
 @pytest.fixture
@@ -217,10 +204,11 @@ def test_lost_slice_statistics_are_gathered_again(evaluated: Run, tmp_path: Path
     assert evaluated("--interpolations", "trilinear") == 0
     path = method_path(tmp_path / "out", "trilinear", ".npz")
     assert len(SliceSets.read(path).volumes) == 2
-    path.unlink()
-    assert evaluated("--interpolations", "trilinear") == 0
-    assert enlarged == ["trilinear"] * 4
-    assert len(SliceSets.read(path).volumes) == 2
+    for number, damage in enumerate((path.unlink, lambda: path.write_bytes(path.read_bytes()[:100])), start=2):
+        damage()
+        assert evaluated("--interpolations", "trilinear") == 0
+        assert enlarged == ["trilinear"] * 2 * number
+        assert len(SliceSets.read(path).volumes) == 2
 
 
 @pytest.mark.usefixtures("with_slices")
@@ -242,7 +230,36 @@ def test_a_volume_too_small_for_some_slices_counts_for_the_others_and_says_so(
     assert whole.notes == ()
     assert small.notes == (f"protocol paper: {scoring.LEFT_OUT}",)
     (result,) = read_method_results(tmp_path / "out")
-    assert result.notes[0].startswith("paper/Frechet distance, test: 20 slices of 1 volumes")
+    assert result.notes[0].startswith("paper/Frechet distance, test: 20 slices of 1 volume, ")
+
+
+@pytest.mark.usefixtures("with_slices")
+def test_slices_that_lpips_skips_are_said_with_the_table(
+    evaluated: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = SlicesEvaluation.score
+
+    def score_thin(self, sr, hr, spacing, measured=None) -> VolumeScores:
+        scores = original(self, sr, hr, spacing, measured)
+        seen = {"paper/lpips": 0.2, "paper/lpips_axial": 0.2, "paper/lpips_slices": 12, "paper/lpips_skipped": 84}
+        return replace(scores, figures=scores.figures | seen)
+
+    monkeypatch.setattr(SlicesEvaluation, "score", score_thin)
+    assert evaluated("--interpolations", "trilinear") == 0
+    assert (
+        "protocol paper: 84 slices of fewer than 31 pixels along an axis are skipped by LPIPS, which is of 12 slices "
+        "(axial)"
+    ) in (tmp_path / "out" / "table.md").read_text()
+
+
+@pytest.mark.usefixtures("with_slices")
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_scored(
+    evaluated: Run, tmp_path: Path, enlarged: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "out").touch()
+    assert evaluated("--interpolations", "trilinear") == OutputError.exit_code
+    assert "cannot be written" in capsys.readouterr().err
+    assert not enlarged
 
 
 @pytest.mark.usefixtures("with_slices")

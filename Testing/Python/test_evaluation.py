@@ -9,8 +9,7 @@ import torch
 from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.kspace import degrade, zero_fill
 from SuperResolution3DLib.metrics import score
-from SuperResolution3DLib.volume import Volume
-from Training.scoring.evaluation import Evaluation, EvaluationConfig, Measured, on_one_grid, residual_percent
+from Training.scoring.evaluation import Evaluation, EvaluationConfig, Measured, residual_percent
 from Training.scoring.perceptual_metrics import Lpips
 from Training.scoring.slice_sets import SliceSets
 
@@ -138,27 +137,6 @@ def test_conventions_are_lines_of_text(without_networks: Evaluation) -> None:
     assert all("\n" not in line for line in lines)
     for word in ("Protocol paper", "Protocol foreground", "Fourier shell", "Data consistency", "Added detail"):
         assert sum(line.startswith(word) for line in lines) == 1
-
-
-def volume(array: np.ndarray, origin: tuple[float, float, float]) -> Volume:
-    affine = np.diag([1.0, 0.8, 1.2, 1.0])
-    affine[:3, 3] = origin
-    return Volume(array, affine)
-
-
-def test_an_hr_that_contains_the_grid_of_the_sr_is_cropped_and_it_is_said(an_hr) -> None:
-    sr = volume(an_hr[2:-3, 1:, :-4], (0, 0.8, 2.4))
-    hr, sentence = on_one_grid(sr, volume(an_hr, (0, 0, 0)))
-    assert (hr.array == sr.array).all()
-    assert sentence == "HR cropped from 40 x 48 x 36 to the SR's 35 x 47 x 32 voxels (S, A, R)"
-    assert on_one_grid(sr, sr) == (sr, None)
-
-
-def test_other_grids_are_refused_with_both_printed(an_hr) -> None:
-    with pytest.raises(GeometryError, match=r"do not coincide: .*against"):
-        on_one_grid(volume(an_hr, (0.4, 0, 0)), volume(an_hr, (0, 0, 0)))
-    with pytest.raises(GeometryError, match="reaches beyond"):
-        on_one_grid(volume(an_hr, (1, 0, 0)), volume(an_hr, (0, 0, 0)))
 
 
 def test_what_cannot_be_scored_is_refused(without_networks: Evaluation, an_sr, an_hr) -> None:

@@ -1,5 +1,6 @@
 """SR volumes that were made elsewhere: found, scored on their own grid, refused on any other."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from data_sets import an_entry
 from scipy.ndimage import gaussian_filter
 
 from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.geometry import crop_affine
 from SuperResolution3DLib.metrics import score
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
 from Training import evaluate
 from Training.prepare import main as prepare
 from Training.scoring.existing_volumes import existing_volumes
-from Training.scoring.results import read_results
+from Training.scoring.results import kept_path, read_results
 
 #                    I to the left      K to anterior    J to superior
 AFFINE = np.array([[-1.0, 0, 0, 30], [0, 0, 2, -5], [0, 1.5, 0, 7], [0, 0, 0, 1]])
@@ -59,16 +61,72 @@ def test_sr_volumes_are_scored_in_canonical_orientation(evaluated: Run, tmp_path
     assert (tmp_path / "out" / "figure2-folder.png").exists()
 
 
-def test_an_hr_that_contains_the_grid_of_the_sr_is_cropped_and_it_is_said(evaluated: Run, tmp_path: Path) -> None:
-    path = tmp_path / "sr" / "a.nii.gz"
-    sr = read_volume(path).canonical()
-    affine = sr.affine @ np.array([[1, 0, 0, 3], [0, 1, 0, 0], [0, 0, 1, 2], [0, 0, 0, 1]])
-    write_volume(Volume(sr.array[2:, :, 3:-1], affine), path, overwrite=True)
+def cut(path: Path, start: tuple[int, int, int], stop: tuple[int, int, int]) -> None:
+    """Cut a volume file to a box of its canonical voxels (D, H, W)."""
+    volume = read_volume(path).canonical()
+    box = tuple(slice(*ends) for ends in zip(start, stop, strict=True))
+    write_volume(Volume(volume.array[box], crop_affine(volume.affine, start)), path, overwrite=True)
+
+
+def test_an_hr_that_contains_the_grid_of_the_sr_is_cropped_for_every_method(evaluated: Run, tmp_path: Path) -> None:
+    """Else the table would compare figures of different regions."""
+    assert evaluated() == 0
+    (whole, _) = read_results(tmp_path / "out")
+    sr = read_volume(tmp_path / "sr" / "a.nii.gz").canonical().array
+    cut(tmp_path / "sr" / "a.nii.gz", (2, 0, 3), (18, 16, 19))
+    assert evaluated("--sr", f"theirs={tmp_path / 'sr'}", "--figures", "--keep-volumes") == 0
+    cubic, untouched, theirs, _ = read_results(tmp_path / "out")
+    assert untouched.notes == ()
+    said = "HR cropped from 18 x 16 x 20 to the 16 x 16 x 16 voxels (S, A, R) that every SR has"
+    assert cubic.notes == theirs.notes == (said,)
+    assert f"- test/a.nii.gz: {said}" in (tmp_path / "out" / "table.md").read_text()
+    hr = read_volume(tmp_path / "data/test/a.nii.gz").canonical().array[2:, :, 3:-1]
+    enlarged = read_volume(kept_path(tmp_path / "out", "cubic", "test/a.nii.gz")).array
+    for result, array in ((theirs, sr), (cubic, enlarged)):
+        assert result.metrics["paper/psnr"] == pytest.approx(score(array[2:, :, 3:-1], hr, "paper").psnr)
+    assert cubic.metrics["paper/psnr"] != whole.metrics["paper/psnr"]
+    assert cubic.metrics["residual_percent"] == whole.metrics["residual_percent"]  # degraded whole
+
+
+def test_an_sr_of_the_whole_hr_is_cropped_to_what_is_scored_of_it(evaluated: Run, tmp_path: Path) -> None:
+    """The scale leaves half of an odd size's rest away, at either end."""
+    for folder in ("data/test", "sr"):
+        cut(tmp_path / folder / "a.nii.gz", (1, 0, 0), (18, 16, 19))
+    options = ["--dataset", "folder", "--root", str(tmp_path / "data"), "--out", str(tmp_path / "index.json")]
+    assert prepare([*options, "--modality", "MR", "--folds", "0", "--overwrite"]) == 0
     assert evaluated("--sr", f"theirs={tmp_path / 'sr'}") == 0
     result = next(result for result in read_results(tmp_path / "out") if result.method == "theirs")
-    assert result.notes == ("HR cropped from 18 x 16 x 20 to the SR's 16 x 16 x 16 voxels (S, A, R)",)
-    hr = read_volume(tmp_path / "data/test/a.nii.gz").canonical().array[2:, :, 3:-1]
-    assert result.metrics["paper/psnr"] == pytest.approx(score(sr.array[2:, :, 3:-1], hr, "paper").psnr)
+    assert result.notes == ("HR cropped from 17 x 16 x 19 to 16 x 16 x 18 voxels (D, H, W)",)
+    sr, hr = (read_volume(tmp_path / folder / "a.nii.gz").array[:16, :, :18] for folder in ("sr", "data/test"))
+    assert result.metrics["paper/psnr"] == pytest.approx(score(sr, hr, "paper").psnr)
+
+
+def test_an_sr_that_reaches_beyond_the_hr_is_refused_before_anything_is_scored(
+    evaluated: Run, tmp_path: Path, capsys
+) -> None:
+    sr = read_volume(tmp_path / "sr" / "b.nii.gz")
+    write_volume(
+        sr.with_array(np.pad(sr.array, ((0, 1), (0, 0), (0, 0)))), tmp_path / "sr" / "b.nii.gz", overwrite=True
+    )
+    assert evaluated("--sr", f"theirs={tmp_path / 'sr'}") == InputError.exit_code
+    error = capsys.readouterr().err
+    assert error.startswith("test/b.nii.gz: The first grid reaches beyond the second")
+    assert not (tmp_path / "out").exists()
+
+
+def test_sr_volumes_without_a_common_voxel_are_refused(evaluated: Run, tmp_path: Path, capsys) -> None:
+    shutil.copytree(tmp_path / "sr", tmp_path / "others")
+    cut(tmp_path / "sr" / "a.nii.gz", (0, 0, 0), (6, 16, 20))
+    cut(tmp_path / "others" / "a.nii.gz", (6, 0, 0), (18, 16, 20))
+    assert evaluated("--sr", f"theirs={tmp_path / 'sr'}", f"others={tmp_path / 'others'}") == InputError.exit_code
+    assert "have no voxel in common" in capsys.readouterr().err
+
+
+def test_names_of_columns_and_of_other_methods_are_refused(evaluated: Run, tmp_path: Path, capsys) -> None:
+    assert evaluated("--sr", f"HR={tmp_path / 'sr'}") == InputError.exit_code
+    assert "call HR something else" in capsys.readouterr().err
+    assert evaluated("--sr", f"cubic={tmp_path / 'sr'}") == InputError.exit_code
+    assert "Methods of the same name: cubic" in capsys.readouterr().err
 
 
 def test_another_grid_is_refused_with_both_printed(evaluated: Run, tmp_path: Path, capsys) -> None:

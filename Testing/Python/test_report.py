@@ -163,7 +163,7 @@ def test_everything_that_a_table_is_worth_nothing_without_is_there(an_evaluation
         "torch 2.9.1",
         "For research use only, not for diagnosis",
         "a structure invented there has a residual of zero",
-        "test/volume-3.nii.gz, trilinear: note of 3",
+        "test/volume-3.nii.gz: note of 3",
     ):
         assert words in page.text, words
 

@@ -1,9 +1,11 @@
 """Distances between all slices of a method and of the HR: streamed, stored, resumed, merged, refused when in doubt."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
+from SuperResolution3DLib.errors import InputError, ModelError, OutputError, VolumeError
 from Training.scoring import frechet
 from Training.scoring.frechet import SliceFeatures
 from Training.scoring.slice_sets import SliceSets, merged
@@ -113,8 +115,26 @@ def test_a_volume_counts_for_the_taps_that_it_has_whenever_it_comes(tmp_path) ->
         assert sets.volumes == {"small", "whole", "none"}
         assert sets.figures() == pytest.approx(first.figures())
         lines = sorted(sets.describe())
-        assert lines[0].startswith("FID 2048, KID 2048: 30 slices of 1 volumes")
+        assert lines[0].startswith("FID 2048, KID 2048: 30 slices of 1 volume,")
         assert lines[1].startswith("FID 64: 60 slices of 2 volumes")
+
+
+def test_a_single_slice_has_no_distance_and_that_is_said() -> None:
+    sets = SliceSets()
+    (whole, one) = features(0)
+    sets.add("one", [whole, replace(one, sr=one.sr[:1], hr=one.hr[:1])])
+    assert list(sets.figures()) == ["FID 64", "FID 64: slices"]
+    assert sets.describe()[1] == ("FID 2048, KID 2048: left out, 1 slice of 1 volume is too few for a distance")
+
+
+def test_sets_that_cannot_be_written_are_told_and_nothing_is_left(the_sets: SliceSets, tmp_path, monkeypatch) -> None:
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("Training.scoring.slice_sets.np.savez", full)
+    with pytest.raises(OutputError, match="No space left"):
+        the_sets.write(tmp_path / "methods" / "sets.npz")
+    assert not list((tmp_path / "methods").iterdir())
 
 
 def test_a_damaged_file_is_told(the_sets: SliceSets, tmp_path) -> None:

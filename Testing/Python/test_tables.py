@@ -1,11 +1,12 @@
 """Tables as text: what is bold, what stands in which cell, and what is said of volumes that are missing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from SuperResolution3DLib.errors import InputError
-from Training.reporting.tables import LEGEND, Table, counted, make_tables, markdown, write_tables
+from Training.reporting.tables import LEGEND, Table, counted, make_tables, markdown, volume_notes, write_tables
 from Training.scoring.results import (
     EvaluationRecord,
     MethodResult,
@@ -78,7 +79,9 @@ def test_each_data_set_has_tables_of_its_own(two_methods: list[VolumeResult]) ->
 def test_latex_escapes_names_and_keeps_bold_and_signs() -> None:
     table = Table("a_b", ("Method", "SSIM 7^3 ↑", "FSC (%) ↓"), (("rrdb_gan", "**0.9** ± 0.1", "+1 (n < 6)"),))
     assert table.latex().splitlines() == [
-        "% a_b",
+        r"\begin{table}[htbp]",
+        r"\centering",
+        r"\caption{a\_b}",
         r"\begin{tabular}{lrr}",
         r"\toprule",
         r"Method & SSIM $7^3$ $\uparrow$ & FSC (\%) $\downarrow$ \\",
@@ -86,6 +89,7 @@ def test_latex_escapes_names_and_keeps_bold_and_signs() -> None:
         r"rrdb\_gan & \textbf{0.9} $\pm$ 0.1 & +1 (n $<$ 6) \\",
         r"\bottomrule",
         r"\end{tabular}",
+        r"\end{table}",
     ]
 
 
@@ -93,8 +97,8 @@ def test_no_character_of_a_name_breaks_a_table() -> None:
     table = Table("a\nb", ("Method", "SSIM"), (("a|b\n\\c{d}~^>", "**0.9**"),))
     assert table.markdown().splitlines()[-1] == r"| a\|b \\c{d}~^> | **0.9** |"
     lines = table.latex().splitlines()
-    assert lines[0] == "% a b"
-    assert lines[5] == (r"a$|$b \textbackslash{}c\{d\}\textasciitilde{}\textasciicircum{}$>$ & \textbf{0.9} \\")
+    assert lines[2] == r"\caption{a b}"
+    assert lines[7] == (r"a$|$b \textbackslash{}c\{d\}\textasciitilde{}\textasciicircum{}$>$ & \textbf{0.9} \\")
 
 
 def test_the_number_of_slices_stands_with_the_tables(tmp_path: Path, two_methods: list[VolumeResult]) -> None:
@@ -107,9 +111,24 @@ def test_the_number_of_slices_stands_with_the_tables(tmp_path: Path, two_methods
     text = (tmp_path / "table.md").read_text()
     assert "- Range = HR\n- FID: 9 slices\n" in text
     assert "- rrdb_gan: KID: 7 slices" in text and "- trilinear: KID: 9 slices" in text
-    comments = [line[2:] for line in (tmp_path / "table.tex").read_text().splitlines() if line.startswith("% ")]
-    for line in ("OASIS: test, 2 volumes", LEGEND, "rrdb_gan: a method", "Range = HR", "FID: 9 slices"):
-        assert line in comments
+    small_print = (tmp_path / "table.tex").read_text().partition(r"{\footnotesize")[2].splitlines()
+    for line in ("OASIS: test, 2 volumes", r"rrdb\_gan: a method", "Range = HR", "FID: 9 slices"):
+        assert rf"{line}\par" in small_print
+    assert any(line.startswith(LEGEND.split("±")[0]) for line in small_print)
+
+
+def test_a_note_of_volumes_is_printed_once(two_methods: list[VolumeResult]) -> None:
+    assert volume_notes([two_methods[0]]) == ["a.nii.gz: cropped"]
+    many = [
+        replace(two_methods[number % 2], method=method, file=f"{number}.nii.gz", notes=("cropped", f"of {method}"))
+        for method in ("trilinear", "rrdb_gan")
+        for number in range(5)
+    ]
+    assert volume_notes(many) == [
+        "0.nii.gz, 1.nii.gz, 2.nii.gz and 2 volumes more: cropped",
+        "0.nii.gz, 1.nii.gz, 2.nii.gz and 2 volumes more, trilinear: of trilinear",
+        "0.nii.gz, 1.nii.gz, 2.nii.gz and 2 volumes more, rrdb_gan: of rrdb_gan",
+    ]
 
 
 def test_markdown_carries_conventions_and_methods(two_methods: list[VolumeResult]) -> None:

@@ -7,9 +7,11 @@ from itertools import takewhile
 from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError
+from Training.evaluate import make_parser, make_plan
 from Training.folds.folder_lock import locked
 from Training.folds.parts import Part
 from Training.folds.plan import Plan
+from Training.reporting.plan_figure import draw_figure
 from Training.reporting.report import write_report
 from Training.reporting.tables import MARKDOWN, counted, write_tables
 from Training.scoring.results import (
@@ -30,7 +32,7 @@ def collect(plan: Plan) -> Path:
     """Collect the parts of a plan, all of which are done, and return the file of the table.
 
     Raises:
-        InputError: a part's files are damaged, or a volume was scored in two folds.
+        InputError: a part's files are damaged, a volume was scored in two folds, or the figure's volume in none.
         OutputError: the folder cannot be written.
     """
     with locked(plan.out):  # two array tasks may both find that they finished last
@@ -43,8 +45,19 @@ def collect(plan: Plan) -> Path:
             _merge_slices(plan, method, results[0].dataset)
         write_record(plan.out, _record(plan, results))
         write_tables(plan.out, plan.reference)
-        write_report(plan.out, plan.reference)
+        write_report(plan.out, plan.reference, _figures(plan) if plan.figures else [])
     return plan.out / MARKDOWN
+
+
+def _figures(plan: Plan) -> list[Path]:
+    """Draw Figure 2 of the chosen volume, or of the first, with the models that it was held out from."""
+    wanted = make_parser().parse_args(plan.parts[0].evaluate_arguments).figure_volume
+    folds = [part.fold for part in plan.parts if wanted in (None, *(result.file for result in part_results(part)))]
+    if not folds:
+        raise InputError(f"--evaluate figure-volume={wanted}: no fold holds it out")
+    arguments = [argument for part in plan.parts if part.fold == folds[0] for argument in part.evaluate_arguments]
+    options = make_parser().parse_args([*arguments, f"--out={plan.out}", "--figures"])
+    return draw_figure(make_plan(options))
 
 
 def part_results(part: Part) -> list[VolumeResult]:
@@ -98,6 +111,7 @@ def _record(plan: Plan, results: list[VolumeResult]) -> EvaluationRecord:
             for name in records[0].versions
         },
         methods={method: _joined(list(dict.fromkeys(texts))) for method, texts in described.items()},
+        lr_nyquist=records[0].lr_nyquist if len({record.lr_nyquist for record in records}) == 1 else None,
     )
 
 

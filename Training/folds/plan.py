@@ -40,6 +40,8 @@ class Plan:
     """the method that the others are tested against"""
     out: Path
     """folder of the collected table"""
+    figures: bool
+    """draw Figure 2 of a volume when all is collected"""
     command: str
     parts: tuple[Part, ...]
 
@@ -99,6 +101,7 @@ def make_plan(options: argparse.Namespace, command: str = "") -> Plan:
         weights=options.weights,
         reference=options.reference or names[-1],
         out=options.out / name,
+        figures=options.figures,
         command=command,
         parts=tuple(parts),
     )

@@ -24,7 +24,7 @@ from Training.reporting.html_page import (
     preformatted,
 )
 from Training.reporting.plots import FEWEST_FOR_BOX, BoxPanel, Curve, box_plots, shell_plot
-from Training.reporting.tables import LEGEND, QUALITY, Column, make_tables, set_notes
+from Training.reporting.tables import LEGEND, QUALITY, Column, make_tables, set_notes, volume_notes
 from Training.scoring.results import (
     CORRELATION,
     FREQUENCY,
@@ -55,8 +55,6 @@ class Report:
     """pictures to be shown, .png or .svg"""
     reference: str = ""
     """the method that the others are tested against; by default the record's last"""
-    lr_nyquist: float | None = None
-    """cycles/mm, where it is the same for all volumes"""
 
     @property
     def methods(self) -> list[str]:
@@ -70,15 +68,12 @@ class Report:
         return [result for result in self.results if (result.dataset, result.method) == (dataset, method)]
 
 
-def write_report(
-    folder: Path, reference: str | None = None, lr_nyquist: float | None = None, figures: Sequence[Path] = ()
-) -> Path:
+def write_report(folder: Path, reference: str | None = None, figures: Sequence[Path] = ()) -> Path:
     """Write ``report.html`` from what an evaluation left in its folder.
 
     Args:
         folder: of the evaluation, or of the collected folds.
         reference: the method that the others are tested against; None: the last in the record's order.
-        lr_nyquist: cycles/mm, up to where the LR holds measurements; None where volumes differ.
         figures: pictures that were drawn of these results; what an earlier run left in the folder is none of them.
 
     Returns:
@@ -93,7 +88,7 @@ def write_report(
     results = [result for result in read_results(folder) if result.method in order]
     results.sort(key=lambda result: (result.dataset, order.index(result.method), result.file))
     sets = [result for result in read_method_results(folder) if result.method in order]
-    text = report_page(Report(record, results, sets, figures, reference or order[-1], lr_nyquist))
+    text = report_page(Report(record, results, sets, figures, reference or order[-1]))
     path = folder / REPORT
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -199,7 +194,7 @@ def _frequencies(report: Report) -> str:
         )
         alternative = f"Fourier shell correlation against frequency for each method, {dataset}"
         parts += [
-            picture(shell_plot(curves, report.lr_nyquist), ".svg", alternative, caption),
+            picture(shell_plot(curves, report.record.lr_nyquist), ".svg", alternative, caption),
             _cutoffs(report, dataset).html(),
         ]
     if not parts:
@@ -255,16 +250,13 @@ def _consistency(report: Report) -> str:
 
 
 def _volumes(report: Report) -> str:
-    parts = []
+    parts, measured = [], {name for result in report.results for name in result.metrics}
     for protocol in PROTOCOLS:
-        columns = [column for column in [*_under(protocol), RESIDUAL] if _is_measured(report, column)]
+        columns = [column for column in [*_under(protocol), RESIDUAL] if column.metric in measured]
         if columns and columns != [RESIDUAL]:
             headings = ["Volume", "Method", *map(_heading, columns), "seconds"]
             rows = [[r.file, r.method, *(_figure(r, c) for c in columns), f"{r.seconds:.1f}"] for r in report.results]
             parts.append(TableText(f"Protocol {protocol}", headings, rows).html())
-    notes = dict.fromkeys(f"{r.file}, {r.method}: {note}" for r in report.results for note in r.notes)
-    if notes:
-        parts.append(f"<h3>Notes</h3>\n{bullets(list(notes))}")
     if not parts:
         return ""
     summary = f"<summary>Show the figures of each of the {len(report.results)} results</summary>"
@@ -275,18 +267,15 @@ def _under(protocol: str) -> list[Column]:
     return [Column(f"{protocol}/{c.metric}", c.heading, c.decimals, c.better) for c in QUALITY]
 
 
-def _is_measured(report: Report, column: Column) -> bool:
-    return any(column.metric in result.metrics for result in report.results)
-
-
 def _figure(result: VolumeResult, column: Column) -> str:
     return f"{result.metrics[column.metric]:.{column.decimals}f}" if column.metric in result.metrics else ""
 
 
 def _conventions(report: Report) -> str:
-    lines = [*report.record.conventions, *set_notes(report.sets)]
-    described = definitions(list(report.record.methods.items()))
-    return f"<h3>Methods</h3>\n{described}\n<h3>Conventions</h3>\n{bullets(lines)}"
+    lines = [*report.record.conventions, *set_notes(report.sets), *volume_notes(report.results)]
+    return (
+        f"<h3>Methods</h3>\n{definitions(list(report.record.methods.items()))}\n<h3>Conventions</h3>\n{bullets(lines)}"
+    )
 
 
 def _origin(record: EvaluationRecord) -> str:

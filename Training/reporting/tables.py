@@ -21,6 +21,7 @@ from Training.scoring.results import (
 from Training.scoring.subject_statistics import FEWEST_SUBJECTS, compare, summarise
 
 CSV, MARKDOWN, LATEX = "results.csv", "table.md", "table.tex"
+FILES_NAMED = 3  # in a note; results.csv has all
 SLICES = ": slices"  # ends the name of a number of slices (``SliceSets.figures``)
 LEGEND = (
     "Mean ± standard deviation over subjects; best in bold. Tests: Wilcoxon's signed-rank test over the means of the "
@@ -41,6 +42,7 @@ LATEX_TEXT = {
     "7^3": "$7^3$",
 }
 MARKDOWN_TEXT = str.maketrans({"|": r"\|", "\n": " ", "\\": r"\\"})
+LATEX_PACKAGES = r"% needs \usepackage{booktabs}"
 TESTED = ("ssim", "psnr", "lpips")
 
 
@@ -76,11 +78,13 @@ class Table:
         return "\n".join([f"### {self.title}", "", *lines])
 
     def latex(self) -> str:
-        """Return a tabular of the package booktabs."""
+        """Return a table of the package booktabs with its title as the caption."""
         lines = [" & ".join(map(_latex, cells)) + r" \\" for cells in (self.headings, *self.rows)]
         return "\n".join(
             [
-                _comment(self.title),
+                r"\begin{table}[htbp]",
+                r"\centering",
+                rf"\caption{{{_latex(self.title)}}}",
                 rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}",
                 r"\toprule",
                 lines[0],
@@ -88,6 +92,7 @@ class Table:
                 *lines[1:],
                 r"\bottomrule",
                 r"\end{tabular}",
+                r"\end{table}",
             ]
         )
 
@@ -124,8 +129,9 @@ def write_tables(folder: Path, reference: str | None = None) -> list[Table]:
     sets = [result for result in read_method_results(folder) if result.method in record.methods]
     tables = make_tables(results, sets, reference or list(record.methods)[-1])
     write_csv(folder / CSV, results)
-    _write(folder / MARKDOWN, markdown(record, tables, set_notes(sets)))
-    _write(folder / LATEX, latex(record, tables, set_notes(sets)))
+    notes = [*set_notes(sets), *volume_notes(results)]
+    _write(folder / MARKDOWN, markdown(record, tables, notes))
+    _write(folder / LATEX, latex(record, tables, notes))
     return tables
 
 
@@ -167,6 +173,22 @@ def set_notes(sets: Sequence[MethodResult]) -> list[str]:
     return [note if len(names) == len(sets) else f"{', '.join(names)}: {note}" for note, names in methods.items()]
 
 
+def volume_notes(results: Sequence[VolumeResult]) -> list[str]:
+    """Return what was noted of volumes, each sentence once; with the methods' names where not all have it."""
+    found: dict[str, list[VolumeResult]] = {}
+    for result in results:
+        for note in result.notes:
+            found.setdefault(note, []).append(result)
+    methods = {result.method for result in results}
+    lines = []
+    for note, own in found.items():
+        files, names = (list(dict.fromkeys(getattr(result, what) for result in own)) for what in ("file", "method"))
+        more = f" and {counted(len(files) - FILES_NAMED, 'volume')} more" if len(files) > FILES_NAMED else ""
+        who = "" if methods == set(names) else f", {', '.join(names)}"
+        lines.append(f"{', '.join(files[:FILES_NAMED])}{more}{who}: {note}")
+    return lines
+
+
 def markdown(record: EvaluationRecord, tables: Sequence[Table], notes: Sequence[str] = ()) -> str:
     """Return the tables with everything that they are worth nothing without."""
     parts = [
@@ -180,10 +202,11 @@ def markdown(record: EvaluationRecord, tables: Sequence[Table], notes: Sequence[
 
 
 def latex(record: EvaluationRecord, tables: Sequence[Table], notes: Sequence[str] = ()) -> str:
-    """Return the tables, and in comments what ``markdown`` says around them."""
+    """Return the tables, and in small print below them what ``markdown`` says around them."""
     methods = [f"{name}: {text}" for name, text in record.methods.items()]
     lines = [f"{record.dataset}: {record.part}", LEGEND, *methods, *record.conventions, *notes]
-    return "\n\n".join(["\n".join(map(_comment, lines)), *(table.latex() for table in tables)]) + "\n"
+    small_print = [r"{\footnotesize\raggedright", *(rf"{_latex(' '.join(line.split()))}\par" for line in lines), "}"]
+    return "\n\n".join([LATEX_PACKAGES, *(table.latex() for table in tables), "\n".join(small_print)]) + "\n"
 
 
 def _table(
@@ -255,10 +278,6 @@ def counted(number: int, noun: str) -> str:
 def _latex(cell: str) -> str:
     escaped = re.sub(r"7\^3|.", lambda found: LATEX_TEXT.get(found[0], found[0]), cell, flags=re.DOTALL)
     return re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", escaped)
-
-
-def _comment(text: str) -> str:
-    return f"% {' '.join(text.split())}"
 
 
 def _write(path: Path, text: str) -> None:

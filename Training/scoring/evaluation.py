@@ -8,12 +8,11 @@ import numpy as np
 from SuperResolution3DLib import fourier_shell
 from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.fourier_shell import THRESHOLDS, ShellCorrelation, shell_correlation
-from SuperResolution3DLib.geometry import Grid, Scale, contained_box
+from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.kspace import residual
 from SuperResolution3DLib.metrics import added_detail, psnr, ssim, ssim_slices, ssim_uniform
 from SuperResolution3DLib.protocols import PROTOCOLS, ComparedPair, Protocol, Reference, check_pair, describe, reference
-from SuperResolution3DLib.volume import Volume
 from Training.scoring.frechet import SliceFeatures
 from Training.scoring.inception import Inception
 from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips, Net
@@ -102,7 +101,7 @@ class Evaluation:
         """Measure one SR volume.
 
         Args:
-            sr: (D, H, W), canonical, on the HR's grid (``on_one_grid``).
+            sr: (D, H, W), canonical, on the HR's grid.
             hr: (D, H, W), canonical, in the unit of the SR.
             spacing: of both, mm (D, H, W).
             measured: the LR; with it, data consistency and added detail are measured too.
@@ -212,23 +211,6 @@ def residual_percent(sr: np.ndarray, measured: Measured) -> float:
     intensity = IntensityPolicy().fit(measured.lr)  # the range of the library's own report
     difference = residual(sr.astype(np.float32), measured.lr.astype(np.float32), measured.scale, measured.grid)
     return float(100 * np.sqrt(np.mean(difference.astype(np.float64) ** 2)) / intensity.width)
-
-
-def on_one_grid(sr: Volume, hr: Volume) -> tuple[Volume, str | None]:
-    """Crop an HR that contains the SR's grid to it; say so in a sentence.
-
-    Args:
-        sr: canonical.
-        hr: canonical.
-
-    Raises:
-        GeometryError: the HR does not contain the SR's grid; both are printed.
-    """
-    box = contained_box(hr.affine, hr.shape, sr.affine, sr.shape)
-    if hr.shape == sr.shape:
-        return hr, None
-    before, after = (" x ".join(map(str, volume.shape)) for volume in (hr, sr))
-    return hr.with_array(hr.array[box], sr.affine), f"HR cropped from {before} to the SR's {after} voxels (S, A, R)"
 
 
 def _under(protocol: Protocol, features: SliceFeatures) -> SliceFeatures:

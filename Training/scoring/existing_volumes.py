@@ -1,4 +1,4 @@
-"""SR volumes that were made elsewhere, as a row of the table: found by their names, cropped HR or refused by grid."""
+"""SR volumes that were made elsewhere, as a row of the table: found by their names, refused by their grids."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.box import Box, intersection, relative, whole
+from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.geometry import Grid, contained_box
-from SuperResolution3DLib.volume import Volume, read_volume
-from Training.scoring.evaluation import on_one_grid
-from Training.scoring.held_out import HeldOutVolume
+from SuperResolution3DLib.volume import read_volume
+from Training.scoring.held_out import HeldOutVolume, named
 from Training.scoring.methods import Enlarged
+from Training.scoring.scoring_plan import ScoringPlan
 from Training.volumes.index import IndexEntry
 
 
@@ -38,19 +39,58 @@ class ExistingVolumes:
         facts = {file: path.stat() for file, path in self.files.items()}
         return {"existing": {file: [found.st_size, found.st_mtime_ns] for file, found in facts.items()}}
 
-    def enlarge(self, volume: HeldOutVolume) -> Enlarged:
-        """Read the SR volume, in canonical orientation; the HR that does not end with it is cropped, and that is said.
+    def region(self, volume: HeldOutVolume) -> Box:
+        """Return what of the scored HR (D, H, W) the SR volume has.
 
         Raises:
             VolumeError: it cannot be used.
-            GeometryError: the HR does not contain its grid; both are printed.
+            GeometryError: the HR does not contain its grid, both are printed; or the two share nothing that is scored.
         """
-        sr, hr = read_volume(self.files[volume.file]).canonical(), Volume(volume.scored, volume.scored_affine)
-        _, sentence = on_one_grid(sr, hr)
-        box = contained_box(hr.affine, hr.shape, sr.affine, sr.shape)
-        enlarged = np.full(volume.hr.shape, sr.array.min(), np.float32)
-        volume.without_padding(enlarged)[box] = sr.array
-        return Enlarged(enlarged, () if sentence is None else (sentence,), box)
+        return self._read(volume)[1]
+
+    def enlarge(self, volume: HeldOutVolume) -> Enlarged:
+        """Read the SR volume in canonical orientation; outside of its region it is as dark as its darkest voxel.
+
+        Raises:
+            VolumeError, GeometryError: see ``region``.
+        """
+        array, region = self._read(volume)
+        enlarged = np.full(volume.hr.shape, array.min(), np.float32)
+        volume.without_padding(enlarged)[region] = array
+        return Enlarged(enlarged, from_lr=False)
+
+    def _read(self, volume: HeldOutVolume) -> tuple[np.ndarray, Box]:
+        """Return the SR (D, H, W), cut to what is scored of the HR, and where that lies in it."""
+        sr = read_volume(self.files[volume.file]).canonical()
+        source = volume.source or (volume.scored_affine, volume.scored.shape)
+        place = contained_box(*source, sr.affine, sr.shape)
+        scored = contained_box(*source, volume.scored_affine, volume.scored.shape)
+        shared = intersection(place, scored)
+        if shared is None:
+            raise GeometryError(f"{self.files[volume.file].name} has no voxel of the HR that is scored")
+        return sr.array[relative(shared, place)], relative(shared, scored)
+
+
+def common_regions(plan: ScoringPlan) -> dict[str, Box]:
+    """Return what every method can be scored on, of the HR volumes of which some SR volume does not have all.
+
+    Raises:
+        VolumeError, GeometryError: an SR volume cannot be used; before the first volume is scored.
+    """
+    regions: dict[str, Box] = {}
+    existing = [method for method in plan.methods if isinstance(method, ExistingVolumes)]
+    for entry in plan.entries if existing else ():
+        with named(entry):
+            volume = plan.volume(entry)
+            region = whole(volume.scored.shape)
+            for method in existing:
+                shared = intersection(region, method.region(volume))
+                if shared is None:
+                    raise GeometryError("the SR volumes have no voxel in common; they cannot be compared")
+                region = shared
+        if region != whole(volume.scored.shape):
+            regions[entry.file] = region
+    return regions
 
 
 def existing_volumes(chosen: str, entries: Sequence[IndexEntry]) -> ExistingVolumes:

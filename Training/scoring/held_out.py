@@ -1,14 +1,15 @@
 """Volumes that methods are tested on: prepared as for training, and degraded whole on the grid that a method wants."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box, box_shape, box_start, intersection, relative
-from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.box import Box, Shape, box_shape, box_start, intersection, relative
+from SuperResolution3DLib.errors import GeometryError, InputError, ResourceError, VolumeError
 from SuperResolution3DLib.geometry import Grid, Scale, crop_affine
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade
 from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
@@ -37,6 +38,8 @@ class HeldOutVolume:
     """what is no padding (D, H, W), and so is scored and shown; None: all of it"""
     file: str = ""
     """as the index names it"""
+    source: tuple[np.ndarray, Shape] | None = None
+    """affine and shape (D, H, W) of the canonical file, or of what it was resampled to, before anything was cut off"""
     _lr: dict[Grid, np.ndarray] = field(default_factory=dict)
 
     @cached_property
@@ -99,7 +102,11 @@ def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationCon
     Raises:
         VolumeError: the file cannot be used, or the volume is too small for the scale.
     """
-    prepared = prepare_hr(read_entry(index.root, entry), preparation)
+    read = read_entry(index.root, entry).canonical()
+    prepared = prepare_hr(read, preparation)
+    source = (read.affine, read.shape)
+    if preparation.spacing is not None:
+        source = (prepared.affine, box_shape(prepared.content))
     shape = prepared.hr.shape
     if any(size < SMALLEST_LR * factor for size, factor in zip(shape, scale, strict=True)):
         raise VolumeError(
@@ -119,8 +126,19 @@ def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationCon
     affine = crop_affine(prepared.affine, box_start(box))
     content = relative(kept, box)
     return HeldOutVolume(
-        hr, affine, prepared.spacing, scale, tuple(notes), floor=preparation.floor, content=content, file=entry.file
+        hr, affine, prepared.spacing, scale, tuple(notes), preparation.floor, content, entry.file, source
     )
+
+
+@contextmanager
+def named(entry: IndexEntry) -> Iterator[None]:
+    """Begin what is said of a volume with the name of its file."""
+    try:
+        yield
+    except (VolumeError, GeometryError, ResourceError) as error:
+        if entry.file in str(error):
+            raise
+        raise type(error)(f"{entry.file}: {error}") from error
 
 
 def _text(shape: tuple[int, ...]) -> str:

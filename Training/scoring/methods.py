@@ -6,7 +6,6 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box
 from SuperResolution3DLib.checkpoint import Model, load_model
 from SuperResolution3DLib.devices import choose_device, choose_precision, device_name
 from SuperResolution3DLib.engine import Engine, EngineSettings
@@ -33,6 +32,8 @@ DESCRIPTIONS = {
 ALIGNED: dict[str, Aligned] = {"trilinear": "trilinear", "cubic": "cubic", "zero-filled": "zero-fill"}
 PAPER_WINDOW, PAPER_OVERLAP = 24, 0.625  # LR voxels, and share of them (paper 5.1)
 
+COLUMNS = ("LR", "HR")  # of Figure 2, besides the methods
+
 IntensitySource = Literal["lr", "hr"]
 
 
@@ -43,8 +44,8 @@ class Enlarged:
     sr: np.ndarray
     """(D, H, W) float32, canonical, on the HR's grid and in its unit"""
     notes: tuple[str, ...] = ()
-    box: Box | None = None
-    """of an SR that was made elsewhere, from an LR that is not known: what of the scored HR it covers (D, H, W)"""
+    from_lr: bool = True
+    """False for an SR that was made elsewhere, from an LR that is not known"""
 
 
 class Method(Protocol):
@@ -187,14 +188,17 @@ def check_methods(methods: list[Method], scale: Scale | None) -> Scale:
         scale: that was asked for (D, H, W); None: that of the models, or 4 along each axis.
 
     Raises:
-        InputError: none at all, two of one name, or models of other scales.
+        InputError: none at all, two of one name, one called LR or HR, or models of other scales.
     """
     if not methods:
         raise InputError("There is nothing to compare: give --model, --interpolations, or both")
     names = [method.name for method in methods]
+    taken = sorted(set(names) & set(COLUMNS))
+    if taken:
+        raise InputError(f"Figure 2 has columns {' and '.join(COLUMNS)} of its own: call {taken[0]} something else")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"Methods of the same name: {', '.join(twice)}; give one another name with --model NAME=FILE")
+        raise InputError(f"Methods of the same name: {', '.join(twice)}; give one another with NAME=FILE")
     scales = {method.name: method.model.card.scale for method in methods if isinstance(method, ModelMethod)}
     wanted = scale or next(iter(scales.values()), (4, 4, 4))
     others = [f"{name} {found}" for name, found in scales.items() if found != wanted]

@@ -71,6 +71,8 @@ class EvaluationRecord:
     config: dict[str, Any]
     command: str
     versions: dict[str, str]
+    lr_nyquist: float | None = None
+    """cycles/mm, up to where the LR volumes hold measurements; None where they, or their axes, differ"""
 
 
 def read_results(folder: Path) -> list[VolumeResult]:

@@ -2,23 +2,20 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.errors import GeometryError, InputError, ModelError, OutputError, ResourceError, VolumeError
+from SuperResolution3DLib.box import box_shape
+from SuperResolution3DLib.errors import InputError, ModelError, OutputError
 from SuperResolution3DLib.fourier_shell import ShellCorrelation
-from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.model_card import file_sha256
+from SuperResolution3DLib.protocols import PROTOCOLS
 from SuperResolution3DLib.volume import Volume, write_volume
-from Training.reporting.zoom_box import ZoomBox
-from Training.scoring.evaluation import Evaluation, EvaluationConfig, Measured, VolumeScores
-from Training.scoring.held_out import HeldOutVolume, held_out_volume
+from Training.scoring.evaluation import Evaluation, Measured, VolumeScores
+from Training.scoring.held_out import HeldOutVolume, named
 from Training.scoring.methods import Method
+from Training.scoring.perceptual_metrics import SMALLEST_SLICE
 from Training.scoring.results import (
     CORRELATION,
     FREQUENCY,
@@ -28,67 +25,18 @@ from Training.scoring.results import (
     method_path,
     read_result,
     read_results,
-    result_key,
     write_method_result,
     write_result,
 )
+from Training.scoring.scoring_plan import ScoringPlan
 from Training.scoring.slice_sets import SliceSets
-from Training.volumes.hr_preparation import PreparationConfig
-from Training.volumes.index import Index, IndexEntry
+from Training.scoring.slices import VIEWS
+from Training.volumes.index import IndexEntry
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # of what is measured; another one makes old results invalid
 LEFT_OUT = "all slices are too small for LPIPS, and for the distance between sets of slices by its features"
-LPIPS_SLICES = "/lpips_slices"
 SHOWN = ("psnr", "ssim", "lpips")
-
-
-@dataclass(frozen=True, eq=False)
-class ScoringPlan:
-    """What is scored, how, and where the results go."""
-
-    index: Index
-    dataset: str
-    """its name in tables"""
-    entries: Sequence[IndexEntry]
-    methods: Sequence[Method]
-    scale: Scale
-    preparation: PreparationConfig
-    measures: EvaluationConfig
-    out: Path
-    figure_entry: IndexEntry | None = None
-    """the volume whose SR volumes are kept for Figure 2"""
-    box: ZoomBox | None = None
-    """what Figure 2 enlarges; None: where the HR has the most detail"""
-    keep_volumes: bool = False
-    """write all SR volumes"""
-
-    def key(self, method: Method, entry: IndexEntry | None = None) -> str:
-        """Return what a result, or the slice statistics of a method, must have been made with."""
-        return result_key(
-            version=VERSION,
-            file=entry and [entry.sha256, entry.orientation],
-            method=method.identity,
-            scale=self.scale,
-            preparation=asdict(self.preparation),
-            measures={name: value for name, value in asdict(self.measures).items() if name != "device"},
-            inception=self._inception_sha256,
-        )
-
-    def volume(self, entry: IndexEntry) -> HeldOutVolume:
-        return held_out_volume(self.index, entry, self.preparation, self.scale)
-
-    def figure_path(self, method: Method) -> Path:
-        """Return where the SR volume for Figure 2 lies: it depends on volume, method and settings."""
-        if self.figure_entry is None:
-            raise ValueError("No volume was chosen for the figure")
-        return self.out / "figure2" / f"{self.key(method, self.figure_entry)[:24]}.npy"
-
-    @cached_property
-    def _inception_sha256(self) -> str | None:
-        inception = self.measures.inception
-        return file_sha256(inception) if inception is not None and inception.is_file() else None
 
 
 class Scoring:
@@ -100,8 +48,10 @@ class Scoring:
         Raises:
             ModelError: weights that are missing or damaged.
             InputError: the folder holds results of other volumes, or damaged ones.
+            OutputError: the folder cannot be made.
         """
         self.plan = plan
+        _make_folder(plan.out)
         self._refuse_other_volumes()
         self.evaluation = Evaluation(plan.measures)
         self.sets = {method.name: self._open_sets(method) for method in plan.methods}
@@ -129,29 +79,30 @@ class Scoring:
                     self._rename(method, entry)
             if not methods:
                 continue
-            with _named(entry):
+            with named(entry):
                 volume = self.plan.volume(entry)
+            hr = self._in_region(entry, volume.scored)
             for method in methods:
-                with _named(entry):
-                    result = self._score(method, entry, volume)
+                with named(entry):
+                    result = self._score(method, entry, volume, hr)
                 done += 1
                 remaining = (time.monotonic() - started) * (total - done) / done
                 log.info("[%d/%d] %s; %s left", done, total, _line(result), _duration(remaining))
         for method in self.plan.methods:
             self._finish(method)
 
-    def _score(self, method: Method, entry: IndexEntry, volume: HeldOutVolume) -> VolumeResult:
+    def _score(self, method: Method, entry: IndexEntry, volume: HeldOutVolume, hr: np.ndarray) -> VolumeResult:
+        """Score a method on the region of an HR volume (D, H, W) that every method has."""
         plan, started = self.plan, time.monotonic()
         enlarged = method.enlarge(volume)
         seconds = time.monotonic() - started
-        sr, hr = volume.without_padding(enlarged.sr), volume.scored
-        if enlarged.box is None:
+        measured = None
+        if enlarged.from_lr:
             measured = Measured(volume.lr(method.grid), plan.scale, method.grid, (enlarged.sr, volume.hr))
-            scores = self.evaluation.score(sr, hr, volume.spacing, measured)
-        else:
-            scores = self.evaluation.score(sr[enlarged.box], hr[enlarged.box], volume.spacing)
+        sr = volume.without_padding(enlarged.sr)
+        scores = self.evaluation.score(self._in_region(entry, sr), hr, volume.spacing, measured)
         self._add_slices(method, entry, scores)
-        notes = [*volume.notes, *enlarged.notes, *scores.notes, *_left_out(scores)]
+        notes = [*volume.notes, *self._region_note(entry, volume), *enlarged.notes, *scores.notes, *_left_out(scores)]
         self._keep(method, entry, volume, sr)
         result = VolumeResult(
             plan.dataset,
@@ -167,6 +118,18 @@ class Scoring:
         write_result(plan.out, result)
         return result
 
+    def _in_region(self, entry: IndexEntry, volume: np.ndarray) -> np.ndarray:
+        """Cut a volume on the scored HR's grid (D, H, W) to what every method is scored on."""
+        return volume[self.plan.regions[entry.file]] if entry.file in self.plan.regions else volume
+
+    def _region_note(self, entry: IndexEntry, volume: HeldOutVolume) -> list[str]:
+        if entry.file not in self.plan.regions:
+            return []
+        before, after = (
+            " x ".join(map(str, shape)) for shape in (volume.scored.shape, box_shape(self.plan.regions[entry.file]))
+        )
+        return [f"HR cropped from {before} to the {after} voxels (S, A, R) that every SR has"]
+
     def _add_slices(self, method: Method, entry: IndexEntry, scores: VolumeScores) -> None:
         """Take the slices into the method's sets, which are written before the result is."""
         sets = self.sets[method.name]
@@ -176,21 +139,20 @@ class Scoring:
         if not self._measures_slices or entry.sha256 in sets.volumes:  # written, and ended before its result was
             return
         sets.add(entry.sha256, scores.features)
-        path = method_path(self.plan.out, method.name, ".npz")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".key").write_text(self.plan.key(method))
-        sets.write(path)
+        sets.write(method_path(self.plan.out, method.name, ".npz"))
 
     def _open_sets(self, method: Method) -> SliceSets:
         """Return the slices of volumes that were finished before, if they are some of those wanted now."""
-        path = method_path(self.plan.out, method.name, ".npz")
-        key = path.with_suffix(".key")
-        if path.exists() and key.exists() and key.read_text() == self.plan.key(method):
-            sets = SliceSets.read(path)
-            if sets.volumes <= {entry.sha256 for entry in self.plan.entries}:
-                return sets
-        path.unlink(missing_ok=True)
-        return SliceSets()
+        path, key = method_path(self.plan.out, method.name, ".npz"), self.plan.key(method)
+        if path.is_file():
+            try:
+                sets = SliceSets.read(path)
+                if sets.key == key and sets.volumes <= {entry.sha256 for entry in self.plan.entries}:
+                    return sets
+            except InputError as error:
+                log.warning("%s; its volumes are scored again", error)
+            path.unlink()
+        return SliceSets(key=key)
 
     def _is_done(self, method: Method, entry: IndexEntry) -> bool:
         result = read_result(self.plan.out, method.name, entry.file)
@@ -209,7 +171,7 @@ class Scoring:
     def _keep(self, method: Method, entry: IndexEntry, volume: HeldOutVolume, sr: np.ndarray) -> None:
         if self.plan.keep_volumes:
             path = kept_path(self.plan.out, method.name, entry.file)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             write_volume(Volume(sr, volume.scored_affine), path, overwrite=True)
         if entry == self.plan.figure_entry:
             keep_for_figure(self.plan.figure_path(method), sr)
@@ -233,15 +195,11 @@ class Scoring:
         return self.plan.measures.lpips is not None or self.plan.measures.inception is not None
 
 
-@contextmanager
-def _named(entry: IndexEntry) -> Iterator[None]:
-    """Begin what is said of a volume with the name of its file."""
+def _make_folder(folder: Path) -> None:
     try:
-        yield
-    except (VolumeError, GeometryError, ResourceError) as error:
-        if entry.file in str(error):
-            raise
-        raise type(error)(f"{entry.file}: {error}") from error
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror}); choose another folder") from error
 
 
 def keep_for_figure(path: Path, sr: np.ndarray) -> None:
@@ -261,12 +219,19 @@ def keep_for_figure(path: Path, sr: np.ndarray) -> None:
 
 
 def _left_out(scores: VolumeScores) -> list[str]:
-    """Return what a reader must know of the protocols under which LPIPS saw no slice."""
-    return [
-        f"protocol {name.removesuffix(LPIPS_SLICES)}: {LEFT_OUT}"
-        for name, number in scores.figures.items()
-        if name.endswith(LPIPS_SLICES) and number == 0
-    ]
+    """Return what a reader must know of the protocols under which LPIPS saw not all slices."""
+    notes = []
+    for protocol in PROTOCOLS:
+        seen, skipped = (scores.figures.get(f"{protocol}/lpips_{kind}") for kind in ("slices", "skipped"))
+        if seen == 0:
+            notes.append(f"protocol {protocol}: {LEFT_OUT}")
+        elif skipped:
+            views = ", ".join(view for view in VIEWS if f"{protocol}/lpips_{view}" in scores.figures)
+            notes.append(
+                f"protocol {protocol}: {skipped:.0f} slices of fewer than {SMALLEST_SLICE} pixels along an axis are "
+                f"skipped by LPIPS, which is of {seen:.0f} slices ({views})"
+            )
+    return notes
 
 
 def _curves(shells: ShellCorrelation | None) -> dict[str, list[float]]:

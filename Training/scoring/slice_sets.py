@@ -1,6 +1,7 @@
 """All slices of one method's SR volumes against all slices of the HR volumes: what stands in a table as FID and KID."""
 
 import json
+import os
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +10,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
+from SuperResolution3DLib.errors import InputError, ModelError, OutputError, VolumeError
 from Training.scoring.frechet import FeatureStatistics, SliceFeatures, frechet_distance, kernel_distance
 
-FORMAT = 2
+FORMAT = 3
 ARRAYS = ("mean", "root", "kept", "ranks")  # of FeatureStatistics
+FEWEST_SLICES = 2  # that have a distance to others
 
 
 @dataclass
@@ -40,6 +42,8 @@ class SliceSets:
     """by the name of the Frechet distance"""
     volumes: set[str] = field(default_factory=set)
     """those that were added, also without features: a small volume may lack some or all taps"""
+    key: str = ""
+    """what they were made with; sets of another key are not gone on with"""
 
     def add(self, volume: str, features: Iterable[SliceFeatures]) -> None:
         """Take in the slices of a volume.
@@ -64,16 +68,17 @@ class SliceSets:
         self.volumes.add(volume)
 
     def figures(self) -> dict[str, float]:
-        """Return the distances by name, and the number of slices that each is from.
+        """Return the distances by name, and the number of slices that each is from; none of a tap of a single slice.
 
         Raises:
             ModelError: the network's weights were not the original ones.
-            VolumeError: fewer than 2 slices.
         """
         figures: dict[str, float] = {}
         for name, tap in self.taps.items():
             if tap.doubt is not None:
                 raise ModelError(f"No table of {name}: {tap.doubt}")
+            if tap.hr.count < FEWEST_SLICES:
+                continue
             figures[name] = frechet_distance(tap.sr, tap.hr)
             if tap.kernel is not None:
                 figures[tap.kernel] = kernel_distance(tap.sr, tap.hr)
@@ -82,18 +87,17 @@ class SliceSets:
 
     def describe(self) -> list[str]:
         """Return the lines that stand above or below every table of these figures."""
-        return [
-            f"{name}{f', {tap.kernel}' if tap.kernel else ''}: {tap.hr.count} slices of {len(tap.volumes)} volumes, "
-            f"the same of SR and HR, {len(tap.hr.mean)} features"
-            + (", fewer slices than features" if tap.hr.count <= len(tap.hr.mean) else "")
-            + (f"; {tap.kernel} from {len(tap.hr.kept)} of them" if tap.kernel else "")
-            for name, tap in self.taps.items()
-        ]
+        return [f"{name}{f', {tap.kernel}' if tap.kernel else ''}: {_amount(tap)}" for name, tap in self.taps.items()]
 
     def write(self, path: Path) -> None:
-        """Write to an .npz file, which has its final name only when it is complete."""
+        """Write to an .npz file, which has its final name only when it is complete.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         header = {
             "format": FORMAT,
+            "key": self.key,
             "volumes": sorted(self.volumes),
             "taps": [
                 [tap.frechet, tap.kernel, tap.doubt, sorted(tap.volumes), tap.sr.count, tap.hr.count]
@@ -105,10 +109,16 @@ class SliceSets:
             for side, statistics in (("sr", tap.sr), ("hr", tap.hr)):
                 for name in ARRAYS:
                     arrays[f"{number}.{side}.{name}"] = getattr(statistics, name)
-        temporary = path.with_name(f".{path.name}.part")
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        temporary.replace(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            temporary.replace(path)
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: Path) -> "SliceSets":
@@ -122,7 +132,7 @@ class SliceSets:
                 header = json.loads(str(file["header"]))
                 if header["format"] != FORMAT:
                     raise InputError(f"{path} has format {header['format']}, this program reads {FORMAT}")
-                sets = cls(volumes=set(header["volumes"]))
+                sets = cls(volumes=set(header["volumes"]), key=header["key"])
                 for number, (frechet, kernel, doubt, volumes, *counts) in enumerate(header["taps"]):
                     sides = []
                     for side, count in zip(("sr", "hr"), counts, strict=True):
@@ -135,6 +145,18 @@ class SliceSets:
                 return sets
         except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, BadZipFile) as error:
             raise InputError(f"{path} holds no slice statistics: {error}") from error
+
+
+def _amount(tap: Tap) -> str:
+    """Return from how many slices the figures of a tap are."""
+    volumes = f"{len(tap.volumes)} volume{'' if len(tap.volumes) == 1 else 's'}"
+    if tap.hr.count < FEWEST_SLICES:
+        return f"left out, {tap.hr.count} slice of {volumes} is too few for a distance"
+    return (
+        f"{tap.hr.count} slices of {volumes}, the same of SR and HR, {len(tap.hr.mean)} features"
+        + (", fewer slices than features" if tap.hr.count <= len(tap.hr.mean) else "")
+        + (f"; {tap.kernel} from {len(tap.hr.kept)} of them" if tap.kernel else "")
+    )
 
 
 def merged(parts: Sequence[SliceSets]) -> SliceSets:

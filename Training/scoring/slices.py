@@ -39,7 +39,8 @@ class SliceChoice:
     def describe(self) -> str:
         if self.stride == 1 and self.central_share == 1:
             return "all slices in three views"
-        return f"one in {self.stride} slices of the central {self.central_share:.0%} in three views"
+        share = "" if self.central_share == 1 else f" of the central {self.central_share:.0%}"
+        return f"one in {self.stride} slices{share} in three views"
 
 
 def slice_shape(pair: ComparedPair, view: View) -> tuple[int, int]:

@@ -1,0 +1,28 @@
+"""Features of slices without the weights of any network."""
+
+from dataclasses import replace
+
+import pytest
+
+from Training.scoring import scoring
+from Training.scoring.evaluation import Evaluation, VolumeScores
+from Training.scoring.frechet import SliceFeatures
+
+FRECHET = "paper/Frechet distance, test"
+
+
+class SlicesEvaluation(Evaluation):
+    """Adds features as LPIPS would."""
+
+    doubt: str | None = None
+
+    def score(self, sr, hr, spacing, measured=None) -> VolumeScores:
+        scores = super().score(sr, hr, spacing, measured)
+        features = SliceFeatures(FRECHET, None, sr[:, 5:7, 0], hr[:, 5:7, 0], self.doubt)
+        return replace(scores, features=[features])
+
+
+def measure_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all evaluations of a test measure them."""
+    monkeypatch.setattr(scoring, "Evaluation", SlicesEvaluation)
+    monkeypatch.setattr(scoring.Scoring, "_measures_slices", True)
