@@ -8,7 +8,7 @@ from SuperResolution3DLib.model_card import InstalledModel
 
 from .parameters import Parameters, Region, Tiling
 from .super_resolution import Request
-from .volume_checks import field_of_view_note, is_empty, spacing_warning
+from .volume_checks import field_of_view_note, is_empty, modality_warning, spacing_warning
 
 
 def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Request]:
@@ -55,7 +55,12 @@ def why_not(parameters: Parameters | None, model: InstalledModel | None) -> str:
 
 def notes(requests: list[Request], parameters: Parameters) -> list[str]:
     """Return what a person should know before the run."""
-    found = [note for request in requests if (note := spacing_warning(request.input_node, request.card))]
+    warnings = [
+        warning(request.input_node, request.card)
+        for request in requests
+        for warning in (modality_warning, spacing_warning)
+    ]
+    found = [warning for warning in warnings if warning]
     if parameters.referenceVolume is not None:
         note = _reference_note(parameters.inputVolume, parameters.referenceVolume)
         found += [note] if note else []

@@ -13,6 +13,7 @@ from SuperResolution3DLib.memory_plan import tail_halo
 from SuperResolution3DLib.model_card import InstalledModel, ModelCard
 
 from .forecast import Plan
+from .modality import modality_of
 from .roi_region import region_of_roi
 from .run_report import attributes
 from .volume_checks import check_input, node_affine
@@ -80,6 +81,7 @@ class Request:
             data_consistency=self.data_consistency,
             zero_filled=folder / "zero-filled.nrrd" if self.with_zero_filled else None,
             region=None if self.roi_node is None else region_of_roi(self.input_node, self.roi_node),
+            modality=modality_of(self.input_node) or None,
             events=True,
         )
 

@@ -9,6 +9,8 @@ from SuperResolution3DLib.errors import InputError, VolumeError
 from SuperResolution3DLib.geometry import check_affine, voxel_spacing
 from SuperResolution3DLib.model_card import ModelCard
 
+from .modality import modality_of
+
 FORBIDDEN = {
     "vtkMRMLLabelMapVolumeNode": _("label map"),
     "vtkMRMLDiffusionWeightedVolumeNode": _("diffusion series"),
@@ -60,6 +62,16 @@ def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> st
         "{name} has voxels of {spacing} mm (I, J, K); {model} was trained on {low:g} to {high:g} mm, so expect"
         " artefacts."
     ).format(name=node.GetName(), spacing=_numbers(spacing[::-1]), model=card.name, low=low, high=high)
+
+
+def modality_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
+    """Return a sentence if the volume is known to be of another modality than the model's, else nothing."""
+    modality = modality_of(node)
+    if card.fits_modality(modality):
+        return ""
+    return _("{name} is {modality}; {model} was trained on {trained}, so expect artefacts.").format(
+        name=node.GetName(), modality=modality, model=card.name, trained=card.modality
+    )
 
 
 def field_of_view_note(input_node: slicer.vtkMRMLVolumeNode, reference_node: slicer.vtkMRMLVolumeNode) -> str:
