@@ -5,8 +5,9 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
 from SuperResolution3DLib.geometry import check_affine, voxel_spacing
+from SuperResolution3DLib.job import SMALLEST_AXIS
 from SuperResolution3DLib.model_card import ModelCard
 
 from .modality import modality_of
@@ -26,7 +27,7 @@ def check_input(node: slicer.vtkMRMLNode | None) -> None:
 
     Raises:
         InputError: no node, one that was deleted, or voxels displaced by a non-linear transform.
-        VolumeError: a label map, a vector, 4D or sequence volume, or one without voxels.
+        VolumeError: a label map, a vector, 4D or sequence volume, one without voxels, or with too few along an axis.
         GeometryError: a sheared or degenerate grid.
     """
     if node is None:
@@ -43,8 +44,12 @@ def check_input(node: slicer.vtkMRMLNode | None) -> None:
                 name=node.GetName(), count=num_components
             )
         )
+    _check_shape(node)
     _check_transform(node)
-    check_affine(node_affine(node))
+    try:
+        check_affine(node_affine(node))
+    except GeometryError as error:
+        raise GeometryError(_("{name}: {problem}.").format(name=node.GetName(), problem=error)) from error
 
 
 def is_empty(node: slicer.vtkMRMLVolumeNode) -> bool:
@@ -120,6 +125,17 @@ def _check_kind(node: slicer.vtkMRMLNode) -> None:
             _(
                 "{name} is one frame of a sequence and changes with it; clone the frame in the Data module first."
             ).format(name=name)
+        )
+
+
+def _check_shape(node: slicer.vtkMRMLVolumeNode) -> None:
+    i, j, k = node.GetImageData().GetDimensions()
+    if min(i, j, k) < SMALLEST_AXIS:
+        raise VolumeError(
+            _(
+                "{name} has {i} x {j} x {k} voxels (I, J, K) and the network needs {smallest} at least along each axis;"
+                " choose another volume."
+            ).format(name=node.GetName(), i=i, j=j, k=k, smallest=SMALLEST_AXIS)
         )
 
 

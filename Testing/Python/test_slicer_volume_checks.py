@@ -134,8 +134,18 @@ def test_an_acquisition_transform_is_told_with_how_to_harden_it(a_core, a_volume
 def test_a_sheared_grid_is_refused(a_core) -> None:
     sheared = np.eye(4)
     sheared[0, 1] = 0.2
-    with pytest.raises(GeometryError, match="sheared"):
-        check_input(add_volume(a_core, np.zeros((4, 4, 4)), sheared))
+    with pytest.raises(GeometryError, match=r"^leaning: The volume is sheared: .* axes first\.$"):
+        check_input(add_volume(a_core, np.zeros((4, 4, 4)), sheared, "leaning"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes"), [((1, 40, 50), "50 x 40 x 1"), ((20, 20, 3), "3 x 20 x 20"), ((2, 2, 2), "2 x 2 x 2")]
+)
+def test_a_volume_with_too_few_voxels_for_the_network_is_refused(a_core, shape, sizes) -> None:
+    sentence = rf"^thin has {sizes} voxels \(I, J, K\) and the network needs 4 at least along each axis; choose another"
+    with pytest.raises(VolumeError, match=sentence):
+        check_input(add_volume(a_core, np.zeros(shape), OBLIQUE, "thin"))
+    check_input(add_volume(a_core, np.zeros((4, 4, 4)), OBLIQUE, "small"))
 
 
 # --- What a person should know ---------------------------------------------------------------------------------------
