@@ -101,7 +101,7 @@ def describe(plan: Plan, forecast: Forecast) -> str:
     k, j, i = forecast.shape
     spacing = " x ".join(f"{value:.3g}" for value in reversed(forecast.spacing))
     lines = [
-        _("Result: {i} x {j} x {k} voxels of {spacing} mm, {size}").format(
+        _("Result: {i} x {j} x {k} voxels of {spacing} mm (I, J, K), {size}").format(
             i=i, j=j, k=k, spacing=spacing, size=_size(forecast.result_bytes)
         ),
         _("Memory: up to {needed} of {free} free").format(

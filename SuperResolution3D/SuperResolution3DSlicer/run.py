@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.job import Event, Progress, TimeLeft, Warned
 
+from .sentences import without_files
 from .speed import SpeedMeter
 from .worker_process import Listener, Process, WorkerEnd
 
@@ -166,6 +167,7 @@ class Run:
     def _finish(self, state: Literal["done", "failed", "cancelled"], sentence: str = "", **values: Any) -> None:
         self._unwatch()
         if self._folder is not None:
+            sentence = without_files(sentence, self._folder, self.task.title)
             shutil.rmtree(self._folder, ignore_errors=True)  # a killed worker may still hold a file
         self.outcome = Outcome(self.task, state, sentence, meter=self._meter, **values)
         if sentence:

@@ -16,6 +16,7 @@ from .progress_display import ProgressDisplay
 from .run import Follower, Outcome, Task
 from .run_queue import RunQueue
 from .run_report import consistency_sentence
+from .sentences import with_full_stop
 from .speed import Work
 from .super_resolution import Request, SuperResolution
 
@@ -150,7 +151,7 @@ def _describe(outcome: Outcome) -> str:
 
 
 def _not_done(outcome: Outcome) -> str:
-    title, sentence = outcome.task.title, outcome.sentence
+    title, sentence = outcome.task.title, with_full_stop(outcome.sentence)
     if outcome.state == "cancelled":
         return _("{title}: {sentence} The scene is unchanged.").format(title=title, sentence=sentence)
     return _("{title} failed: {sentence} The scene is unchanged.").format(title=title, sentence=sentence)

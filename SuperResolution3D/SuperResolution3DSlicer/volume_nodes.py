@@ -139,9 +139,7 @@ def _read(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
     storage = slicer.vtkMRMLNRRDStorageNode()
     storage.SetFileName(str(path))
     if not path.is_file() or not storage.ReadData(node) or _stored_bytes(path) < _num_bytes(node):
-        raise VolumeError(
-            _("The result {file} is missing or incomplete; run again and see the log.").format(file=path.name)
-        )
+        raise VolumeError(_("{file} is missing or incomplete; run again and see the log.").format(file=path.name))
     return node
 
 

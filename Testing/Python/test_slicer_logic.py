@@ -157,7 +157,7 @@ def test_result_that_was_cut_short_adds_nothing_not_even_the_zero_filled_volume(
         return finish(task, folder, report)
 
     monkeypatch.setattr(super_resolution.SuperResolution, "finish", cut_then_finish)
-    with pytest.raises(SuperResolutionError, match=r"result\.nrrd is missing or incomplete"):
+    with pytest.raises(SuperResolutionError, match="the result of head is missing or incomplete"):
         SuperResolution3DLogic(pretend("done")[0]).superResolve(a_node, str(a_model.path), zeroFilled=True)
     assert node_names() == before
 

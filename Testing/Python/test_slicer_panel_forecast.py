@@ -98,7 +98,7 @@ def test_free_memory_of_the_gpu_bounds_the_tiles_not_the_result(plenty) -> None:
 
 def test_description_names_size_memory_and_time(plenty) -> None:
     text = describe(PLAN, forecast(PLAN, Speed.of_card(CARD, "cpu")))
-    assert "Result: 28 x 48 x 10 voxels of 0.5 x 0.5 x 3 mm, 1 MiB" in text
+    assert "Result: 28 x 48 x 10 voxels of 0.5 x 0.5 x 3 mm (I, J, K), 1 MiB" in text
     assert "of 8.0 GiB free" in text
     assert "the card's figure, from a <small> laptop" in text
     assert "timed on this computer" in describe(PLAN, forecast(PLAN, Speed(1, 1, 1)))

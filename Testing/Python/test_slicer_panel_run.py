@@ -64,7 +64,7 @@ def test_failure_is_a_sentence_in_the_panel_and_the_button_works_again(a_panel, 
     a_panel.will("failed", "done")
     a_panel.choose(inputVolume=a_node)
     a_panel.run()
-    assert a_panel.ui.resultLabel.text == f"head failed: {FAILURE} The scene is unchanged."
+    assert a_panel.ui.resultLabel.text == f"head failed: {FAILURE}. The scene is unchanged."
     assert FAILURE in a_panel.ui.logText.toPlainText()
     a_panel.run()
     assert "head SRx4" in volumes()

@@ -202,9 +202,9 @@ def test_a_result_that_cannot_be_read_leaves_the_scene_untouched(a_core, an_arra
     else:
         a_result.write_bytes(a_result.read_bytes()[:-9] if damage == "cut short" else b"NRRD")
     count = a_core.scene.GetNumberOfNodes()
-    with pytest.raises(VolumeError, match=r"The result sr\.nrrd is missing or incomplete"):
+    with pytest.raises(VolumeError, match=r"sr\.nrrd is missing or incomplete"):
         read_result(a_result, "sr", node, {})
-    with pytest.raises(VolumeError, match=r"The result sr\.nrrd is missing or incomplete"):
+    with pytest.raises(VolumeError, match=r"sr\.nrrd is missing or incomplete"):
         replace_result(output, a_result, node, {})
     assert a_core.scene.GetNumberOfNodes() == count
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(output), an_array)

@@ -1,0 +1,88 @@
+"""Sentences of the worker and the library as the panel shows them: complete, and of volumes instead of files."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+from panel_fixtures import AFFINE, SHAPE, a_panel  # noqa: F401 (fixture)
+
+from Testing.Slicer import core
+from Testing.Slicer.module import ThePanel
+from Testing.Slicer.volumes import add_volume
+
+# isort: split
+from SuperResolution3DSlicer import pretend_process
+from SuperResolution3DSlicer.sentences import with_full_stop, without_files
+from SuperResolution3DSlicer.worker_process import WorkerProcess
+
+from Testing.Slicer import double
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"), [("It broke", "It broke."), ("It broke.", "It broke."), ("Why?", "Why?"), ("", "")]
+)
+def test_a_sentence_ends_before_another_one_begins(given, wanted) -> None:
+    assert with_full_stop(given) == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("{folder}/input.nrrd has 3 voxels that are NaN", "head has 3 voxels that are NaN"),
+        ("input.nrrd is cut short", "head is cut short"),
+        ("result.nrrd takes 9 GiB", "the result of head takes 9 GiB"),
+        ("{folder}/zero-filled.nrrd exists", "the zero-filled volume of head exists"),
+        ("1 GiB are free in {folder}; free some", "1 GiB are free in {temporary}; free some"),
+        ("{folder}/tile.nrrd is odd", "{temporary}/tile.nrrd is odd"),
+        ("No model is installed", "No model is installed"),
+    ],
+)
+def test_files_of_a_run_are_told_as_volumes(given, wanted) -> None:
+    temporary = slicer.app.temporaryPath
+    folder = Path(temporary) / "SuperResolution3D-ab12"
+    assert without_files(given.format(folder=folder), folder, "head") == wanted.format(temporary=temporary)
+
+
+def run_the_real_worker(panel: ThePanel, node: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """Run a volume through the panel and return what it says at the end."""
+    panel.module.widget.logic.newProcess = WorkerProcess
+    panel.choose(inputVolume=node)
+    panel.click(panel.ui.applyButton)
+    double.wait_until(lambda: panel.ui.applyButton.text == "Super-resolve", 120_000)
+    return panel.ui.resultLabel.text
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (np.nan, "odd has 1 of 1287 voxels that are NaN or infinite; replace them with numbers first."),
+        (1.0, "All 9 x 13 x 11 voxels (D, H, W) of odd are 1; give a volume that shows something."),
+    ],
+    ids=["not finite", "constant"],
+)
+def test_voxels_that_the_worker_refuses_are_those_of_the_named_volume(a_panel, value, sentence) -> None:
+    array = np.ones(SHAPE, np.float32)
+    array[3, 4, 5] = value
+    text = run_the_real_worker(a_panel, add_volume(core.start(), array, AFFINE, "odd"))
+    assert text == f"odd failed: {sentence} The scene is unchanged."
+
+
+def test_a_full_disk_is_told_without_the_runs_own_folder(a_panel, monkeypatch) -> None:
+    node = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE)
+    a_panel.will("done")
+    a_panel.choose(inputVolume=node)
+    monkeypatch.setattr("SuperResolution3DSlicer.volume_nodes._stored_bytes", lambda path: 0)
+    a_panel.run()
+    text = a_panel.ui.resultLabel.text
+    assert f"cannot be written to {slicer.app.temporaryPath}; free some space on that disk." in text
+    assert not re.search("SuperResolution3D-", text)
+
+
+def test_a_failure_of_the_worker_is_two_whole_sentences(a_panel, monkeypatch) -> None:
+    monkeypatch.setattr(pretend_process, "FAILURE", "It broke")
+    a_panel.will("failed")
+    a_panel.choose(inputVolume=add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE))
+    a_panel.run()
+    assert a_panel.ui.resultLabel.text == "head failed: It broke. The scene is unchanged."
