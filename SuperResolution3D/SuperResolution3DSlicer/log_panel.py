@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 import SuperResolution3DLib
 
+from .private_names import without_folders, without_inputs
 from .run import Outcome
 from .run_report import without_paths
 
@@ -43,14 +44,19 @@ class LogPanel:
         slicer.app.clipboard().setText(self.report())
 
     def report(self) -> str:
-        """Return versions, settings, outcomes and log as text; it holds no voxels and no file paths."""
+        """Return versions, settings, outcomes and log as text that can be shown to others.
+
+        It holds no voxels, names inputs by number, and the temporary and the home folder as such. Names of other nodes,
+        for example of a ROI, and other folders stay where a sentence tells them.
+        """
+        inputs = [outcome.task.title for outcome in self._outcomes]
         lines = [
             f"SuperResolution3D {SuperResolution3DLib.__version__}, Slicer {slicer.app.applicationVersion}",
             f"Python {platform.python_version()}, {platform.platform()}",
             self._settings(),
         ]
         for outcome in self._outcomes:
-            lines.append(f"{outcome.state}: {outcome.sentence}".rstrip(": "))
+            lines.append(without_inputs(f"{outcome.state}: {outcome.sentence}".rstrip(": "), inputs))
             if outcome.report:
                 lines.append(json.dumps(without_paths(outcome.report), indent=2))
-        return "\n".join([*lines, "", self._text.toPlainText()])
+        return without_folders("\n".join([*lines, "", without_inputs(self._text.toPlainText(), inputs)]))
