@@ -63,7 +63,8 @@ class ForecastDisplay:
         self._label.visible = False
 
     def stop(self) -> None:
-        """End the timing, for example because the real run starts."""
+        """End the timing, for example because the real run starts, and begin none until it is allowed again."""
+        self.is_timing_allowed = False  # first: the end of a tile that is on would start the next
         self._timer.stop()
         if self._run is not None:
             self._run.abandon("")

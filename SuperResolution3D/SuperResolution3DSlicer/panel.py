@@ -74,7 +74,6 @@ class Panel:
     def exit(self) -> None:
         """Another module is shown; a run goes on."""
         self._is_open = False
-        self._forecast.is_timing_allowed = False
         self._forecast.stop()
 
     def close(self) -> None:

@@ -191,9 +191,10 @@ def test_stopping_ends_the_tile_which_may_be_timed_later(a_display, plenty) -> N
     plan = Plan(model.card, (10, 12, 14), SAGITTAL, 2)
     display.show(plan, model, "auto", None)
     double.wait_until(lambda: display.is_timing)
-    display.is_timing_allowed = False
     display.stop()
     assert made[0].was_killed
+    double.turn(50)
+    assert len(made) == 1
     assert not display.is_timing
     display.is_timing_allowed = True
     display.show(plan, model, "auto", None)

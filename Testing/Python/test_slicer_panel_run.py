@@ -13,6 +13,7 @@ from Testing.Slicer.volumes import add_volume
 
 # isort: split
 import qt
+from SuperResolution3DSlicer import dependencies
 from SuperResolution3DSlicer.parameters import DataConsistency, Tiling
 from SuperResolution3DSlicer.pretend_process import FAILURE
 
@@ -83,6 +84,23 @@ def test_ticked_volumes_run_one_after_another(a_panel, a_node) -> None:
     a_panel.run()
     assert {"head SRx4", "other SRx4"} <= set(volumes())
     assert a_panel.ui.resultLabel.text.startswith("2 of 2 volumes super-resolved.")
+
+
+def test_no_tile_is_timed_beside_a_run(a_panel, a_node, monkeypatch) -> None:
+    panel = a_panel.module.widget.panel
+    monkeypatch.setattr(dependencies, "ensure_installed", lambda: None)
+    slicer.app.setTesting(False)
+    a_panel.will("silent", "silent", "silent")
+    panel._forecast._new_process = a_panel.module.widget.logic.newProcess
+    panel._forecast._timer.setInterval(1)
+    double.wait_until(lambda: panel._devices.is_known)
+    a_panel.choose(inputVolume=a_node)
+    double.wait_until(lambda: panel._forecast.is_timing)
+    a_panel.click(a_panel.ui.applyButton)
+    double.turn(200)
+    assert [process.was_killed for process in a_panel.processes] == [True, False], "the tile, and the run"
+    a_panel.run()
+    assert [process.was_cancelled for process in a_panel.processes[1:]] == [True, False], "timed again after the run"
 
 
 def test_settings_reach_the_worker(a_panel, a_node) -> None:
