@@ -134,10 +134,10 @@ class RunControl:
 
 
 def show_in_views(node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Show a volume in the slice views; their field of view stays, so nothing seems to move."""
+    """Show a volume as the slice views' background; field of view, overlays and labels stay as they are."""
     logic = slicer.app.applicationLogic()
     logic.GetSelectionNode().SetActiveVolumeID(node.GetID())
-    logic.PropagateVolumeSelection(0)
+    logic.PropagateBackgroundVolumeSelection(0)
 
 
 def _describe(outcome: Outcome) -> str:

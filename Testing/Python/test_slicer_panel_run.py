@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-from panel_fixtures import AFFINE, MODEL, SHAPE, a_node, a_panel, volumes  # noqa: F401 (fixtures)
+from panel_fixtures import AFFINE, MODEL, SHAPE, a_main_window, a_node, a_panel, volumes  # noqa: F401 (fixtures)
 
 from Testing.Slicer import core, double
 from Testing.Slicer.module import ThePanel, loaded_module
@@ -101,6 +101,23 @@ def test_no_tile_is_timed_beside_a_run(a_panel, a_node, monkeypatch) -> None:
     assert [process.was_killed for process in a_panel.processes] == [True, False], "the tile, and the run"
     a_panel.run()
     assert [process.was_cancelled for process in a_panel.processes[1:]] == [True, False], "timed again after the run"
+
+
+def test_overlays_and_labels_of_the_views_stay_when_the_result_is_shown(a_panel, a_main_window, a_node) -> None:
+    overlay = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "overlay")
+    labels = add_volume(core.start(), np.ones(SHAPE, np.int16), AFFINE, "labels", "vtkMRMLLabelMapVolumeNode")
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    for view in views:
+        view.SetForegroundVolumeID(overlay.GetID())
+        view.SetLabelVolumeID(labels.GetID())
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    shown = {slicer.mrmlScene.GetNodeByID(view.GetBackgroundVolumeID()).GetName() for view in views}
+    assert shown == {"head SRx4"}
+    assert {view.GetForegroundVolumeID() for view in views} == {overlay.GetID()}
+    assert {view.GetLabelVolumeID() for view in views} == {labels.GetID()}
 
 
 def test_settings_reach_the_worker(a_panel, a_node) -> None:
