@@ -20,6 +20,8 @@ from .sentences import with_full_stop
 from .speed import Work
 from .super_resolution import Request, SuperResolution
 
+UNCHANGED = _("The scene is unchanged.")
+
 
 class Starter(Protocol):
     """What starts runs: the module's logic."""
@@ -67,7 +69,7 @@ class RunControl:
         """Start one run for each request."""
         tasks = [SuperResolution(request) for request in requests]
         self._work = {id(task): forecast(task.request.plan(), None).work for task in tasks}
-        self._start(tasks, self._describe)
+        self._start(tasks, lambda outcomes: _describe_all(outcomes, len(tasks)))
 
     def simulate(
         self,
@@ -80,7 +82,7 @@ class RunControl:
         def describe(outcomes: list[Outcome]) -> str:
             outcome = outcomes[0]
             if outcome.state != "done":
-                return _not_done(outcome)
+                return f"{_not_done(outcome)} {UNCHANGED}"
             on_done(outcome.node)
             return _("{lr} was added; the original is the HR reference.").format(lr=outcome.node.GetName())
 
@@ -125,19 +127,28 @@ class RunControl:
         if outcome.state == "done":
             show_in_views(outcome.node)
 
-    def _describe(self, outcomes: list[Outcome]) -> str:
-        done = [outcome for outcome in outcomes if outcome.state == "done"]
-        lines = []
-        if len(outcomes) > 1:
-            lines.append(_("{done} of {total} volumes super-resolved.").format(done=len(done), total=len(outcomes)))
-        return "\n".join([*lines, *(_describe(outcome) for outcome in outcomes)])
-
 
 def show_in_views(node: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Show a volume as the slice views' background; field of view, overlays and labels stay as they are."""
     logic = slicer.app.applicationLogic()
     logic.GetSelectionNode().SetActiveVolumeID(node.GetID())
     logic.PropagateBackgroundVolumeSelection(0)
+
+
+def _describe_all(outcomes: list[Outcome], total: int) -> str:
+    """Say how the runs of a queue ended, and how many of its volumes were never begun."""
+    done = sum(outcome.state == "done" for outcome in outcomes)
+    lines = [_describe(outcome) for outcome in outcomes]
+    if total > 1:
+        lines.insert(0, _("{done} of {total} volumes super-resolved.").format(done=done, total=total))
+    waiting = total - len(outcomes)
+    if waiting == 1:
+        lines.append(_("1 volume was not started."))
+    elif waiting:
+        lines.append(_("{count} volumes were not started.").format(count=waiting))
+    if not done:
+        lines[-1] += f" {UNCHANGED}"
+    return "\n".join(lines)
 
 
 def _describe(outcome: Outcome) -> str:
@@ -153,5 +164,5 @@ def _describe(outcome: Outcome) -> str:
 def _not_done(outcome: Outcome) -> str:
     title, sentence = outcome.task.title, with_full_stop(outcome.sentence)
     if outcome.state == "cancelled":
-        return _("{title}: {sentence} The scene is unchanged.").format(title=title, sentence=sentence)
-    return _("{title} failed: {sentence} The scene is unchanged.").format(title=title, sentence=sentence)
+        return _("{title}: {sentence}").format(title=title, sentence=sentence)
+    return _("{title} failed: {sentence}").format(title=title, sentence=sentence)

@@ -86,6 +86,36 @@ def test_ticked_volumes_run_one_after_another(a_panel, a_node) -> None:
     assert a_panel.ui.resultLabel.text.startswith("2 of 2 volumes super-resolved.")
 
 
+def test_a_cancelled_queue_counts_the_volumes_that_were_asked_for(a_panel, a_node) -> None:
+    more = [add_volume(core.start(), np.ones(SHAPE, np.float32) * np.arange(11), AFFINE, name) for name in "bcde"]
+    a_panel.will("done", "silent")
+    a_panel.choose(inputVolume=a_node, furtherInputs=more)
+    a_panel.click(a_panel.ui.applyButton)
+    double.wait_until(lambda: len(a_panel.processes) == 2)
+    double.turn(20)
+    a_panel.run()
+    first, *_done, cancelled, last = a_panel.ui.resultLabel.text.split("\n")
+    assert first == "1 of 5 volumes super-resolved."
+    assert cancelled == "b: Cancelled."
+    assert last == "3 volumes were not started."
+    assert "The scene is unchanged." not in a_panel.ui.resultLabel.text
+
+
+def test_a_queue_without_any_result_says_once_that_the_scene_is_unchanged(a_panel, a_node) -> None:
+    other = add_volume(core.start(), np.ones(SHAPE, np.float32) * np.arange(11), AFFINE, "other")
+    a_panel.will("failed", "failed", "silent")
+    a_panel.choose(inputVolume=a_node, furtherInputs=[other])
+    a_panel.run()
+    first, *_failed, last = a_panel.ui.resultLabel.text.split("\n")
+    assert first == "0 of 2 volumes super-resolved."
+    assert last.endswith("The scene is unchanged.")
+    assert a_panel.ui.resultLabel.text.count("The scene is unchanged.") == 1
+    a_panel.click(a_panel.ui.applyButton)
+    double.turn(20)
+    a_panel.run()
+    assert a_panel.ui.resultLabel.text.endswith("1 volume was not started. The scene is unchanged.")
+
+
 def test_no_tile_is_timed_beside_a_run(a_panel, a_node, monkeypatch) -> None:
     panel = a_panel.module.widget.panel
     monkeypatch.setattr(dependencies, "ensure_installed", lambda: None)
