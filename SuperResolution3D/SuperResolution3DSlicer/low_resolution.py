@@ -10,7 +10,7 @@ from SuperResolution3DLib.geometry import Orientation
 from SuperResolution3DLib.model_card import ModelCard
 
 from .volume_checks import check_input, node_affine
-from .volume_nodes import read_result, write_node
+from .volume_nodes import add_result, read_result, write_node
 
 
 class LowResolution:
@@ -52,4 +52,4 @@ class LowResolution:
         """
         name = _("{input} LR").format(input=self.input_node.GetName())
         about = {"Kind": "simulated LR", "Grid": self.card.grid, "Scale": " ".join(map(str, self.card.scale))}
-        return read_result(folder / "result.nrrd", name, self.input_node, about)
+        return add_result(read_result(folder / "result.nrrd"), name, self.input_node, about)

@@ -17,7 +17,15 @@ from .modality import modality_of
 from .roi_region import region_of_roi
 from .run_report import attributes
 from .volume_checks import check_input, node_affine
-from .volume_nodes import ATTRIBUTE_PREFIX, check_output, read_result, replace_result, result_name, write_node
+from .volume_nodes import (
+    ATTRIBUTE_PREFIX,
+    add_result,
+    check_output,
+    read_result,
+    replace_result,
+    result_name,
+    write_node,
+)
 
 INPUT_ROLE = "SuperResolution3D.Input"
 ZERO_FILLED_ROLE = "SuperResolution3D.ZeroFilled"
@@ -130,38 +138,40 @@ class SuperResolution:
         Raises:
             VolumeError: the worker's file is missing or cut short; the scene is unchanged.
         """
-        input_node, output_node = self.request.input_node, self.request.output_node
+        input_node, output_node = self.request.input_node, self._output_node()
         about = attributes(report)
-        zero_filled_node = None
-        if self.request.with_zero_filled:
-            name = _("{input} zero-filled").format(input=input_node.GetName())
-            zero_filled_node = read_result(folder / "zero-filled.nrrd", name, input_node, {"Kind": "zero-filled"})
-        try:
-            if output_node is not None and output_node.GetScene() is not None:  # else it was deleted meanwhile
-                replace_result(output_node, folder / "result.nrrd", input_node, about)
-                node = output_node
-            else:
-                node = read_result(folder / "result.nrrd", self._name(report), input_node, about)
-        except Exception:
-            if zero_filled_node is not None:
-                _remove(zero_filled_node)
-            raise
+        read = read_result(folder / "result.nrrd")  # both are read before the scene is changed
+        zero_filled = read_result(folder / "zero-filled.nrrd") if self.request.with_zero_filled else None
+        zero_filled_node = None if zero_filled is None else self._take_zero_filled(zero_filled)
+        if output_node is None:
+            k, j, i = report["scale"]
+            node = add_result(read, self._name(result_name(input_node.GetName(), (k, j, i))), input_node, about)
+        else:
+            replace_result(output_node, read, input_node, about)
+            node = output_node
         node.SetNodeReferenceID(INPUT_ROLE, input_node.GetID())
         node.SetNodeReferenceID(ZERO_FILLED_ROLE, zero_filled_node.GetID() if zero_filled_node else None)
         return node
 
-    def _name(self, report: dict[str, Any]) -> str:
-        k, j, i = report["scale"]
-        name = result_name(self.request.input_node.GetName(), (k, j, i))
+    def _output_node(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """Return the volume to be replaced; None makes a new one, also where the chosen one was deleted meanwhile."""
+        node = self.request.output_node
+        return None if node is None or node.GetScene() is None else node
+
+    def _take_zero_filled(self, read: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:
+        """Put the zero-filled volume into that of the result which is replaced, or into a new one."""
+        input_node, output_node, about = self.request.input_node, self._output_node(), {"Kind": "zero-filled"}
+        name = self._name(_("{input} zero-filled").format(input=input_node.GetName()))
+        node = None if output_node is None else output_node.GetNodeReference(ZERO_FILLED_ROLE)
+        if node is None or node is input_node:  # somebody may super-resolve it in its turn
+            return add_result(read, name, input_node, about)
+        replace_result(node, read, input_node, about)
+        if name not in (node.GetName(), node.GetName().rpartition("_")[0]):  # of another input, or of a preview
+            node.SetName(node.GetScene().GenerateUniqueName(name))
+        return node
+
+    def _name(self, name: str) -> str:
         return name if self.request.roi_node is None else _("{name} preview").format(name=name)
-
-
-def _remove(node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Take a volume out of the scene again, with the display nodes that came with it."""
-    scene = node.GetScene()
-    displays = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
-    for each in (node, *displays):
-        scene.RemoveNode(each)
 
 
 def latest_result(input_node: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:

@@ -53,21 +53,37 @@ def write_node(node: slicer.vtkMRMLVolumeNode, path: Path) -> None:
         )
 
 
-def read_result(
-    path: Path, name: str, input_node: slicer.vtkMRMLVolumeNode, attributes: Mapping[str, str]
+def read_result(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
+    """Return a volume that is in no scene yet.
+
+    Slicer's NRRD reader keeps a left-handed grid as it is, where the general volume reader turns the slices round. It
+    takes a file that is cut short for a whole one, so the size is checked here.
+
+    Raises:
+        VolumeError: the file is missing or cut short.
+    """
+    node = slicer.vtkMRMLScalarVolumeNode()
+    storage = slicer.vtkMRMLNRRDStorageNode()
+    storage.SetFileName(str(path))
+    if not path.is_file() or not storage.ReadData(node) or _stored_bytes(path) < _num_bytes(node):
+        raise VolumeError(_("{file} is missing or incomplete; run again and see the log.").format(file=path.name))
+    return node
+
+
+def add_result(
+    read: slicer.vtkMRMLScalarVolumeNode,
+    name: str,
+    input_node: slicer.vtkMRMLVolumeNode,
+    attributes: Mapping[str, str],
 ) -> slicer.vtkMRMLScalarVolumeNode:
     """Add a result to the scene, beside its input and shown in the same way.
 
     Args:
-        path: NRRD file.
+        read: from ``read_result``.
         name: of the new node; a number is added if the scene has that name.
         input_node: gives parent transform, window and level, colours, units and the place in the subject hierarchy.
         attributes: how the result came about; the names get a prefix.
-
-    Raises:
-        VolumeError: the file is missing or cut short; nothing was added.
     """
-    read = _read(path)
     scene = input_node.GetScene()
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
     _fill(node, read, input_node, attributes)
@@ -77,7 +93,7 @@ def read_result(
 
 def replace_result(
     node: slicer.vtkMRMLScalarVolumeNode,
-    path: Path,
+    read: slicer.vtkMRMLScalarVolumeNode,
     input_node: slicer.vtkMRMLVolumeNode,
     attributes: Mapping[str, str],
 ) -> None:
@@ -85,10 +101,9 @@ def replace_result(
 
     Raises:
         InputError: the output is the input, or no scalar volume; it is unchanged.
-        VolumeError: the file is missing or cut short; the output is unchanged.
     """
     check_output(node, input_node)
-    _fill(node, _read(path), input_node, attributes)
+    _fill(node, read, input_node, attributes)
 
 
 def check_output(node: slicer.vtkMRMLNode, input_node: slicer.vtkMRMLVolumeNode) -> None:
@@ -124,23 +139,6 @@ def _storable(image: vtk.vtkImageData) -> vtk.vtkImageData:
     cast.SetOutputScalarType(vtk.VTK_SHORT if image.GetScalarType() == vtk.VTK_SIGNED_CHAR else vtk.VTK_DOUBLE)
     cast.Update()
     return cast.GetOutput()
-
-
-def _read(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
-    """Return a volume that is in no scene yet.
-
-    Slicer's NRRD reader keeps a left-handed grid as it is, where the general volume reader turns the slices round. It
-    takes a file that is cut short for a whole one, so the size is checked here.
-
-    Raises:
-        VolumeError: the file is missing or cut short.
-    """
-    node = slicer.vtkMRMLScalarVolumeNode()
-    storage = slicer.vtkMRMLNRRDStorageNode()
-    storage.SetFileName(str(path))
-    if not path.is_file() or not storage.ReadData(node) or _stored_bytes(path) < _num_bytes(node):
-        raise VolumeError(_("{file} is missing or incomplete; run again and see the log.").format(file=path.name))
-    return node
 
 
 def _fill(

@@ -61,10 +61,11 @@ def test_roi_becomes_the_workers_region(a_node, a_model) -> None:
     roi.SetSize([10.0, 10.0, 10.0])
     roi.SetCenter(list(voxel_positions(a_node)[4, 6, 5]))
     new_process, made = pretend("done")
-    result = SuperResolution3DLogic(new_process).superResolve(a_node, str(a_model.path), roiNode=roi)
+    result = SuperResolution3DLogic(new_process).superResolve(a_node, str(a_model.path), roiNode=roi, zeroFilled=True)
     region = [tuple(map(int, part.split(":"))) for part in made[0].option("region").split(",")]
     assert all(start <= middle < stop for (start, stop), middle in zip(region, (4, 6, 5), strict=True))
     assert result.GetName() == "head SRx2 preview"
+    assert result.GetNodeReference(ZERO_FILLED_ROLE).GetName() == "head zero-filled preview"
 
 
 def test_zero_filled_volume_is_kept_with_the_result(a_node, a_model) -> None:
@@ -82,6 +83,30 @@ def test_chosen_output_is_replaced_and_no_other_node_appears(a_core, a_node, a_m
     assert output.GetName() == "mine"
     assert slicer.util.arrayFromVolume(output).shape == tuple(2 * size for size in SHAPE)
     assert node_names() == before
+
+
+def test_the_zero_filled_volume_of_an_output_is_replaced_with_it(a_core, a_node, a_model) -> None:
+    other = add_volume(a_core, np.ones((5, 6, 7), np.float32), RIGHT, "other")
+    logic = SuperResolution3DLogic(pretend("done", "done", "done")[0])
+    output = logic.superResolve(a_node, str(a_model.path), zeroFilled=True)
+    zero_filled, before = output.GetNodeReference(ZERO_FILLED_ROLE), node_names()
+    logic.superResolve(a_node, str(a_model.path), zeroFilled=True, outputNode=output)
+    assert node_names() == before
+    logic.superResolve(other, str(a_model.path), zeroFilled=True, outputNode=output)
+    assert len(node_names()) == len(before)
+    assert output.GetNodeReference(ZERO_FILLED_ROLE) is zero_filled
+    assert zero_filled.GetName() == "other zero-filled"
+    assert slicer.util.arrayFromVolume(zero_filled).shape == (10, 12, 14)
+
+
+def test_a_zero_filled_volume_that_is_the_input_is_not_replaced(a_node, a_model) -> None:
+    logic = SuperResolution3DLogic(pretend("done", "done")[0])
+    output = logic.superResolve(a_node, str(a_model.path), zeroFilled=True)
+    zero_filled = output.GetNodeReference(ZERO_FILLED_ROLE)
+    voxels = slicer.util.arrayFromVolume(zero_filled).copy()
+    logic.superResolve(zero_filled, str(a_model.path), zeroFilled=True, outputNode=output)
+    np.testing.assert_array_equal(slicer.util.arrayFromVolume(zero_filled), voxels)
+    assert output.GetNodeReference(ZERO_FILLED_ROLE).GetName() == "head zero-filled zero-filled"
 
 
 def test_an_output_that_is_replaced_is_the_latest_result_though_others_were_added_after_it(a_node, a_model) -> None:
@@ -148,18 +173,25 @@ def test_temporary_folder_that_cannot_be_written_to_is_one_sentence(a_node, a_mo
         SuperResolution3DLogic(pretend("done")[0]).superResolve(a_node, str(a_model.path))
 
 
-def test_result_that_was_cut_short_adds_nothing_not_even_the_zero_filled_volume(a_node, a_model, monkeypatch) -> None:
+@pytest.mark.parametrize(("name", "told"), [("result", "the result"), ("zero-filled", "the zero-filled volume")])
+def test_result_that_was_cut_short_changes_nothing_not_even_the_other_volume(
+    a_core, a_node, a_model, monkeypatch, name, told
+) -> None:
+    output = add_volume(a_core, np.zeros((2, 2, 2), np.int16), RIGHT, "mine")
     finish, before = super_resolution.SuperResolution.finish, node_names()
 
     def cut_then_finish(task: SuperResolution, folder: Path, report: dict) -> object:
-        result = folder / "result.nrrd"
+        result = folder / f"{name}.nrrd"
         result.write_bytes(result.read_bytes()[:-100])
         return finish(task, folder, report)
 
     monkeypatch.setattr(super_resolution.SuperResolution, "finish", cut_then_finish)
-    with pytest.raises(SuperResolutionError, match="the result of head is missing or incomplete"):
-        SuperResolution3DLogic(pretend("done")[0]).superResolve(a_node, str(a_model.path), zeroFilled=True)
+    logic = SuperResolution3DLogic(pretend("done", "done")[0])
+    for output_node in (None, output):
+        with pytest.raises(SuperResolutionError, match=f"{told} of head is missing or incomplete"):
+            logic.superResolve(a_node, str(a_model.path), zeroFilled=True, outputNode=output_node)
     assert node_names() == before
+    assert slicer.util.arrayFromVolume(output).shape == (2, 2, 2)
 
 
 def test_error_of_ours_while_taking_over_is_told_and_logged(a_node, a_model, monkeypatch) -> None:

@@ -15,7 +15,7 @@ from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume, affine_of, field_of_view_corners, turned, voxel_positions
 
 # isort: split
-from SuperResolution3DSlicer.volume_nodes import read_result, write_node
+from SuperResolution3DSlicer.volume_nodes import add_result, read_result, write_node
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACING = (4.0, 4.0, 4.0)
@@ -79,7 +79,7 @@ def test_the_shipped_model_keeps_the_place(a_blob, tmp_path) -> None:
     job = Job(Path("lr.nrrd"), Path("sr.nrrd"), model="rrdb-mr-brain-x4", device="cpu", zero_filled=Path("zf.nrrd"))
     *options, _separator, _input, _output = job.to_arguments()
     sr = _through_worker(a_blob, tmp_path, options)
-    zero_filled = read_result(tmp_path / "zf.nrrd", "zero-filled", a_blob, {})
+    zero_filled = add_result(read_result(tmp_path / "zf.nrrd"), "zero-filled", a_blob, {})
     assert np.linalg.norm(field_of_view_corners(a_blob) - field_of_view_corners(sr), axis=-1).max() < 0.01
     assert np.linalg.norm(_centre_of_mass(sr, BRIGHT) - _true_centre(a_blob)) < 0.3
     np.testing.assert_array_equal(affine_of(zero_filled), affine_of(sr))
@@ -105,7 +105,7 @@ def _through_worker(
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    return read_result(folder / "sr.nrrd", "sr", node, {})
+    return add_result(read_result(folder / "sr.nrrd"), "sr", node, {})
 
 
 def _true_centre(lr_node: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:

@@ -30,7 +30,7 @@ from Testing.Slicer.volumes import add_volume
 from SuperResolution3DSlicer.comparison import Comparison
 from SuperResolution3DSlicer.comparison_layout import ROWS, comparison_views
 from SuperResolution3DSlicer.sample_data import SAMPLES, sample_files
-from SuperResolution3DSlicer.volume_nodes import read_result, result_name, write_node
+from SuperResolution3DSlicer.volume_nodes import add_result, read_result, result_name, write_node
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 284, 266  # pixels of a view
@@ -66,7 +66,7 @@ def _super_resolve(lr: slicer.vtkMRMLScalarVolumeNode, model: str, folder: Path)
     write_node(lr, job.input)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-m", "SuperResolution3DLib", *job.to_arguments()], env=environment, check=True)
-    return read_result(job.output, result_name(lr.GetName(), (4, 4, 4)), lr, {})
+    return add_result(read_result(job.output), result_name(lr.GetName(), (4, 4, 4)), lr, {})
 
 
 def draw_comparison(running: core.Core, nodes: list[slicer.vtkMRMLScalarVolumeNode], caption: str, path: Path) -> None:
