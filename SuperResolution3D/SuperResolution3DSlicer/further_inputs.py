@@ -5,7 +5,7 @@ from collections.abc import Callable
 import qt
 import slicer
 
-from .volume_nodes import ATTRIBUTE_PREFIX
+from .volume_nodes import is_result
 
 
 class FurtherInputs:
@@ -36,7 +36,7 @@ class FurtherInputs:
             if node.GetClassName() == "vtkMRMLScalarVolumeNode"
             and node is not first_input
             and not node.GetHideFromEditors()
-            and not _is_result(node)
+            and not is_result(node)
         ]
         was_blocked = self._list.blockSignals(True)
         self._list.clear()
@@ -48,9 +48,3 @@ class FurtherInputs:
 
     def _on_item_changed(self, item: qt.QListWidgetItem) -> None:
         self._on_change()
-
-
-def _is_result(node: slicer.vtkMRMLScalarVolumeNode) -> bool:
-    """Tell whether a volume was computed here; a simulated LR volume is meant to be an input."""
-    is_zero_filled = node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") == "zero-filled"
-    return is_zero_filled or node.GetAttribute(f"{ATTRIBUTE_PREFIX}Model") is not None

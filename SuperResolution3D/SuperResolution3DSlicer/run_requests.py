@@ -9,6 +9,7 @@ from SuperResolution3DLib.model_card import InstalledModel
 from .parameters import Parameters, Region, Tiling
 from .super_resolution import Request
 from .volume_checks import field_of_view_note, is_empty, modality_warning, spacing_warning
+from .volume_nodes import is_result
 
 
 def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Request]:
@@ -23,6 +24,11 @@ def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Re
     if parameters.region == Region.ROI and parameters.roi is None:
         raise InputError(_("Choose a ROI for the preview, or create one in its list."))
     further = [node for node in parameters.furtherInputs if node is not None and node is not parameters.inputVolume]
+    output = parameters.outputVolume if not further else None  # several results cannot go into one volume
+    if output is not None and output is parameters.referenceVolume:
+        raise InputError(
+            _("{name} is HR reference and output at once; choose another output.").format(name=output.GetName())
+        )
     requests = [
         Request(
             node,
@@ -32,7 +38,7 @@ def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Re
             parameters.windowSize if in_windows else None,
             parameters.overlap if in_windows else None,
             parameters.roi if parameters.region == Region.ROI else None,
-            parameters.outputVolume if not further else None,  # several results cannot go into one volume
+            output,
             parameters.zeroFilled and parameters.referenceVolume is None,
         )
         for node in (parameters.inputVolume, *further)
@@ -62,18 +68,19 @@ def notes(requests: list[Request], parameters: Parameters) -> list[str]:
     ]
     found = [warning for warning in warnings if warning]
     if parameters.referenceVolume is not None:
-        note = _reference_note(parameters.inputVolume, parameters.referenceVolume)
-        found += [note] if note else []
+        found += _reference_notes(parameters.inputVolume, parameters.referenceVolume)
     if len(requests) > 1 and parameters.outputVolume is not None:
         found.append(_("Several inputs are ticked: each gets a new output volume."))
     return found
 
 
-def _reference_note(input_node: slicer.vtkMRMLVolumeNode, reference_node: slicer.vtkMRMLVolumeNode) -> str:
+def _reference_notes(input_node: slicer.vtkMRMLVolumeNode, reference_node: slicer.vtkMRMLVolumeNode) -> list[str]:
+    name = reference_node.GetName()
     if reference_node is input_node:
-        return _("{name} is input and HR reference at once; choose another reference.").format(
-            name=reference_node.GetName()
-        )
+        return [_("{name} is input and HR reference at once; choose another reference.").format(name=name)]
     if is_empty(reference_node):
-        return _("The HR reference {name} is empty: it has no voxels.").format(name=reference_node.GetName())
-    return field_of_view_note(input_node, reference_node)
+        return [_("The HR reference {name} is empty: it has no voxels.").format(name=name)]
+    found = [field_of_view_note(input_node, reference_node)]
+    if is_result(reference_node):
+        found.append(_("The HR reference {name} was computed here, not measured.").format(name=name))
+    return [note for note in found if note]

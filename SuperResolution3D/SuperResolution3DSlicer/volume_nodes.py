@@ -120,6 +120,12 @@ def check_output(node: slicer.vtkMRMLNode, input_node: slicer.vtkMRMLVolumeNode)
         )
 
 
+def is_result(node: slicer.vtkMRMLVolumeNode) -> bool:
+    """Tell whether a volume was computed here; a simulated LR volume is meant to be an input."""
+    is_zero_filled = node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") == "zero-filled"
+    return is_zero_filled or node.GetAttribute(f"{ATTRIBUTE_PREFIX}Model") is not None
+
+
 def display_with_fixed_window(node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeDisplayNode:
     """Return a volume's display node; a new one does not measure a window first, which is slow for large volumes."""
     display = node.GetDisplayNode()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import slicer
-from panel_fixtures import MODEL, SHAPE, a_node, a_panel  # noqa: F401 (fixtures)
+from panel_fixtures import AFFINE, MODEL, SHAPE, a_node, a_panel  # noqa: F401 (fixtures)
 
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, field_of_view_corners, turned
@@ -103,6 +103,23 @@ def test_an_empty_reference_is_a_note(a_panel, a_node) -> None:
 def test_the_input_as_its_own_reference_is_a_note(a_panel, a_node) -> None:
     a_panel.choose(inputVolume=a_node, referenceVolume=a_node)
     assert a_panel.ui.noteLabel.text == "head is input and HR reference at once; choose another reference."
+
+
+def test_a_reference_that_was_computed_here_is_a_note(a_panel, a_node) -> None:
+    result = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "head SRx4")
+    result.SetAttribute("SuperResolution3D.Model", MODEL)
+    a_panel.choose(inputVolume=a_node, referenceVolume=result)
+    assert a_panel.ui.noteLabel.text == "The HR reference head SRx4 was computed here, not measured."
+    assert a_panel.ui.applyButton.enabled
+
+
+def test_the_reference_is_refused_as_output(a_panel, a_node) -> None:
+    reference = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "hr")
+    a_panel.choose(inputVolume=a_node, outputVolume=reference, referenceVolume=reference)
+    assert a_panel.ui.reasonLabel.text == "hr is HR reference and output at once; choose another output."
+    assert not a_panel.ui.applyButton.enabled
+    a_panel.choose(referenceVolume=None)
+    assert a_panel.ui.applyButton.enabled
 
 
 def test_new_roi_is_placed_at_the_centre_and_makes_a_smaller_result(a_panel, a_node) -> None:
