@@ -55,6 +55,7 @@ class Forecast:
     spacing: tuple[float, float, float]
     """of the result (K, J, I), mm"""
     result_bytes: int
+    """with the zero-filled volume, if that is wanted too"""
     memory_bytes: int
     """main memory of the worker, at most"""
     free_bytes: int
@@ -100,10 +101,13 @@ def describe(plan: Plan, forecast: Forecast) -> str:
     """Return the lines that a person reads before the run."""
     k, j, i = forecast.shape
     spacing = " x ".join(f"{value:.3g}" for value in reversed(forecast.spacing))
+    result = (
+        _("Result: {i} x {j} x {k} voxels of {spacing} mm (I, J, K), {size} with the zero-filled volume")
+        if plan.with_zero_filled
+        else _("Result: {i} x {j} x {k} voxels of {spacing} mm (I, J, K), {size}")
+    )
     lines = [
-        _("Result: {i} x {j} x {k} voxels of {spacing} mm (I, J, K), {size}").format(
-            i=i, j=j, k=k, spacing=spacing, size=_size(forecast.result_bytes)
-        ),
+        result.format(i=i, j=j, k=k, spacing=spacing, size=_size(forecast.result_bytes)),
         _("Memory: up to {needed} of {free} free").format(
             needed=_size(forecast.memory_bytes), free=_size(forecast.free_bytes)
         ),

@@ -146,7 +146,7 @@ class Panel:
         in_windows = parameters is not None and parameters.tiling == Tiling.WINDOW
         ui.windowSizeBox.enabled = ui.overlapBox.enabled = in_windows and not running
         ui.furtherInputsList.enabled = not running
-        ui.zeroFilledBox.enabled = not running and parameters is not None and parameters.referenceVolume is None
+        ui.zeroFilledBox.enabled = not running
         ui.simulateButton.enabled = has_input and self._models.current is not None and not running
         result = latest_result(parameters.inputVolume) if has_input else None
         ui.comparisonButton.enabled = result is not None
@@ -223,11 +223,16 @@ class Panel:
     def _on_comparison(self) -> None:
         lr_node, hr_node = self._parameters.inputVolume, self._parameters.referenceVolume
         sr_node = latest_result(lr_node)
+        zero_filled_node = sr_node.GetNodeReference(ZERO_FILLED_ROLE)
         try:
-            self._comparison.show(lr_node, sr_node, hr_node, sr_node.GetNodeReference(ZERO_FILLED_ROLE))
+            self._comparison.show(lr_node, sr_node, hr_node, zero_filled_node)
         except SuperResolutionError as error:
             self._show_result(str(error))
             return
+        if hr_node is None and zero_filled_node is None:
+            self._show_result(
+                _("The third row is empty: choose an HR reference, or tick the zero-filled volume and run again.")
+            )
         qt.QTimer.singleShot(0, self._comparison.fit)  # when the views have their size
 
     def _on_model(self, index: int) -> None:

@@ -39,7 +39,7 @@ def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Re
             parameters.overlap if in_windows else None,
             parameters.roi if parameters.region == Region.ROI else None,
             output,
-            parameters.zeroFilled and parameters.referenceVolume is None,
+            parameters.zeroFilled,
         )
         for node in (parameters.inputVolume, *further)
     ]

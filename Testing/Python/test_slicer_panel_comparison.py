@@ -1,10 +1,12 @@
 """The panel's comparison: when it is offered, what it shows, and a scene that was saved in it."""
 
+import numpy as np
 import pytest
 import slicer
-from panel_fixtures import a_main_window, a_node, a_panel  # noqa: F401 (fixtures)
+from panel_fixtures import AFFINE, SHAPE, a_main_window, a_node, a_panel  # noqa: F401 (fixtures)
 
 from Testing.Slicer import core, double
+from Testing.Slicer.volumes import add_volume
 
 # isort: split
 from SuperResolution3DSlicer.comparison_layout import LAYOUT_ID, comparison_views
@@ -17,13 +19,32 @@ def test_comparison_is_offered_once_there_is_a_result(a_panel, a_main_window, a_
     a_panel.run()
     a_panel.click(a_panel.ui.comparisonButton)
     double.turn(50)
-    shown = [
-        slicer.mrmlScene.GetSingletonNode(f"SuperResolution3D{row}Axial", "vtkMRMLSliceCompositeNode")
-        for row in ("LR", "SR", "Reference")
-    ]
-    names = [slicer.mrmlScene.GetNodeByID(node.GetBackgroundVolumeID()).GetName() for node in shown]
-    assert names[:2] == ["head", "head SRx4"]
-    assert "minus zero-filled" in names[2]
+    assert rows() == ["head", "head SRx4", "head SRx4 minus zero-filled"]
+
+
+def test_the_difference_is_there_also_when_the_reference_is_taken_away_after_the_run(
+    a_panel, a_main_window, a_node
+) -> None:
+    reference = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "hr")
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node, referenceVolume=reference)
+    assert a_panel.ui.zeroFilledBox.enabled
+    a_panel.run()
+    a_panel.click(a_panel.ui.comparisonButton)
+    assert rows() == ["head", "head SRx4", "hr"]
+    a_panel.choose(referenceVolume=None)
+    a_panel.click(a_panel.ui.comparisonButton)
+    assert rows() == ["head", "head SRx4", "head SRx4 minus zero-filled"]
+
+
+def test_an_empty_third_row_says_what_would_fill_it(a_panel, a_main_window, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node, zeroFilled=False)
+    a_panel.run()
+    a_panel.click(a_panel.ui.comparisonButton)
+    assert rows() == ["head", "head SRx4", None]
+    sentence = "The third row is empty: choose an HR reference, or tick the zero-filled volume and run again."
+    assert a_panel.ui.resultLabel.text == sentence
 
 
 def test_comparison_without_a_main_window_is_one_sentence(a_panel, a_node) -> None:
@@ -61,6 +82,16 @@ def test_a_scene_that_was_saved_in_the_comparison_shows_its_views_in_a_new_sessi
     views = running.layout.GetViewNodes()
     names = [views.GetItemAsObject(number).GetLayoutName() for number in range(views.GetNumberOfItems())]
     assert names == [view.name for view in comparison_views()]
+
+
+def rows() -> list[str | None]:
+    """Return the names of the volumes in the axial views, from the first row to the third."""
+    views = [
+        slicer.mrmlScene.GetSingletonNode(f"SuperResolution3D{row}Axial", "vtkMRMLSliceCompositeNode")
+        for row in ("LR", "SR", "Reference")
+    ]
+    shown = [view.GetBackgroundVolumeID() for view in views]
+    return [None if volume is None else slicer.mrmlScene.GetNodeByID(volume).GetName() for volume in shown]
 
 
 def saved_scene() -> str:
