@@ -1,13 +1,20 @@
 """The list of installed models, with the card of the chosen one."""
 
 from html import escape
+from pathlib import Path
 
 import qt
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.memory_plan import tail_halo
-from SuperResolution3DLib.model_card import MODELS_VARIABLE, InstalledModel, installed_models, user_model_folder
+from SuperResolution3DLib.model_card import (
+    MODELS_VARIABLE,
+    InstalledModel,
+    installed_models,
+    read_card,
+    user_model_folder,
+)
 
 from .model_card_text import card_text
 
@@ -58,6 +65,31 @@ class ModelChoice:
         names = [model.card.name for model in self._models]
         self._combo.currentIndex = names.index(name) if name in names else (0 if names else -1)
         self.show_card()
+
+    def check_is_new(self, source: Path) -> None:
+        """Make sure that a file can be added: of two models of one name only the first found would ever be used.
+
+        Raises:
+            ModelError: it is no model file, or another file holds a model of its name.
+        """
+        name, target = read_card(source).name, user_model_folder() / source.name
+        for model in installed_models():
+            if model.card is not None and model.card.name == name and model.path != target:
+                raise ModelError(
+                    _("A model called {name} is installed already, in {path}; delete that file first.").format(
+                        name=name, path=model.path
+                    )
+                )
+
+    def notes(self, wanted: str) -> list[str]:
+        """Return what to know of the chosen model when a scene wants the one of this name."""
+        if not wanted or wanted in [model.card.name for model in self._models]:
+            return []
+        return [
+            _("The model of this scene, {wanted}, is not installed; {name} is used instead.").format(
+                wanted=wanted, name=self.current_name
+            )
+        ]
 
     def show_card(self) -> None:
         current = self.current

@@ -128,7 +128,7 @@ class Panel:
             self._show_notes([])
         elif not running:
             requests = requests_of(parameters, self._models.current)
-            self._show_notes(notes(requests, parameters))
+            self._show_notes([*self._models.notes(parameters.model), *notes(requests, parameters)])
             self._forecast.is_timing_allowed = self._is_open and self._devices.is_known  # else of the wrong device
             self._forecast.show(
                 requests[0].plan(len(requests)), self._models.current, parameters.device, self._devices.current_gpu
@@ -171,8 +171,9 @@ class Panel:
         parameters = self._parameters
         if parameters is None:
             return ""
-        names = ("model", "device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled")
-        return ", ".join(f"{name} {getattr(parameters, name)}" for name in names)
+        names = ("device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled")
+        values = [f"{name} {getattr(parameters, name)}" for name in names]
+        return ", ".join([f"model {self._models.current_name}", *values])
 
     # --- What a person does ------------------------------------------------------------------------------------------
 
@@ -195,6 +196,7 @@ class Panel:
         if not path:
             return
         try:
+            self._models.check_is_new(Path(path))
             model = add_model_file(Path(path))
         except SuperResolutionError as error:
             self._show_result(str(error))
@@ -255,10 +257,10 @@ class Panel:
             place_at_centre(roi_node, self._parameters.inputVolume)
 
     def _take_model(self) -> None:
-        """Choose the scene's model; a scene without one takes the first installed."""
+        """Choose the scene's model, which it goes on asking for where it is not installed; without one, the first."""
         if self._parameters is not None:
             self._models.select(self._parameters.model)
-            self._parameters.model = self._models.current_name or self._parameters.model
+            self._parameters.model = self._parameters.model or self._models.current_name
 
     # --- What changes by itself --------------------------------------------------------------------------------------
 

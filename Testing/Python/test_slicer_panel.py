@@ -122,6 +122,19 @@ def test_the_reference_is_refused_as_output(a_panel, a_node) -> None:
     assert a_panel.ui.applyButton.enabled
 
 
+def test_a_scene_whose_model_is_not_installed_says_which_one_is_used_instead(a_panel, a_node) -> None:
+    a_panel.choose(inputVolume=a_node, model="of-a-colleague")
+    a_panel.module.widget.enter()
+    double.turn(80)
+    sentence = f"The model of this scene, of-a-colleague, is not installed; {MODEL} is used instead."
+    assert a_panel.ui.noteLabel.text == sentence
+    assert a_panel.parameters.model == "of-a-colleague"  # its file may be added yet
+    a_panel.ui.modelSelector.currentIndex = 1
+    double.turn(80)
+    assert a_panel.parameters.model == a_panel.ui.modelSelector.currentText
+    assert not a_panel.ui.noteLabel.visible
+
+
 def test_new_roi_is_placed_at_the_centre_and_makes_a_smaller_result(a_panel, a_node) -> None:
     a_panel.choose(inputVolume=a_node, region=Region.ROI)
     assert "Choose a ROI" in a_panel.ui.reasonLabel.text

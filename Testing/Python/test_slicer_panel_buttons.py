@@ -39,6 +39,19 @@ def test_unusable_model_file_is_a_sentence_and_nothing_is_copied(a_panel, tmp_pa
     assert not list(user_model_folder().glob("*"))
 
 
+def test_a_second_model_of_one_name_is_refused_and_the_file_of_the_first_is_named(a_panel, tmp_path) -> None:
+    slicer.app.setTesting(False)
+    first, second = a_tiny_model_file(tmp_path, (2, 2, 2)), tmp_path / "other.safetensors"
+    second.write_bytes(first.read_bytes())
+    for path in (first, second):
+        double.dialogs.prepare(str(path))
+        a_panel.click(a_panel.ui.addModelButton)
+    installed = user_model_folder() / "tiny.safetensors"
+    sentence = f"A model called tiny is installed already, in {installed}; delete that file first."
+    assert a_panel.ui.resultLabel.text == sentence
+    assert list(user_model_folder().glob("*")) == [installed]
+
+
 def test_no_chosen_file_changes_nothing(a_panel) -> None:
     slicer.app.setTesting(False)
     double.dialogs.prepare("")
