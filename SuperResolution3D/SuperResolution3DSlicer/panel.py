@@ -275,7 +275,7 @@ class Panel:
         watched = [(parameters.parameterNode, changed)]
         watched += [
             (node, event)
-            for node in (parameters.inputVolume, parameters.referenceVolume, parameters.roi)
+            for node in (parameters.inputVolume, *parameters.furtherInputs, parameters.referenceVolume, parameters.roi)
             if node is not None
             for event in (changed, moved)
         ]

@@ -122,6 +122,17 @@ def test_the_reference_is_refused_as_output(a_panel, a_node) -> None:
     assert a_panel.ui.applyButton.enabled
 
 
+def test_a_ticked_volume_that_becomes_unusable_disables_the_button(a_panel, a_node) -> None:
+    other = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "other")
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode", "warp")
+    a_panel.choose(inputVolume=a_node, furtherInputs=[other])
+    assert a_panel.ui.applyButton.enabled
+    other.SetAndObserveTransformNodeID(transform.GetID())
+    double.turn(120)
+    assert "other is under the non-linear transform warp" in a_panel.ui.reasonLabel.text
+    assert not a_panel.ui.applyButton.enabled
+
+
 def test_a_scene_whose_model_is_not_installed_says_which_one_is_used_instead(a_panel, a_node) -> None:
     a_panel.choose(inputVolume=a_node, model="of-a-colleague")
     a_panel.module.widget.enter()
