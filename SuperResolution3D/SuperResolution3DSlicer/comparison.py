@@ -10,7 +10,8 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import InputError
 
 from .comparison_layout import LAYOUT_ID, ORIENTATIONS, ROWS, VIEW_GROUP, ComparisonView, comparison_views, layout_xml
-from .difference import difference_node
+from .difference import REFERENCE_ROLE, difference_node
+from .super_resolution import INPUT_ROLE
 
 
 class Comparison:
@@ -57,12 +58,27 @@ class Comparison:
         columns = dict(zip(ORIENTATIONS, (_("axial"), _("coronal"), _("sagittal")), strict=True))
         register_layout(scene)
         layout_node.SetViewArrangement(LAYOUT_ID)
-        self._observe(layout_node, self._on_layout)
         for view in comparison_views():
             self._set_up_view(scene, view, view.label(labels[view.row], columns[view.orientation]))
-        self._share_window([node for node in (lr_node, sr_node, hr_node) if node is not None])
+        self._watch(layout_node, [node for node in (lr_node, sr_node, hr_node) if node is not None])
         self._show_crosshair(scene)
         self.fit()
+
+    def resume(self) -> None:
+        """Keep the rows of a comparison that a scene was saved in, whose linked views would lose them otherwise.
+
+        Nothing is done while a comparison is on, and where the views do not show a volume and its result.
+        """
+        scene = slicer.mrmlScene
+        layout_node = _layout_node(scene)
+        if self._volumes or layout_node is None or layout_node.GetViewArrangement() != LAYOUT_ID:
+            return
+        lr_node, sr_node, third = (_shown_volume(scene, row) for row in ROWS)
+        if lr_node is None or sr_node is None or sr_node.GetNodeReference(INPUT_ROLE) is not lr_node:
+            return
+        self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
+        hr_node = None if third is sr_node.GetNodeReference(REFERENCE_ROLE) else third
+        self._watch(layout_node, [node for node in (lr_node, sr_node, hr_node) if node is not None])
 
     def fit(self) -> None:
         """Show the whole LR volume in every view, in the same plane of each column.
@@ -112,8 +128,16 @@ class Comparison:
         composite.SetForegroundVolumeID(None)
         composite.SetLabelVolumeID(None)
         self._put_back(composite, view)
-        # Linked views pass on the choice of another volume in one of them to all nine; the rows must outlive that.
-        self._observe(composite, lambda *_event: self._put_back(composite, view))
+
+    def _watch(self, layout_node: slicer.vtkMRMLLayoutNode, alike: list[slicer.vtkMRMLScalarVolumeNode]) -> None:
+        """Follow the layout, the rows, and the window and level of the volumes that are shown alike."""
+        scene = layout_node.GetScene()
+        self._observe(layout_node, self._on_layout)
+        for view in comparison_views():
+            composite = _composite_node(scene, _slice_node(scene, view))
+            # Linked views pass on the choice of another volume in one of them to all nine; the rows must outlive that.
+            self._observe(composite, lambda *_event, composite=composite, view=view: self._put_back(composite, view))
+        self._share_window(alike)
 
     def _put_back(self, composite: slicer.vtkMRMLSliceCompositeNode, view: ComparisonView) -> None:
         volume = self._volumes.get(view.row)
@@ -185,6 +209,13 @@ def _layout_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLLayoutNode | None:
 
 def _slice_node(scene: slicer.vtkMRMLScene, view: ComparisonView) -> slicer.vtkMRMLSliceNode:
     return scene.GetSingletonNode(view.name, "vtkMRMLSliceNode")
+
+
+def _shown_volume(scene: slicer.vtkMRMLScene, row: str) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """Return what the views of a row show."""
+    slice_node = _slice_node(scene, ComparisonView(row, ORIENTATIONS[0]))
+    volume_id = None if slice_node is None else _composite_node(scene, slice_node).GetBackgroundVolumeID()
+    return None if volume_id is None else scene.GetNodeByID(volume_id)
 
 
 def _composite_node(

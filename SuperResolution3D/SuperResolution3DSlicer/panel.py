@@ -94,6 +94,7 @@ class Panel:
             self._comparison.close()
             self._forecast.clear()
             return
+        self._comparison.resume()
         self._gui_tag = parameters.connectGui(self._ui)
         self._take_model()
         self._devices.select(parameters.device)

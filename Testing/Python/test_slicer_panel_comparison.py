@@ -84,6 +84,48 @@ def test_a_scene_that_was_saved_in_the_comparison_shows_its_views_in_a_new_sessi
     assert names == [view.name for view in comparison_views()]
 
 
+@pytest.mark.parametrize("with_reference", [False, True])
+def test_a_loaded_comparison_keeps_its_rows_and_its_window(a_panel, a_main_window, a_node, with_reference) -> None:
+    reference = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "hr")
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node, referenceVolume=reference if with_reference else None)
+    a_panel.run()
+    a_panel.click(a_panel.ui.comparisonButton)
+    wanted, text, running = rows(), saved_scene(), core.start()
+    slicer.app.setLayoutManager(None)
+    slicer.mrmlScene.Clear(False)
+    slicer.app.setLayoutManager(slicer.qSlicerLayoutManager(running))
+    load_scene(text)
+    double.turn(80)
+    assert rows() == wanted
+    label = slicer.mrmlScene.GetSingletonNode("SuperResolution3DReferenceAxial", "vtkMRMLSliceNode").GetLayoutLabel()
+    assert label == ("HR axial" if with_reference else "SR - zero-filled axial")
+    choose_in_selector(running, "SuperResolution3DLRAxial", "head zero-filled")
+    assert rows() == wanted
+    nodes = [slicer.mrmlScene.GetFirstNodeByName(name) for name in wanted]
+    nodes[1].GetDisplayNode().SetWindowLevelMinMax(-40, 700)
+    windows = [(node.GetDisplayNode().GetWindowLevelMin(), node.GetDisplayNode().GetWindowLevelMax()) for node in nodes]
+    assert windows[:2] == [(-40, 700)] * 2
+    assert (windows[2] == (-40, 700)) == with_reference, "the difference has a window of its own"
+    running.layout.GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    choose_in_selector(running, "SuperResolution3DLRAxial", "head zero-filled")
+    assert rows() == ["head zero-filled"] * 3, "with another layout the comparison lets go"
+
+
+def test_views_that_show_no_result_are_left_alone(a_panel, a_main_window, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    a_panel.click(a_panel.ui.comparisonButton)
+    slicer.mrmlScene.Clear(False)
+    double.turn(80)
+    assert rows() == [None] * 3
+    add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "other")
+    a_panel.module.widget.enter()
+    choose_in_selector(core.start(), "SuperResolution3DLRAxial", "other")
+    assert rows() == ["other", None, None]
+
+
 def rows() -> list[str | None]:
     """Return the names of the volumes in the axial views, from the first row to the third."""
     views = [
@@ -92,6 +134,15 @@ def rows() -> list[str | None]:
     ]
     shown = [view.GetBackgroundVolumeID() for view in views]
     return [None if volume is None else slicer.mrmlScene.GetNodeByID(volume).GetName() for volume in shown]
+
+
+def choose_in_selector(running: core.Core, view_name: str, volume_name: str) -> None:
+    """Choose a volume in a view's own selector, which passes it on to the views that are linked with it."""
+    view = running.application.GetSliceLogic(slicer.mrmlScene.GetSingletonNode(view_name, "vtkMRMLSliceNode"))
+    composite = view.GetSliceCompositeNode()
+    view.StartSliceCompositeNodeInteraction(composite.BackgroundVolumeFlag)
+    composite.SetBackgroundVolumeID(slicer.mrmlScene.GetFirstNodeByName(volume_name).GetID())
+    view.EndSliceCompositeNodeInteraction()
 
 
 def saved_scene() -> str:
