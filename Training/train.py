@@ -126,9 +126,11 @@ def make_trainer(config: TrainConfig, command: str) -> Trainer:
     lpips = _load_lpips(config.loop, fabric)
     perceptual = _load_perceptual(config)
     fabric.launch()
-    train, validation = _prepare(config, index, selection, fabric)
+    train, held_out = _prepare(config, index, selection, fabric)
     card = _card(config, command, selection, train, perceptual)
-    return Trainer(config, card, train, Validation(validation, card, fabric, lpips), perceptual, fabric)
+    validation = Validation(held_out, card, fabric, lpips)
+    validation.check(selection.validation)
+    return Trainer(config, card, train, validation, perceptual, fabric)
 
 
 def make_fabric(loop: LoopConfig) -> Fabric:

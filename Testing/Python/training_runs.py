@@ -25,13 +25,24 @@ GAN = {
 
 def make_index(folder: Path, size: int = 20) -> Path:
     """Write two training subjects and one for validation, blobs with sharp edges; return their index."""
-    for number, name in enumerate(["train/a", "train/b", "validation/c"]):
-        smooth = gaussian_filter(np.random.default_rng(number).random((size, size, size)), 2)
-        path = folder / "data" / f"{name}.nii.gz"
-        path.parent.mkdir(exist_ok=True, parents=True)
-        write_volume(Volume((500 * (smooth > smooth.mean())).astype(np.int16), np.eye(4)), path)
+    for name in ("train/a", "train/b", "validation/c"):
+        write_blobs(folder, name, (size, size, size))
+    return index_of(folder, folds=2)
+
+
+def write_blobs(folder: Path, name: str, shape: tuple[int, int, int], offset: int = 0) -> None:
+    """Write a volume (D, H, W) of blobs with sharp edges, drawn by the last letter of its name."""
+    smooth = gaussian_filter(np.random.default_rng("abcdef".index(name[-1])).random(shape), 2)
+    path = folder / "data" / f"{name}.nii.gz"
+    path.parent.mkdir(exist_ok=True, parents=True)
+    array = (500 * (smooth > smooth.mean()) + offset).astype(np.int16)
+    write_volume(Volume(array, np.eye(4)), path)
+
+
+def index_of(folder: Path, folds: int = 0) -> Path:
+    """Return the index of the volumes that were written."""
     index = folder / "index.json"
-    options = ["--dataset", "folder", "--root", str(folder / "data"), "--out", str(index), "--folds", "2"]
+    options = ["--dataset", "folder", "--root", str(folder / "data"), "--out", str(index), "--folds", str(folds)]
     assert prepare([*options, "--modality", "MR"]) == 0
     return index
 

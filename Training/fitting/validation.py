@@ -1,18 +1,23 @@
 """Validation: whole volumes through the library's own inference path, scored as everywhere else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor
+from tqdm import tqdm
 
 from SuperResolution3DLib.checkpoint import Model, build_network
 from SuperResolution3DLib.engine import Engine, EngineSettings
+from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.metrics import score
 from SuperResolution3DLib.model_card import ModelCard
-from Training.scoring.perceptual_metrics import Lpips
+from SuperResolution3DLib.protocols import SSIM_WINDOW, reference
+from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips
+from Training.volumes.index import IndexEntry, refuse_problems
 from Training.volumes.preparation import TrainingVolume
 
 METRICS = ("psnr", "ssim", "lpips")
@@ -43,6 +48,27 @@ class Validation:
     def __init__(self, volumes: list[TrainingVolume], card: ModelCard, fabric: Fabric, lpips: Lpips | None) -> None:
         self.volumes, self.card, self.fabric, self.lpips = volumes, card, fabric, lpips
 
+    def check(self, entries: Sequence[IndexEntry]) -> None:
+        """Refuse volumes that cannot be scored: told before the first step instead of at the first validation.
+
+        Args:
+            entries: of the volumes, in their order.
+
+        Raises:
+            InputError: volumes are too thin for a metric, or have no range; all of them are listed by subject.
+        """
+        failed = torch.zeros(len(self.volumes), device=self.fabric.device)
+        for number in tqdm(self._shared(), desc="checking validation volumes", unit="volume", disable=None):
+            failed[number] = float(bool(self._problem(self.volumes[number])))
+        if self.fabric.world_size > 1:
+            self.fabric.all_reduce(failed, reduce_op="sum")
+        problems = [
+            (entry, self._problem(volume))
+            for entry, volume, has_failed in zip(entries, self.volumes, failed.tolist(), strict=True)
+            if has_failed
+        ]
+        refuse_problems(problems, "cannot be scored in validation")
+
     @torch.no_grad()
     def run(self, weights: dict[str, Tensor]) -> ValidationResult:
         """Score the weights of a generator; every process gets all scores."""
@@ -52,13 +78,11 @@ class Validation:
         metrics = METRICS if self.lpips else METRICS[:2]
         table = torch.zeros(len(self.volumes), len(metrics), dtype=torch.float64, device=self.fabric.device)
         pictures: list[np.ndarray] = []
-        for number in range(self.fabric.global_rank, len(self.volumes), self.fabric.world_size):
+        for number in self._shared():
             volume = self.volumes[number]
             degraded = volume.degraded[0]
-            lr = np.asarray(degraded.lr)
+            lr, hr = np.asarray(degraded.lr), self._hr(volume)
             sr = engine.run(lr)
-            box = tuple(slice(first, first + size) for first, size in zip(degraded.start, sr.shape, strict=True))
-            hr = np.asarray(volume.hr[box])
             if number == 0:
                 filled = zero_fill(lr, self.card.scale, "corner" if self.card.grid == "corner" else "center")
                 pictures = [filled, sr, (hr - degraded.offset) / degraded.width]
@@ -70,6 +94,35 @@ class Validation:
             for volume, row in zip(self.volumes, table.tolist(), strict=True)
         }
         return ValidationResult(rows, pictures)
+
+    def _shared(self) -> range:
+        """Return the numbers of the volumes that are this process's."""
+        return range(self.fabric.global_rank, len(self.volumes), self.fabric.world_size)
+
+    def _hr(self, volume: TrainingVolume) -> np.ndarray:
+        """Return the HR (D, H, W) on the grid of the SR that the volume's LR becomes."""
+        degraded = volume.degraded[0]
+        box = tuple(
+            slice(first, first + size * factor)
+            for first, size, factor in zip(degraded.start, degraded.lr.shape, self.card.scale, strict=True)
+        )
+        return np.asarray(volume.hr[box])
+
+    def _problem(self, volume: TrainingVolume) -> str:
+        """Say why a volume cannot be scored, or nothing."""
+        hr = self._hr(volume)
+        if min(hr.shape) < SSIM_WINDOW:
+            return f"SSIM needs {SSIM_WINDOW} voxels an axis, the HR has {hr.shape} (D, H, W)"
+        try:
+            shape = reference(hr, "foreground").hr.shape
+        except VolumeError as error:
+            return str(error)
+        if self.lpips and sorted(shape)[1] < SMALLEST_SLICE:
+            return (
+                f"LPIPS needs a view of {SMALLEST_SLICE} x {SMALLEST_SLICE} pixels, the HR's foreground has {shape} "
+                "voxels (D, H, W); turn it off with loop.lpips=false"
+            )
+        return ""
 
     def _scores(self, sr: np.ndarray, hr: np.ndarray) -> list[float]:
         result = score(sr, hr, "foreground")
