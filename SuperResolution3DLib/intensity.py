@@ -1,5 +1,6 @@
 """The map between a volume's intensities and network units, computed from the LR volume alone."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,8 +28,12 @@ class IntensityPolicy:
     def __post_init__(self) -> None:
         if self.policy not in ("percentiles", "min-max", "fixed"):
             raise ValueError(f"Unknown intensity policy {self.policy!r}")
-        if self.policy != "min-max" and not self.low < self.high:
-            raise ValueError(f"Intensity policy needs low < high, got {self.low} and {self.high}")
+        if self.policy == "min-max":
+            return
+        if not -math.inf < self.low < self.high < math.inf:
+            raise ValueError(f"Intensity policy needs finite low < high, got {self.low} and {self.high}")
+        if self.policy == "percentiles" and not 0 <= self.low < self.high <= 100:
+            raise ValueError(f"Intensity policy needs percentiles from 0 to 100, got {self.low} and {self.high}")
 
     def fit(self, lr: np.ndarray) -> "IntensityMap":
         """Return the map for one LR volume (D, H, W).

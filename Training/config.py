@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,12 @@ from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.networks import NETWORKS
 from Training.fitting.discriminator import SMALLEST_PATCH, DiscriminatorConfig
-from Training.fitting.vgg19 import layer_index, smallest_slice
+from Training.fitting.perceptual_loss import PerceptualConfig
+from Training.fitting.vgg19 import smallest_slice
 from Training.volumes.preparation import PreparationConfig
 
 LARGEST_SEED = 2**31 - 1
+MODEL_NAME = re.compile(r"\w[\w.+ -]*")  # of a model file and of a method's folder
 
 
 @dataclass(frozen=True)
@@ -58,32 +61,6 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class PerceptualConfig:
-    """The 2.5D perceptual loss: VGG19 features of slices in three views."""
-
-    layers: dict[str, float] = field(default_factory=lambda: {"relu5_4": 1.0})
-    """Layers and their weights (paper's authors: relu5_4 alone)"""
-    views: Literal["mean", "sum"] = "mean"
-    """How axial, coronal and sagittal are combined: mean (authors' code) or sum (paper, eq. 3)"""
-    slice_fraction: float = 1.0
-    """Share of the slices of each view, drawn anew each step (paper: all)"""
-    chunk: int = 32
-    """Slices that go through VGG19 at once, which bounds the memory"""
-    weights: Path | None = None
-    """File with VGG19's weights (.pth or safetensors); none takes torchvision's from the folder of torch.hub"""
-    download: bool = False
-    """Download torchvision's weights when they are not there"""
-
-    def __post_init__(self) -> None:
-        if not self.layers or any(weight <= 0 for weight in self.layers.values()):
-            raise ValueError("loss.perceptual.layers needs at least one layer, each with a positive weight")
-        for layer in self.layers:
-            layer_index(layer)
-        if not 0 < self.slice_fraction <= 1 or self.chunk < 1:
-            raise ValueError("loss.perceptual.slice_fraction must be in (0, 1] and chunk at least 1")
-
-
-@dataclass(frozen=True)
 class LossConfig:
     """The generator's loss: weighted sum of three terms (paper: 1, 1, 0.01); weight 0 leaves a term out."""
 
@@ -101,9 +78,12 @@ class LossConfig:
     """The perceptual loss"""
 
     def __post_init__(self) -> None:
-        weights = (self.pixel_weight, self.perceptual_weight, self.adversarial_weight)
-        if min(weights) < 0 or max(weights) == 0 or self.pixel_steps < 0:
-            raise ValueError(f"loss weights must not be negative, nor all 0, nor pixel_steps negative; got {weights}")
+        names = ("pixel_weight", "perceptual_weight", "adversarial_weight", "pixel_steps")
+        for name in names:
+            if not 0 <= getattr(self, name) < math.inf:  # nor NaN, which no comparison holds for
+                raise ValueError(f"loss.{name} must be 0 or more, got {getattr(self, name)}")
+        if not any(getattr(self, name) for name in names[:3]):
+            raise ValueError(f"one of loss.{', loss.'.join(names[:3])} must be above 0")
         if self.pixel_steps and not self.pixel_weight:
             raise ValueError("loss.pixel_steps needs a loss.pixel_weight above 0")
 
@@ -132,9 +112,13 @@ class OptimisationConfig:
     """Decay of the moving average of the weights, which is what the model file holds; 0 keeps the last weights"""
 
     def __post_init__(self) -> None:
-        rates = (self.learning_rate, self.discriminator_learning_rate)
-        if self.steps < 1 or self.accumulate < 1 or min(*rates, self.gradient_clip) <= 0:
-            raise ValueError("optimisation.steps, accumulate, learning rates and gradient_clip must be positive")
+        for name in ("steps", "accumulate", "learning_rate", "discriminator_learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"optimisation.{name} must be positive, got {getattr(self, name)}")
+        if not self.gradient_clip > 0:  # infinity clips nothing
+            raise ValueError(f"optimisation.gradient_clip must be positive, got {self.gradient_clip}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"optimisation.betas must be in [0, 1), got {self.betas}")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"optimisation.ema_decay must be in [0, 1), got {self.ema_decay}")
         if self.warmup_steps < 0 or self.decay_steps < 0 or self.decay_steps > self.steps:
@@ -178,6 +162,8 @@ class LoopConfig:
         for name, least in (("validate_every", 1), ("save_every", 1), ("keep", 1), ("devices", 1), ("threads", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"loop.{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 <= self.time_limit < math.inf:
+            raise ValueError(f"loop.time_limit must be 0 (none) or more minutes, got {self.time_limit}")
         if self.best == "lpips" and not self.lpips:
             raise ValueError("loop.best is lpips, so loop.lpips must not be false")
 
@@ -196,18 +182,24 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if self.name not in NETWORKS:
             raise ValueError(f"network.name is one of {', '.join(NETWORKS)}, got {self.name!r}")
+        if self.size and not hasattr(self._class, self.size):
+            raise ValueError(f"network.size: {self.name} has no size {self.size!r}")
+        scale = self.config.get("scale", [1, 1, 1])
+        if not isinstance(scale, list | tuple) or [type(factor) for factor in scale] != [int, int, int]:
+            raise ValueError(f"network.config.scale must be three whole numbers (D, H, W), got {scale!r}")
         try:
             self._build()
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ValueError(f"network.config of {self.name}: {error}") from error
 
-    def _build(self) -> Any:
+    @property
+    def _class(self) -> Any:
         module, _, name = NETWORKS[self.name]
-        config = getattr(importlib.import_module(module), name)
-        if self.size and not hasattr(config, self.size):
-            raise ValueError(f"network.size: {self.name} has no size {self.size!r}")
-        fields = asdict(getattr(config, self.size)()) if self.size else {}
-        return config(**fields | self.config)
+        return getattr(importlib.import_module(module), name)
+
+    def _build(self) -> Any:
+        fields = asdict(getattr(self._class, self.size)()) if self.size else {}
+        return self._class(**fields | self.config)
 
     @property
     def complete(self) -> dict[str, Any]:
@@ -237,6 +229,20 @@ class ModelConfig:
     """zero-filled: the network adds detail to the zero-filled volume; none: it makes the whole volume"""
     intensity: IntensityPolicy = field(default_factory=IntensityPolicy)
     """What of the LR volume becomes 0 and 1 in network units"""
+
+    def __post_init__(self) -> None:
+        if not MODEL_NAME.fullmatch(self.name):
+            raise ValueError(
+                f"model.name {self.name!r} cannot be a file's name: use letters, digits, spaces and . + - _"
+            )
+        if not self.modality.strip():
+            raise ValueError("model.modality is empty, say it as the index does, for example MR T1w")
+        intensity, percentiles = self.intensity, IntensityPolicy()
+        if intensity.policy == "fixed" and (intensity.low == percentiles.low or intensity.high == percentiles.high):
+            raise ValueError(
+                "model.intensity.policy is fixed, so model.intensity.low and high must be given: the values (HU) that "
+                f"become 0 and 1, got {intensity.low:g} and {intensity.high:g}, which are percentiles"
+            )
 
 
 @dataclass(frozen=True)

@@ -51,3 +51,7 @@ def test_a_policy_that_cannot_be_is_refused():
         IntensityPolicy("guess")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="low < high"):
         IntensityPolicy("percentiles", 99, 1)
+    with pytest.raises(ValueError, match="percentiles from 0 to 100, got -5 and 120"):
+        IntensityPolicy("percentiles", -5, 120)
+    with pytest.raises(ValueError, match="finite low < high"):
+        IntensityPolicy("fixed", -1024, float("inf"))

@@ -1,17 +1,45 @@
 """The 2.5D perceptual loss: VGG19 features of axial, coronal and sagittal slices (paper 3.3, eq. 3)."""
 
+import math
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from Training.config import PerceptualConfig
-from Training.fitting.vgg19 import Vgg19Features
+from Training.fitting.vgg19 import Vgg19Features, layer_index
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class PerceptualConfig:
+    """The 2.5D perceptual loss: VGG19 features of slices in three views."""
+
+    layers: dict[str, float] = field(default_factory=lambda: {"relu5_4": 1.0})
+    """Layers and their weights (paper's authors: relu5_4 alone)"""
+    views: Literal["mean", "sum"] = "mean"
+    """How axial, coronal and sagittal are combined: mean (authors' code) or sum (paper, eq. 3)"""
+    slice_fraction: float = 1.0
+    """Share of the slices of each view, drawn anew each step (paper: all)"""
+    chunk: int = 32
+    """Slices that go through VGG19 at once, which bounds the memory"""
+    weights: Path | None = None
+    """File with VGG19's weights (.pth or safetensors); none takes torchvision's from the folder of torch.hub"""
+    download: bool = False
+    """Download torchvision's weights when they are not there"""
+
+    def __post_init__(self) -> None:
+        if not self.layers or not all(0 < weight < math.inf for weight in self.layers.values()):  # NaN is neither
+            raise ValueError(f"loss.perceptual.layers needs layers, each with a positive weight, got {self.layers}")
+        for layer in self.layers:
+            layer_index(layer)
+        if not 0 < self.slice_fraction <= 1 or self.chunk < 1:
+            raise ValueError("loss.perceptual.slice_fraction must be in (0, 1] and chunk at least 1")
 
 
 class PerceptualLoss(nn.Module):

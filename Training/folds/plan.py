@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from jsonargparse import ArgumentError
 
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.geometry import Scale
-from Training.config import TrainConfig
+from Training.config import MODEL_NAME, TrainConfig
 from Training.folds.parts import EVALUATION, PREPARATION_FILE, RUN, Part
 from Training.scoring.methods import INTERPOLATIONS
 from Training.train import check_parent, make_parser
@@ -206,7 +205,7 @@ class _PartMaker:
         return Part(name, fold, folder, recipe, self.preparation, scoring, train, arguments)
 
     def _folder(self, name: str, fold: int) -> Path:
-        if not re.fullmatch(r"\w[\w.+ -]*", name):
+        if not MODEL_NAME.fullmatch(name):
             raise InputError(
                 f"{name!r} cannot be a folder's name: use letters, digits, spaces and . + - _ (--methods NAME=PRESET)"
             )

@@ -30,6 +30,8 @@ class PreparationConfig:
     """Pad each axis at its end to at least this many voxels"""
 
     def __post_init__(self) -> None:
+        if self.floor is not None and not math.isfinite(self.floor):
+            raise ValueError(f"data.preparation.floor must be a finite number, got {self.floor}")
         if self.spacing is not None and not all(math.isfinite(size) and size > 0 for size in self.spacing):
             raise ValueError(f"data.preparation.spacing must be positive, got {self.spacing}")
         for name, least in (("margin", 0), ("pad_multiple", 1), ("pad_smallest", 0)):
