@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.errors import ModelError, OutputError
 from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
 from SuperResolution3DLib.networks import NETWORKS
@@ -70,12 +70,19 @@ def save_model(path: Path, state: dict[str, Tensor], card: ModelCard, dtype: tor
         state: the generator's state dict.
         card: goes into the header.
         dtype: of the stored tensors.
+
+    Raises:
+        OutputError: it could not be written; an existing file is kept.
     """
     tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in state.items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(save(tensors, metadata={HEADER_KEY: card.to_json()}))
         temporary.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"Model file {path} could not be written ({error.strerror}); free some space or write to another folder"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

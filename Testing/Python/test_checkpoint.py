@@ -3,6 +3,7 @@
 import json
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from models import a_tiny_card, a_tiny_model_file
 from safetensors.torch import load_file, save_file
 
 from SuperResolution3DLib.checkpoint import load_model, save_model
-from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.errors import ModelError, OutputError
 from SuperResolution3DLib.model_card import (
     HEADER_KEY,
     MODELS_VARIABLE,
@@ -56,6 +57,20 @@ def test_a_failed_save_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         save_model(tmp_path / "new.safetensors", {}, a_tiny_card())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_and_keeps_the_model_that_was_there(tmp_path, a_model_file, monkeypatch):
+    before = a_model_file.read_bytes()
+
+    def full(path, data):
+        path.touch()  # the folder still takes the name
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match=r"tiny\.safetensors could not be written \(No space left on device\)"):
+        save_model(a_model_file, load_model(a_model_file).network.state_dict(), a_tiny_card())
+    assert list(tmp_path.iterdir()) == [a_model_file]
+    assert a_model_file.read_bytes() == before
 
 
 def test_the_card_is_read_without_the_tensors(a_model_file):

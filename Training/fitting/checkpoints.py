@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from SuperResolution3DLib.errors import InputError, OutputError
+from SuperResolution3DLib.model_card import SUFFIX
 
 FORMAT_VERSION = 1
 PATTERN = re.compile(r"step-(\d{8})\.pt")
@@ -42,8 +43,8 @@ class Checkpoints:
             )
 
     def remove_leftovers(self) -> None:
-        """Delete what processes that were killed while they saved have left."""
-        for temporary in self.folder.glob(".step-*.tmp"):
+        """Delete what processes that were killed while they saved have left, of checkpoints and of model files."""
+        for temporary in self._leftovers():
             temporary.unlink(missing_ok=True)
 
     def newest(self) -> Path | None:
@@ -88,6 +89,9 @@ class Checkpoints:
                 f"Checkpoint {path} has format version {content.get('format')}, this program reads {FORMAT_VERSION}"
             )
         return content
+
+    def _leftovers(self) -> list[Path]:
+        return [*self.folder.glob(".step-*.tmp"), *self.folder.parent.glob(f".*{SUFFIX}.*.tmp")]
 
     def _all(self) -> list[Path]:
         return [path for path in self.folder.glob("step-*.pt") if PATTERN.fullmatch(path.name)]
