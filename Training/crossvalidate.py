@@ -20,7 +20,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    # Not beside it: there others' imports of config, datasets or evaluate would find ours.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from Training import evaluate, train

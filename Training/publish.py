@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    # Not beside it: there others' imports of config, datasets or evaluate would find ours.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import torch
 
