@@ -24,7 +24,7 @@ from SuperResolution3DLib.volume import check_place
 from Training.datasets import DATA_SETS
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.folder import read_table
-from Training.volumes.index import SPLITS, Index, IndexEntry, write_index
+from Training.volumes.index import SPLITS, Index, IndexEntry, refuse_problems, write_index
 from Training.volumes.inspection import inspect_all
 from Training.volumes.splits import FILE_NAME, Splits, check_leaks, make_splits, write_splits
 
@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> None:
     """Make index and folds, and print a summary.
 
     Raises:
-        InputError: nothing there, a table that cannot be used, a leak, too few subjects, or files that exist.
+        InputError: nothing there, nothing usable, a table that cannot be used, a leak, too few subjects, or files that
+            exist.
     """
     splits_file = options.out.parent / FILE_NAME
     check_place(options.out, overwrite=options.overwrite)
@@ -84,6 +85,8 @@ def run(options: argparse.Namespace) -> None:
     inspected = inspect_all(options.root, candidates, data_set.check, options.workers)
     entries = list(tqdm(inspected, total=len(candidates), desc="reading volumes", unit="volume", disable=None))
     kept = [entry for entry in entries if not (options.drop_problems and entry.problem)]
+    if not kept:
+        refuse_problems([(entry, entry.problem) for entry in entries], "cannot be used, and there are no others")
     index = Index(data_set.name, options.root, tuple(kept))
     check_leaks(index)
     splits = make_splits(index, options.folds, options.seed) if options.folds else None
@@ -124,6 +127,7 @@ def _candidates(data_set: DataSet, options: argparse.Namespace) -> list[Candidat
     if options.table is None:
         found = data_set.candidates(options.root)
     elif data_set.takes_table:
+        data_set.check_root(options.root)
         found = sorted(read_table(options.table), key=lambda candidate: candidate.file)
     else:
         raise InputError(f"{data_set.name} needs no table; --table goes with --dataset folder or mouse-mrh")

@@ -79,6 +79,18 @@ def test_problems_are_listed_and_can_be_left_out(a_small_oasis, tmp_path, capsys
     assert [entry.problem for entry in read_index(tmp_path / "i.json").entries] == [""] * 4
 
 
+def test_an_index_of_nothing_is_not_written(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for name in ("a.nii.gz", "b.nrrd"):
+        (tmp_path / "in" / name).write_text("no volume")
+    arguments = ("--folds", "0", "--drop-problems")
+    assert prepare(tmp_path / "in", tmp_path / "i.json", *arguments, dataset="folder") == 2
+    error = capsys.readouterr().err
+    assert "2 volumes cannot be used, and there are no others:" in error
+    assert "a: a.nii.gz: " in error and "b: b.nrrd: " in error
+    assert not (tmp_path / "i.json").exists()
+
+
 def test_several_workers_find_the_same(a_small_oasis, tmp_path):
     assert prepare(a_small_oasis, tmp_path / "one.json", "--folds", "0") == 0
     assert prepare(a_small_oasis, tmp_path / "two.json", "--folds", "0", "--workers", "2") == 0
@@ -111,6 +123,14 @@ def test_the_shared_volumes_table_is_a_table(shared_data, tmp_path, capsys):
     entry = read_index(tmp_path / "i.json").entries[0]
     assert entry.problem == ""
     assert entry.sha256 in small[0]  # the manifest tells it too
+
+
+def test_a_root_that_is_not_there_is_told_instead_of_every_file_of_the_table(tmp_path, capsys):
+    (tmp_path / "table.tsv").write_text("subject\tfile\tmodality\na\ta.nii.gz\tMR\n")
+    arguments = ("--table", str(tmp_path / "table.tsv"), "--folds", "0")
+    assert prepare(tmp_path / "absent", tmp_path / "i.json", *arguments, dataset="folder") == 2
+    assert "There is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "i.json").exists()
 
 
 def test_a_modality_can_be_given_to_a_folder_without_a_table(tmp_path):

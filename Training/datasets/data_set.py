@@ -48,10 +48,18 @@ class DataSet:
         Raises:
             InputError: there is no such folder, or nothing in it fits the patterns.
         """
-        if not root.is_dir():
-            raise InputError(f"There is no folder {root}; give the root of {self.name} with --root")
+        self.check_root(root)
         found = self.find(root)
         if not found:
             wanted = " or ".join(self.patterns)
             raise InputError(f"{root} holds nothing of {self.name}: looked for {wanted} (see {self.page})")
         return sorted(found, key=lambda candidate: candidate.file)
+
+    def check_root(self, root: Path) -> None:
+        """Refuse a root that is not there.
+
+        Raises:
+            InputError: there is no such folder.
+        """
+        if not root.is_dir():
+            raise InputError(f"There is no folder {root}; give the root of {self.name} with --root")
