@@ -32,7 +32,7 @@ from jsonargparse import ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
 
-from SuperResolution3DLib.errors import InputError, ModelError, SuperResolutionError
+from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
 from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
 from Training.config import LoopConfig, TrainConfig
 from Training.fitting.perceptual_loss import PerceptualLoss
@@ -181,8 +181,13 @@ def _file_name(word: str) -> str:
 
 def _write_config(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text)
-    temporary.replace(path)
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --out") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def check_parent(path: Path, selection: Selection) -> None:

@@ -269,6 +269,13 @@ def test_a_disk_without_space_for_checkpoints_is_refused(an_index, tmp_path, cap
     assert "checkpoints take" in capsys.readouterr().err
 
 
+def test_a_config_that_cannot_be_written_is_told(an_index, tmp_path, capsys):
+    (tmp_path / "config.yaml").mkdir()
+    assert main(arguments(an_index, tmp_path)) == 2
+    assert "config.yaml cannot be written" in capsys.readouterr().err
+    assert not (tmp_path / ".config.yaml").exists()
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_saves_its_patches(an_index, tmp_path, capsys):
     run = tmp_path / "run"
     options = {"optimisation.learning_rate": 1e30, "optimisation.warmup_steps": 0, "optimisation.steps": 50}
