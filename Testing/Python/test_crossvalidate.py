@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.volume import Volume, write_volume
 from Training import crossvalidate, evaluate, train
 from Training.crossvalidate import main
-from Training.folds import fold_collection
+from Training.folds import fold_collection, plan
 from Training.folds.child_process import SignalRelay
 from Training.folds.folder_lock import locked
 from Training.folds.parts import Part
@@ -209,6 +210,13 @@ def test_a_changed_preset_is_refused_before_anything_is_done(a_data_set, tmp_pat
     assert {path: times_of(tmp_path)[path] for path in before if "parts" in path.parts} == {
         path: value for path, value in before.items() if "parts" in path.parts
     }
+
+
+def test_what_may_change_between_starts_are_fields_of_a_run():
+    for name in plan.PLACE + plan.PACE:
+        config = train.TrainConfig
+        for part in name.split("."):
+            config = get_type_hints(config)[part]
 
 
 def test_the_code_to_start_again_is_passed_on_and_processes_of_their_own_go_on(a_data_set, tmp_path):

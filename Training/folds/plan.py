@@ -23,7 +23,7 @@ from Training.volumes.splits import FILE_NAME, Selection, read_splits, select
 PRESETS = Path(__file__).resolve().parent.parent / "presets"
 # Fields of TrainConfig that say where and how fast, not what: a run may go on with others of them.
 PLACE = ("out", "data.index", "data.cache", "data.num_workers", "loss.perceptual.weights", "loss.perceptual.download")
-PACE = ("loop.save_every", "loop.keep", "loop.picture_every", "loop.time_limit", "loop.accelerator", "loop.threads")
+PACE = ("loop.save_every", "loop.keep", "loop.time_limit", "loop.accelerator", "loop.threads")
 
 
 @dataclass(frozen=True)
