@@ -16,7 +16,6 @@ import logging
 import os
 import shlex
 import sys
-import time
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +35,8 @@ from SuperResolution3DLib.errors import InputError, ModelError, OutputError, Sup
 from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
 from Training.config import LoopConfig, TrainConfig
 from Training.fitting.perceptual_loss import PerceptualLoss
-from Training.fitting.stop_request import exit_on_signals
+from Training.fitting.stop_request import StopRequest
+from Training.fitting.together import FailedElsewhereError, first_here_then_others, together
 from Training.fitting.trainer import Trainer
 from Training.fitting.validation import Validation
 from Training.fitting.vgg19 import load_vgg19
@@ -72,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         return InputError.exit_code
     try:
         return run(config, recorded_command(given), resolved)
+    except FailedElsewhereError as error:
+        return error.exit_code
     except SuperResolutionError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -100,38 +102,41 @@ def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
         command: goes into the model's card.
         resolved: the configuration as YAML, goes into the run's folder.
     """
-    began = time.monotonic()
-    with exit_on_signals(EXIT_AGAIN):
-        trainer = make_trainer(config, command)
-        if trainer.fabric.is_global_zero:  # only now: a run that refuses to be continued keeps its own
+    fabric = make_fabric(config.loop)
+    fabric.launch()  # outside: who waits here for other processes hears no handler, so signals had better end it
+    with StopRequest(EXIT_AGAIN, config.loop.time_limit) as stop:
+        trainer = make_trainer(config, command, fabric)
+        if fabric.is_global_zero:  # only now: a run that refuses to be continued keeps its own
             _write_config(config.out / CONFIG_FILE, resolved)
-    finished = trainer.fit(began)
-    _take_leave(trainer.fabric)
+        finished = trainer.fit(stop)
+        _take_leave(fabric)
     return 0 if finished else EXIT_AGAIN
 
 
-def make_trainer(config: TrainConfig, command: str) -> Trainer:
+def make_trainer(config: TrainConfig, command: str, fabric: Fabric) -> Trainer:
     """Load and prepare all that a run needs, and continue it where its last checkpoint stands.
 
     Raises:
-        SuperResolutionError: what cannot work, before the first step.
+        SuperResolutionError: what cannot work, before the first step; see ``together``.
     """
     if config.loop.threads:
         torch.set_num_threads(config.loop.threads)
-    fabric = make_fabric(config.loop)
+    index, selection = together(fabric, lambda: _select(config))
+    lpips, perceptual = together(fabric, lambda: (_load_lpips(config.loop, fabric), _load_perceptual(config)))
+    train, held_out = first_here_then_others(fabric, lambda: _prepare(config, index, selection))
+    card = _card(config, command, selection, train, perceptual)
+    validation = Validation(held_out, card, fabric, lpips)
+    together(fabric, lambda: validation.check(selection.validation))
+    return together(fabric, lambda: Trainer(config, card, train, validation, perceptual, fabric))
+
+
+def _select(config: TrainConfig) -> tuple[Index, Selection]:
     index = read_index(config.data.index)
     selection = select(index, config.data.index.parent, config.data.fold, config.data.modality)
     check_unchanged(index, (*selection.train, *selection.validation))
     if config.init_from:
         check_parent(config.init_from, selection)
-    lpips = _load_lpips(config.loop, fabric)
-    perceptual = _load_perceptual(config)
-    fabric.launch()
-    train, held_out = _prepare(config, index, selection, fabric)
-    card = _card(config, command, selection, train, perceptual)
-    validation = Validation(held_out, card, fabric, lpips)
-    validation.check(selection.validation)
-    return Trainer(config, card, train, validation, perceptual, fabric)
+    return index, selection
 
 
 def make_fabric(loop: LoopConfig) -> Fabric:
@@ -149,7 +154,7 @@ def make_fabric(loop: LoopConfig) -> Fabric:
     elif "SLURM_NTASKS" in os.environ and "SLURM_PROCID" in os.environ:  # srun
         nodes = int(os.environ.get("SLURM_NNODES", "1"))
         devices = int(os.environ["SLURM_NTASKS"]) // nodes
-    # Buffers are the spectral norm's vectors, which every process computes alike.
+    # The spectral norm's vectors are computed alike by every process, and batch statistics shared after each step.
     strategy = DDPStrategy(broadcast_buffers=False, timeout=LONGEST_PREPARATION) if devices * nodes > 1 else "auto"
     return Fabric(
         accelerator=loop.accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=loop.precision
@@ -223,7 +228,7 @@ def _load_perceptual(config: TrainConfig) -> PerceptualLoss | None:
 
 
 def _prepare(
-    config: TrainConfig, index: Index, selection: Selection, fabric: Fabric
+    config: TrainConfig, index: Index, selection: Selection
 ) -> tuple[list[TrainingVolume], list[TrainingVolume]]:
     data, scale = config.data, config.network.scale
 
@@ -241,8 +246,7 @@ def _prepare(
             smallest_lr=smallest,
         )
 
-    with fabric.rank_zero_first(local=True):  # the others find the cache filled
-        return prepared(selection.train, data.grid_shifts, data.patch_size), prepared(selection.validation, 1, 1)
+    return prepared(selection.train, data.grid_shifts, data.patch_size), prepared(selection.validation, 1, 1)
 
 
 def _card(

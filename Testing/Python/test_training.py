@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from training_runs import GAN, TRAIN, arguments, log_lines, make_index, make_vgg19
 
 from SuperResolution3DLib.checkpoint import load_model, save_model
@@ -17,6 +18,7 @@ from SuperResolution3DLib.volume import Volume
 from Training.config import OptimisationConfig
 from Training.publish import main as publish
 from Training.train import main, recorded_command, with_full_names
+from Training.volumes.data import PatchDataset
 
 
 @pytest.fixture(scope="module")
@@ -283,3 +285,18 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_its_patches(an_index,
     message = capsys.readouterr().err
     saved = list(run.glob("diverged-step-*.safetensors"))
     assert len(saved) == 1 and str(saved[0]) in message and "not finite" in message
+
+
+def test_all_patches_of_a_step_that_is_not_finite_are_saved(an_index, tmp_path, monkeypatch):
+    original = PatchDataset._sample
+
+    def sample(self, number):
+        lr, *others = original(self, number)
+        return (np.full_like(lr, np.nan) if number == 0 else lr, *others)
+
+    monkeypatch.setattr(PatchDataset, "_sample", sample)
+    options = {"optimisation.accumulate": 2, "data.batch_size": 1}
+    assert main(arguments(an_index, tmp_path / "run", **options)) == 1
+    (saved,) = (tmp_path / "run").glob("diverged-step-*.safetensors")
+    patches = load_file(saved)["lr"]
+    assert torch.isfinite(patches).flatten(1).all(1).tolist() == [False, True]

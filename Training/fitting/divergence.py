@@ -17,8 +17,8 @@ class DivergedError(SuperResolutionError):
     exit_code = ExitCode.BUG
 
 
-def check_finite(run: Path, process: int, step: int, patches: Patches, values: dict[str, Tensor]) -> None:
-    """Make sure that losses and gradient norms are finite; else save the step's last patches.
+def check_finite(run: Path, process: int, step: int, taken: list[Patches], values: dict[str, Tensor]) -> None:
+    """Make sure that losses and gradient norms are finite; else save all patches of the step.
 
     Raises:
         DivergedError: one is not.
@@ -26,7 +26,7 @@ def check_finite(run: Path, process: int, step: int, patches: Patches, values: d
     if all(torch.isfinite(value) for value in values.values()):
         return
     path = run / f"diverged-step-{step:08d}-process-{process}.safetensors"
-    save_file({name: tensor.contiguous().cpu() for name, tensor in patches._asdict().items()}, path)
+    save_file({name: torch.cat([getattr(patches, name) for patches in taken]).cpu() for name in Patches._fields}, path)
     shown = ", ".join(f"{name} {value.item():g}" for name, value in values.items())
     raise DivergedError(
         f"Step {step} gave a loss or a gradient that is not finite ({shown}); its patches are in {path}, earlier "

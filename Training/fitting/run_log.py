@@ -22,12 +22,19 @@ class RunLog:
     Every method raises OutputError when it cannot write.
     """
 
-    def __init__(self, run: Path, step: int, *, active: bool) -> None:
-        """Open the log at a step; lines of later steps, which a killed run may have left, are dropped."""
+    def __init__(self, run: Path, step: int, *, active: bool, validates_again: bool = False) -> None:
+        """Open the log at a step; what a killed run may have left of later steps is dropped.
+
+        Args:
+            run: the run's folder.
+            step: the last that counts.
+            active: False writes nothing.
+            validates_again: the validation of that step does not count.
+        """
         self.active, self.path = active, run / LOG_FILE
         if active:
             with self._writing():
-                self._drop_lines_after(step)
+                self._drop_lines_after(step, validates_again)
                 self.board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def write(self, step: int, **values: Any) -> None:
@@ -61,13 +68,14 @@ class RunLog:
             with self._writing():
                 self.board.close()
 
-    def _drop_lines_after(self, step: int) -> None:
+    def _drop_lines_after(self, step: int, validates_again: bool) -> None:
         if not self.path.exists():
             return
         kept = []
         for line in self.path.read_text().splitlines():
             try:
-                if json.loads(line)["step"] <= step:
+                found = json.loads(line)
+                if found["step"] < step or (found["step"] == step and not (validates_again and "validation" in found)):
                     kept.append(line + "\n")
             except (json.JSONDecodeError, KeyError, TypeError):
                 continue  # the line that was being written when the run was killed

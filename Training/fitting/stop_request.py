@@ -17,19 +17,19 @@ SIGNALS = ("SIGTERM", "SIGUSR1")  # what schedulers send some time before the en
 
 
 class StopRequest:
-    """A context in which signals ask for a stop instead of ending the process."""
+    """A context in which signals ask a run to stop: at once while there is nothing to save, else after saving."""
 
-    def __init__(self, fabric: Fabric, time_limit: float, began: float | None = None) -> None:
-        """Prepare the context.
+    def __init__(self, code: int, time_limit: float = 0.0) -> None:
+        """Prepare the context; the time limit begins to count.
 
         Args:
-            fabric: whose processes stop together.
+            code: with which the process exits while there is nothing to save.
             time_limit: minutes, 0 for none.
-            began: when they began (``time.monotonic``); None: now.
         """
-        self.fabric = fabric
-        self.end = (time.monotonic() if began is None else began) + 60 * time_limit if time_limit else None
+        self.code = code
+        self.end = time.monotonic() + 60 * time_limit if time_limit else None
         self.signalled = False
+        self.deferred = False
 
     def __enter__(self) -> "StopRequest":
         self.earlier = {number: signal.signal(number, self._take) for number in _signals()}
@@ -41,33 +41,42 @@ class StopRequest:
         for number, handler in self.earlier.items():
             signal.signal(number, handler)
 
-    def due(self) -> bool:
+    def defer(self) -> None:
+        """From now on signals are only remembered: the run asks, saves and ends by itself."""
+        self.deferred = True
+
+    @property
+    def wanted(self) -> bool:
+        """Whether this process was asked to stop."""
+        return self.signalled or (self.end is not None and time.monotonic() > self.end)
+
+    def due(self, fabric: Fabric) -> bool:
         """Say whether any process was asked to stop; all processes call it after the same step."""
-        wanted = self.signalled or (self.end is not None and time.monotonic() > self.end)
-        if self.fabric.world_size == 1:
-            return wanted
-        flag = torch.tensor(float(wanted), device=self.fabric.device)
-        return bool(self.fabric.all_reduce(flag, reduce_op="sum") > 0)
+        if fabric.world_size == 1:
+            return self.wanted
+        flag = torch.tensor(float(self.wanted), device=fabric.device)
+        return bool(fabric.all_reduce(flag, reduce_op="sum") > 0)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        log.info("%s: saving after this step and stopping", signal.Signals(number).name)
+        name = signal.Signals(number).name
+        if not self.deferred:
+            log.info("%s: stopping before the first step", name)
+            sys.exit(self.code)
+        log.info("%s: saving and stopping", name)
         self.signalled = True
 
 
 @contextmanager
-def exit_on_signals(code: int) -> Iterator[None]:
-    """End the process with an exit code on the scheduler's signals: there is nothing to save yet."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        log.info("%s: stopping before the first step", signal.Signals(number).name)
-        sys.exit(code)
-
-    earlier = {number: signal.signal(number, leave) for number in _signals()}
+def signals_blocked() -> Iterator[None]:
+    """Start processes that no signal to the group ends before the run: they inherit the mask."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no groups
+        yield
+        return
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, [*_signals(), signal.SIGINT])
     try:
         yield
     finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
 def _signals() -> list[signal.Signals]:

@@ -1,10 +1,9 @@
 """The training loop: patches in; model files, checkpoints and logs out."""
 
 import logging
-import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -18,14 +17,16 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.model_card import ModelCard
 from Training.config import TrainConfig
 from Training.fitting.adversary import Adversary, clip_gradients
+from Training.fitting.batch_statistics import share_batch_statistics
 from Training.fitting.checkpoints import Checkpoints
 from Training.fitting.divergence import check_finite
 from Training.fitting.initial_generator import KEPT_BY_FINE_TUNING, as_json, initial_generator
 from Training.fitting.moving_average import MovingAverage
 from Training.fitting.objective import Objective
 from Training.fitting.perceptual_loss import PerceptualLoss
+from Training.fitting.progress import Progress
 from Training.fitting.run_log import RunLog
-from Training.fitting.stop_request import StopRequest
+from Training.fitting.stop_request import StopRequest, signals_blocked
 from Training.fitting.validation import Validation, ValidationResult, better
 from Training.volumes.data import PatchDataset, Patches, SampleOrder
 from Training.volumes.preparation import TrainingVolume
@@ -35,17 +36,6 @@ log = logging.getLogger(__name__)
 LAST_MODEL = "last.safetensors"
 BEST_MODEL = "best.safetensors"
 BYTES_PER_PARAMETER = 4 * 4  # weights, two moments of Adam, moving average
-
-
-@dataclass
-class Progress:
-    """Where a run stands."""
-
-    step: int = 0
-    samples: int = 0
-    """patches that were used, over all processes"""
-    seconds: float = 0.0
-    best: float | None = None
 
 
 class Trainer:
@@ -78,42 +68,54 @@ class Trainer:
         if fabric.is_global_zero:
             self.checkpoints.remove_leftovers()
         self._resume()
-        self.log = RunLog(config.out, self.progress.step, active=fabric.is_global_zero)
+        self.log = RunLog(
+            config.out, self.progress.step, active=fabric.is_global_zero, validates_again=self._owes_validation
+        )
 
-    def fit(self, began: float | None = None) -> bool:
-        """Run to the last step; return False when the run was asked to stop before.
-
-        Args:
-            began: when the time limit began to count (``time.monotonic``); None: now.
-        """
-        config, loop, progress = self.config, self.config.loop, self.progress
-        started, seconds_before = time.monotonic(), progress.seconds
+    def fit(self, stop: StopRequest) -> bool:
+        """Run to the last step and its validation; return False when the run was asked to stop before."""
+        progress, steps = self.progress, self.config.optimisation.steps
+        began = time.monotonic() - progress.seconds
+        stop.defer()
         batches = self._batches()
         bar = tqdm(
             initial=progress.step,
-            total=config.optimisation.steps,
+            total=steps,
             unit="step",
             dynamic_ncols=True,
             disable=not self.fabric.is_global_zero,
         )
-        with bar, StopRequest(self.fabric, loop.time_limit, began) as stop:
-            while progress.step < config.optimisation.steps:
-                began = time.monotonic()
-                values = self.step(batches)
-                progress.seconds = seconds_before + time.monotonic() - started
-                values |= {"step_seconds": time.monotonic() - began, "seconds": round(progress.seconds, 1)}
-                self.log.write(progress.step, **values)
-                self._show(bar, values)
-                at_end = progress.step == config.optimisation.steps
-                if progress.step % loop.validate_every == 0 or at_end:
-                    self._validate()
-                due = stop.due()
-                if progress.step % loop.save_every == 0 or at_end or due:
+        with bar:
+            while self._owes_validation or progress.step < steps:
+                if self._owes_validation:
+                    self._validate(stop)
+                    saves = True
+                else:
+                    self._train(batches, bar, began)
+                    # Before a validation too, which may take longer than what is left of the allocation.
+                    saves = progress.step % self.config.loop.save_every == 0 or self._owes_validation
+                due = stop.due(self.fabric)
+                if saves or due:
                     self._save()
-                if due and not at_end:
+                if due:
                     break
         self.log.close()
-        return progress.step == config.optimisation.steps
+        return progress.step == steps and not self._owes_validation
+
+    @property
+    def _owes_validation(self) -> bool:
+        step = self.progress.step
+        at_end = step == self.config.optimisation.steps
+        return (at_end or (step > 0 and step % self.config.loop.validate_every == 0)) and self.progress.validated < step
+
+    def _train(self, batches: Iterator[Patches], bar: "tqdm[None]", began: float) -> None:
+        """Take a step, and say so in log and bar; the run, with all its parts, counts as begun at a time."""
+        earlier = time.monotonic()
+        values = self.step(batches)
+        now = time.monotonic()
+        seconds, self.progress.seconds = now - earlier, now - began
+        self.log.write(self.progress.step, **values, step_seconds=seconds, seconds=round(self.progress.seconds, 1))
+        self._show(bar, values, seconds)
 
     def step(self, batches: Iterator[Patches]) -> dict[str, float]:
         """Take one optimiser step of each network; return the losses and the seconds spent waiting for patches.
@@ -126,10 +128,12 @@ class Trainer:
         rate = optimisation.learning_rate * factor
         sums: dict[str, Tensor] = {}
         waited = 0.0
+        taken: list[Patches] = []
         for number in range(optimisation.accumulate):
             began = time.monotonic()
             patches = next(batches)
             waited += time.monotonic() - began
+            taken.append(patches)
             last = number == optimisation.accumulate - 1
             for name, value in self.objective.backward(patches, self.progress.step, last=last).items():
                 sums[name] = sums.get(name, torch.zeros_like(value)) + value / optimisation.accumulate
@@ -137,12 +141,13 @@ class Trainer:
         adversary = self.adversary if self.objective.is_complete(self.progress.step) else None
         if adversary:
             sums["discriminator_gradient_norm"] = adversary.clip()
-        check_finite(self.config.out, self.fabric.global_rank, self.progress.step, patches, sums)
+        check_finite(self.config.out, self.fabric.global_rank, self.progress.step, taken, sums)
         self.optimiser.param_groups[0]["lr"] = rate
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         if adversary:
             adversary.step(factor)
+        share_batch_statistics(self.fabric, self.network)
         self.average.update(self.network, self.progress.step)
         self.progress.step += 1
         self.progress.samples += optimisation.accumulate * self.config.data.batch_size * self.fabric.world_size
@@ -163,14 +168,25 @@ class Trainer:
             batch_size=None,
             num_workers=data.num_workers,
             pin_memory=self._is_on_gpu,
-            worker_init_fn=_leave_group,
+            generator=torch.Generator(),  # else the loader draws from the one that the checkpoint holds
         )
-        return iter(self.fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+        batches = iter(self.fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+        with signals_blocked():
+            first = next(batches)  # now the loader's processes are started
+        yield first
+        yield from batches
 
-    def _validate(self) -> None:
-        """Score the averaged weights on the whole validation volumes and keep the best."""
+    def _validate(self, stop: StopRequest) -> None:
+        """Score the averaged weights on the whole validation volumes and keep the best, if nothing stops it."""
         loop, progress = self.config.loop, self.progress
-        result = self.validation.run(self.average.weights)
+        result = self.validation.run(self.average.weights, progress.scored, stop)
+        if not result.is_complete:
+            progress.scored = result.volumes
+            log.info(
+                "step %d: %d volumes are validated, the others when the run goes on", progress.step, len(result.volumes)
+            )
+            return
+        progress.scored, progress.validated = {}, progress.step
         means = result.means
         self.log.write(
             progress.step, **{f"validation_{name}": value for name, value in means.items()}, validation=result.volumes
@@ -200,8 +216,8 @@ class Trainer:
 
     def _save(self) -> None:
         if self.fabric.is_global_zero:
-            save_model(self.config.out / LAST_MODEL, self.average.weights, self._card())
             self.checkpoints.save(self.progress.step, self._state())
+            save_model(self.config.out / LAST_MODEL, self.average.weights, self._card())
         self.fabric.barrier()
 
     def _state(self) -> dict[str, Any]:
@@ -266,18 +282,12 @@ class Trainer:
         networks = [self.network, *([self.adversary.network] if self.adversary else [])]
         return sum(parameter.numel() for network in networks for parameter in network.parameters())
 
-    def _show(self, bar: "tqdm[None]", values: dict[str, float]) -> None:
+    def _show(self, bar: "tqdm[None]", values: dict[str, float], seconds: float) -> None:
         shown: dict[str, str] = {
             name: f"{values[name]:.4f}" for name in ("pixel", "perceptual", "adversarial") if name in values
         }
         if "discriminator_real" in values:
             shown["discriminator"] = f"{values['discriminator_real'] + values['discriminator_fake']:.3f}"
         patches = self.config.optimisation.accumulate * self.config.data.batch_size * self.fabric.world_size
-        bar.set_postfix(shown | {"patches/s": f"{patches / values['step_seconds']:.1f}"}, refresh=False)
+        bar.set_postfix(shown | {"patches/s": f"{patches / seconds:.1f}"}, refresh=False)
         bar.update()
-
-
-def _leave_group(worker: int) -> None:
-    """Take a loader out of its process group: a signal to the group, as torchrun sends, would end it before the run."""
-    if hasattr(os, "setsid"):  # not on Windows
-        os.setsid()

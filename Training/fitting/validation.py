@@ -1,6 +1,6 @@
 """Validation: whole volumes through the library's own inference path, scored as everywhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +11,13 @@ from tqdm import tqdm
 
 from SuperResolution3DLib.checkpoint import Model, build_network
 from SuperResolution3DLib.engine import Engine, EngineSettings
-from SuperResolution3DLib.errors import VolumeError
+from SuperResolution3DLib.errors import CancelledError, VolumeError
+from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.metrics import score
 from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.protocols import SSIM_WINDOW, reference
+from Training.fitting.stop_request import StopRequest
 from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips
 from Training.volumes.index import IndexEntry, refuse_problems
 from Training.volumes.preparation import TrainingVolume
@@ -32,6 +34,8 @@ class ValidationResult:
     """by volume, then by metric"""
     pictures: list[np.ndarray]
     """zero-filled LR, SR and HR of the first volume, network units, (D, H, W) each"""
+    is_complete: bool
+    """False: the run was asked to stop before all were scored"""
 
     def mean(self, metric: str) -> float:
         return float(np.mean([scores[metric] for scores in self.volumes.values()]))
@@ -70,34 +74,50 @@ class Validation:
         refuse_problems(problems, "cannot be scored in validation")
 
     @torch.no_grad()
-    def run(self, weights: dict[str, Tensor]) -> ValidationResult:
-        """Score the weights of a generator; every process gets all scores."""
-        network = build_network(self.card.network, self.card.config)
+    def run(self, weights: dict[str, Tensor], done: dict[str, dict[str, float]], stop: StopRequest) -> ValidationResult:
+        """Score the weights of a generator; every process gets all scores.
+
+        Args:
+            weights: of the generator.
+            done: scores that the same weights had before the run was stopped, by volume.
+            stop: a stop that is asked for ends the validation at once; what is scored is returned.
+        """
+        with torch.random.fork_rng(devices=[]):  # weights are drawn before they are loaded
+            network = build_network(self.card.network, self.card.config)
         network.load_state_dict(weights)
-        engine = Engine(Model(network.eval(), self.card, sha256=""), EngineSettings(device=str(self.fabric.device)))
+        model, settings = Model(network.eval(), self.card, sha256=""), EngineSettings(device=str(self.fabric.device))
+        engine = Engine(model, settings, _Stopping(stop))
         metrics = METRICS if self.lpips else METRICS[:2]
-        table = torch.zeros(len(self.volumes), len(metrics), dtype=torch.float64, device=self.fabric.device)
+        done = {name: scores for name, scores in done.items() if set(scores) == set(metrics)}
+        # a row of scores for each volume, and whether there are any
+        table = torch.zeros(len(self.volumes), len(metrics) + 1, dtype=torch.float64, device=self.fabric.device)
         pictures: list[np.ndarray] = []
-        for number in self._shared():
+        for number in self._shared(done):
             volume = self.volumes[number]
             degraded = volume.degraded[0]
             lr, hr = np.asarray(degraded.lr), self._hr(volume)
-            sr = engine.run(lr)
+            try:
+                sr = engine.run(lr)
+            except CancelledError:
+                break
             if number == 0:
                 filled = zero_fill(lr, self.card.scale, "corner" if self.card.grid == "corner" else "center")
                 pictures = [filled, sr, (hr - degraded.offset) / degraded.width]
-            table[number] = torch.tensor(self._scores(sr * degraded.width + degraded.offset, hr))
+            table[number] = torch.tensor([*self._scores(sr * degraded.width + degraded.offset, hr), 1])
         if self.fabric.world_size > 1:
             self.fabric.all_reduce(table, reduce_op="sum")
-        rows = {
+        found = done | {
             volume.name: dict(zip(metrics, row, strict=True))
-            for volume, row in zip(self.volumes, table.tolist(), strict=True)
+            for volume, (*row, is_scored) in zip(self.volumes, table.tolist(), strict=True)
+            if is_scored
         }
-        return ValidationResult(rows, pictures)
+        rows = {volume.name: found[volume.name] for volume in self.volumes if volume.name in found}
+        return ValidationResult(rows, pictures, is_complete=len(rows) == len(self.volumes))
 
-    def _shared(self) -> range:
-        """Return the numbers of the volumes that are this process's."""
-        return range(self.fabric.global_rank, len(self.volumes), self.fabric.world_size)
+    def _shared(self, done: Collection[str] = ()) -> list[int]:
+        """Return the numbers of the volumes that are this process's, of those that are not done."""
+        left = [number for number, volume in enumerate(self.volumes) if volume.name not in done]
+        return left[self.fabric.global_rank :: self.fabric.world_size]
 
     def _hr(self, volume: TrainingVolume) -> np.ndarray:
         """Return the HR (D, H, W) on the grid of the SR that the volume's LR becomes."""
@@ -127,6 +147,16 @@ class Validation:
     def _scores(self, sr: np.ndarray, hr: np.ndarray) -> list[float]:
         result = score(sr, hr, "foreground")
         return [result.psnr, result.ssim] + ([self.lpips.score(sr, hr).mean] if self.lpips else [])
+
+
+class _Stopping(Monitor):
+    """Ends a volume's inference when the run is asked to stop."""
+
+    def __init__(self, stop: StopRequest) -> None:
+        self.stop = stop
+
+    def is_cancelled(self) -> bool:
+        return self.stop.wanted
 
 
 def better(metric: str, new: float, old: float | None) -> bool:

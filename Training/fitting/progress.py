@@ -1,0 +1,18 @@
+"""Where a run stands, as its checkpoints hold it."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    step: int = 0
+    samples: int = 0
+    """patches that were used, over all processes"""
+    seconds: float = 0.0
+    best: float | None = None
+    validated: int = 0
+    """step of the last validation that ended"""
+    scored: dict[str, dict[str, float]] = field(default_factory=dict)
+    """what a validation that was stopped at this step had found, by volume"""
