@@ -13,6 +13,8 @@ from SuperResolution3DLib.errors import InputError, OutputError
 from SuperResolution3DLib.model_card import SUFFIX
 
 FORMAT_VERSION = 1
+NUM_MODELS = 2  # last and best
+MODEL_SHARE = 8  # a model file has 2 bytes for a weight, a checkpoint 16: weights, two moments of Adam, moving average
 PATTERN = re.compile(r"step-(\d{8})\.pt")
 
 
@@ -23,7 +25,7 @@ class Checkpoints:
         self.folder, self.keep = run / "checkpoints", keep
 
     def check_space(self, size: int) -> None:
-        """Refuse a run whose checkpoints do not fit on the disk.
+        """Refuse a run whose checkpoints and model files do not fit on the disk beside those that are there already.
 
         Args:
             size: bytes of one checkpoint, about.
@@ -35,11 +37,17 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.folder} cannot be made ({error.strerror}); choose another --out") from error
-        wanted, free = (self.keep + 1) * size, shutil.disk_usage(self.folder).free
-        if free < wanted:
+        model = size // MODEL_SHARE
+        wanted = (self.keep + 1) * size + (NUM_MODELS + 1) * model
+        models = self.folder.parent.glob(f"*{SUFFIX}")
+        missing = wanted - sum(_num_bytes(path) for path in (*self._all(), *self._leftovers(), *models))
+        missing = max(missing, size + model)  # a file is written before the one that it replaces goes
+        free = shutil.disk_usage(self.folder).free
+        if free < missing:
             raise OutputError(
-                f"{self.keep + 1} checkpoints take {wanted / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free in "
-                f"{self.folder}: free some space, choose another run folder, or lower loop.keep"
+                f"The model files and {self.keep + 1} checkpoints take {missing / 1e9:.2f} GB more, and "
+                f"{free / 1e9:.2f} GB are free in {self.folder}: free some space, choose another run folder, or lower "
+                "loop.keep"
             )
 
     def remove_leftovers(self) -> None:
@@ -95,3 +103,10 @@ class Checkpoints:
 
     def _all(self) -> list[Path]:
         return [path for path in self.folder.glob("step-*.pt") if PATTERN.fullmatch(path.name)]
+
+
+def _num_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # another process of the run has deleted a leftover meanwhile
+        return 0
