@@ -28,9 +28,9 @@ from SuperResolution3DLib.devices import (
 from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Grid
-from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, TilePlan, plan_tiles, sr_shape, trunk_is_exact
+from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.trilinear import trilinear

@@ -23,20 +23,6 @@ DEFAULT_OVERLAP = 0.625  # of neighbouring windows, as published
 Region = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
-class Monitor:
-    """What a run tells and asks; this one is deaf and never cancels."""
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Hear that ``done`` of the ``total`` steps of a stage (one of ``STAGES``) are behind."""
-
-    def warn(self, code: str, message: str) -> None:
-        """Hear of something that does not stop the run."""
-
-    def is_cancelled(self) -> bool:
-        """Say whether the run shall end; it then raises ``CancelledError``."""
-        return False
-
-
 @dataclass(frozen=True)
 class Job:
     """One super-resolve run: what ``superres3d super-resolve`` is told."""

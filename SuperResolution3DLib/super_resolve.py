@@ -15,10 +15,11 @@ from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
 from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.interpolation import Method, interpolate
-from SuperResolution3DLib.job import SMALLEST_AXIS, Monitor
+from SuperResolution3DLib.job import SMALLEST_AXIS
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
 from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, free_memory, host_bytes, sr_shape
 from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.volume import Volume, cast_like
 
 SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much

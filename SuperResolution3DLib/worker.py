@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from SuperResolution3DLib.cancellation import Cancellation
 from SuperResolution3DLib.errors import CancelledError, ExitCode, InputError, ResourceError, SuperResolutionError
-from SuperResolution3DLib.job import DEFAULT_OVERLAP, Done, Failed, Job, Monitor, Region, Started, format_region
+from SuperResolution3DLib.job import DEFAULT_OVERLAP, Done, Failed, Job, Region, Started, format_region
 from SuperResolution3DLib.model_card import find_model, read_card
-from SuperResolution3DLib.monitors import EventMonitor, TerminalMonitor, format_duration
+from SuperResolution3DLib.monitors import EventMonitor, Monitor, TerminalMonitor, format_duration
 from SuperResolution3DLib.result_files import ResultFiles
 from SuperResolution3DLib.volume import Volume, read_volume
 

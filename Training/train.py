@@ -10,31 +10,27 @@ Short names: --init-from for --init_from, --perceptual-weights for --loss.percep
 """
 
 import argparse
-import hashlib
-import json
 import logging
 import os
 import shlex
 import sys
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
     # Not beside it: there others' imports of config, datasets or evaluate would find ours.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-import numpy as np
 import torch
 from jsonargparse import ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
 
 from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
-from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
+from SuperResolution3DLib.model_card import read_card
 from Training.config import LoopConfig, TrainConfig
 from Training.fitting.perceptual_loss import PerceptualLoss
+from Training.fitting.run_card import run_card
 from Training.fitting.stop_request import StopRequest
 from Training.fitting.together import FailedElsewhereError, first_here_then_others, together
 from Training.fitting.trainer import Trainer
@@ -124,7 +120,7 @@ def make_trainer(config: TrainConfig, command: str, fabric: Fabric) -> Trainer:
     index, selection = together(fabric, lambda: _select(config))
     lpips, perceptual = together(fabric, lambda: (_load_lpips(config.loop, fabric), _load_perceptual(config)))
     train, held_out = first_here_then_others(fabric, lambda: _prepare(config, index, selection))
-    card = _card(config, command, selection, train, perceptual)
+    card = run_card(config, command, selection, train, perceptual)
     validation = Validation(held_out, card, fabric, lpips)
     together(fabric, lambda: validation.check(selection.validation))
     return together(fabric, lambda: Trainer(config, card, train, validation, perceptual, fabric))
@@ -247,57 +243,6 @@ def _prepare(
         )
 
     return prepared(selection.train, data.grid_shifts, data.patch_size), prepared(selection.validation, 1, 1)
-
-
-def _card(
-    config: TrainConfig,
-    command: str,
-    selection: Selection,
-    train: list[TrainingVolume],
-    perceptual: PerceptualLoss | None,
-) -> ModelCard:
-    spacings = [
-        spacing * factor
-        for volume in train
-        for spacing, factor in zip(volume.spacing, config.network.scale, strict=True)
-    ]
-    recipe = asdict(config)
-    for where, name in ((recipe, "out"), (recipe["data"], "index"), (recipe["data"], "cache")):
-        del where[name]  # the same recipe in another folder is the same recipe
-    recipe["network"]["config"] = config.network.complete
-    text = json.dumps(recipe, sort_keys=True, default=lambda path: path.name)
-    files = {
-        part: {entry.file: entry.sha256 for entry in entries}
-        for part, entries in (("train", selection.train), ("validation", selection.validation))
-    }
-    training: dict[str, Any] = {
-        "command": command,
-        "recipe": json.loads(text),
-        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "data_sha256": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
-        **files,
-        "versions": {"torch": torch.__version__, "numpy": np.__version__},
-    }
-    if config.init_from:
-        parent = read_card(config.init_from)
-        sha256 = file_sha256(config.init_from)
-        training["init_from"] = {"name": parent.name, "sha256": sha256, "training": parent.training}
-    if perceptual:
-        training["perceptual_backbone"] = asdict(perceptual.network.source)
-    return ModelCard(
-        name=config.model.name,
-        network=config.network.name,
-        config=config.network.complete,
-        scale=config.network.scale,
-        grid=config.data.grid,
-        skip=config.model.skip,
-        intensity=asdict(config.model.intensity),
-        modality=config.model.modality,
-        spacing_range=(round(min(spacings), 2), round(max(spacings), 2)),
-        licence=config.model.licence,
-        description=config.model.description,
-        training=training,
-    )
 
 
 if __name__ == "__main__":

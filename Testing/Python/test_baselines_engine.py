@@ -15,9 +15,9 @@ from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import sr_affine
-from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import GIB, TilePlan, plan_tiles, trunk_halo
+from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.networks.trilinear import trilinear
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
 

@@ -9,9 +9,9 @@ from torch import nn
 from SuperResolution3DLib import engine as engine_module
 from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError
-from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import TilePlan, tail_halo
+from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.networks.rrdb import RRDBNet
 
 FP32 = EngineSettings(device="cpu", precision="fp32")

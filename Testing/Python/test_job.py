@@ -14,7 +14,6 @@ from SuperResolution3DLib.job import (
     Done,
     Failed,
     Job,
-    Monitor,
     Progress,
     Started,
     TimeLeft,
@@ -24,6 +23,7 @@ from SuperResolution3DLib.job import (
     encode,
     job_of,
 )
+from SuperResolution3DLib.monitors import Monitor
 
 A_JOB = Job(Path("in.nrrd"), Path("out.nrrd"))
 A_FULL_JOB = Job(

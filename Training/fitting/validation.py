@@ -12,10 +12,10 @@ from tqdm import tqdm
 from SuperResolution3DLib.checkpoint import Model, build_network
 from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, VolumeError
-from SuperResolution3DLib.job import Monitor
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.metrics import score
 from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.protocols import SSIM_WINDOW, reference
 from Training.fitting.stop_request import StopRequest
 from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips

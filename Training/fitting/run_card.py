@@ -1,0 +1,75 @@
+"""The card of the models that a run writes: what they are, and all that they were made from."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
+from Training.config import TrainConfig
+from Training.fitting.perceptual_loss import PerceptualLoss
+from Training.volumes.preparation import TrainingVolume
+from Training.volumes.splits import Selection
+
+
+def run_card(
+    config: TrainConfig,
+    command: str,
+    selection: Selection,
+    train: list[TrainingVolume],
+    perceptual: PerceptualLoss | None,
+) -> ModelCard:
+    """Return the card of a run's models, but for what its progress and validations will add.
+
+    Args:
+        config: the run.
+        command: its command line.
+        selection: its volumes.
+        train: those it trains on, prepared.
+        perceptual: the loss, whose network is named.
+    """
+    spacings = [
+        spacing * factor
+        for volume in train
+        for spacing, factor in zip(volume.spacing, config.network.scale, strict=True)
+    ]
+    recipe = asdict(config)
+    for where, name in ((recipe, "out"), (recipe["data"], "index"), (recipe["data"], "cache")):
+        del where[name]  # the same recipe in another folder is the same recipe
+    recipe["network"]["config"] = config.network.complete
+    text = json.dumps(recipe, sort_keys=True, default=lambda path: path.name)
+    files = {
+        part: {entry.file: entry.sha256 for entry in entries}
+        for part, entries in (("train", selection.train), ("validation", selection.validation))
+    }
+    training: dict[str, Any] = {
+        "command": command,
+        "recipe": json.loads(text),
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "data_sha256": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
+        **files,
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+    }
+    if config.init_from:
+        parent = read_card(config.init_from)
+        sha256 = file_sha256(config.init_from)
+        training["init_from"] = {"name": parent.name, "sha256": sha256, "training": parent.training}
+    if perceptual:
+        training["perceptual_backbone"] = asdict(perceptual.network.source)
+    return ModelCard(
+        name=config.model.name,
+        network=config.network.name,
+        config=config.network.complete,
+        scale=config.network.scale,
+        grid=config.data.grid,
+        skip=config.model.skip,
+        intensity=asdict(config.model.intensity),
+        modality=config.model.modality,
+        spacing_range=(round(min(spacings), 2), round(max(spacings), 2)),
+        licence=config.model.licence,
+        description=config.model.description,
+        training=training,
+    )
