@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from child_processes import start  # noqa: F401  pytest finds the fixture here
 from skip_rule import (  # noqa: F401  pytest finds its hooks here
     pytest_make_collect_report,
     pytest_runtest_makereport,

@@ -2,18 +2,16 @@
 
 import csv
 import json
-import os
 import re
 import signal
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import get_type_hints
 
 import numpy as np
 import pytest
+from child_processes import PATIENT, wait_for
 from made_up_features import FRECHET, measure_slices
 from models import a_tiny_model_file
 from scipy.ndimage import gaussian_filter
@@ -97,11 +95,6 @@ def command(folder, out, *options, methods=("a", "b"), in_process=True):
     return list(map(str, [*values, "--evaluate", *QUICK, *(["--in-process"] if in_process else []), *options]))
 
 
-def start(arguments, **variables):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | variables
-    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
 def times_of(folder):
     return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -117,11 +110,13 @@ def table(out):
     return re.sub(r"\b[0-9a-f]{12}\b", "", (out / "all-folds" / "table.md").read_text("utf-8"))
 
 
-def test_five_folds_of_two_methods_killed_once_give_the_table_of_an_unbroken_run(a_data_set, a_whole_run, tmp_path):
+def test_five_folds_of_two_methods_killed_once_give_the_table_of_an_unbroken_run(
+    a_data_set, a_whole_run, start, tmp_path
+):
     out, script = tmp_path / "killed", tmp_path / "killed.py"
     script.write_text(KILLED.format(root=str(ROOT)))
     process = start([sys.executable, script, *command(a_data_set, out, *INTERPOLATIONS)])
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=PATIENT)
     assert process.returncode == -signal.SIGKILL, output
     done = sorted(path.parent for path in (out / "parts").glob("*/*/evaluation"))
     assert [f"{part.parent.name} {part.name}" for part in done] == [
@@ -340,7 +335,7 @@ def test_a_signal_is_handed_to_the_process_that_works(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
-def test_a_killed_run_leaves_no_process_behind_and_the_next_one_waits_for_it(tmp_path):
+def test_a_killed_run_leaves_no_process_behind_and_the_next_one_waits_for_it(start, tmp_path):
     """What the killed run had started holds the part until it has saved and ended."""
     child = (
         "import pathlib, signal, sys, time\n"
@@ -356,11 +351,9 @@ def test_a_killed_run_leaves_no_process_behind_and_the_next_one_waits_for_it(tmp
         f"    relay.run([sys.executable, '-c', {child!r}, sys.argv[1]], held)\n"
     )
     process = start([sys.executable, "-c", parent, tmp_path])
-    while not (tmp_path / "started").exists():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
+    wait_for(tmp_path / "started", process)
     process.kill()
-    process.wait()
+    process.wait(timeout=PATIENT)
     with locked(tmp_path):
         assert (tmp_path / "saved").exists()
 

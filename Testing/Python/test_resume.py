@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import torch
+from child_processes import PATIENT, a_free_port, wait_for
 from safetensors.torch import load_file
 from training_runs import GAN, ROOT, TRAIN, arguments, log_lines, make_index, make_vgg19
 
@@ -28,26 +27,6 @@ def a_gan_run(tmp_path_factory):
     return make_index(folder), options
 
 
-def start(command, tmp_path, *, group=False, **variables):
-    """Start a process in a folder that is not the checkout's, without the checkout on its path."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.Popen(
-        list(map(str, command)),
-        cwd=tmp_path,
-        env=environment | {"OMP_NUM_THREADS": "1"} | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=group,
-    )
-
-
-def wait_for(path, process):
-    while not path.exists():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
-
-
 def state_of(run):
     return torch.load(max((run / "checkpoints").glob("*.pt")), weights_only=True)
 
@@ -59,18 +38,33 @@ def assert_equal_states(given, wanted):
     assert [given["progress"][name] for name in same] == [wanted["progress"][name] for name in same]
 
 
-def test_a_killed_run_continues_bit_for_bit_with_another_number_of_loaders(a_gan_run, tmp_path):
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from Training.fitting.checkpoints import Checkpoints
+from Training.train import main
+save = Checkpoints.save
+def die_while_saving(self, step, content):
+    if step == 15:
+        (self.folder / ".step-00000015.pt.1.tmp").write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return save(self, step, content)
+Checkpoints.save = die_while_saving
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_killed_run_continues_bit_for_bit_with_another_number_of_loaders(a_gan_run, start, tmp_path):
     index, options = a_gan_run
-    options = options | {"optimisation.steps": 60, "loop.save_every": 5, "loop.validate_every": 20}
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    options = options | {"optimisation.steps": 30, "loop.save_every": 5, "loop.validate_every": 20}
+    whole, killed, script = tmp_path / "whole", tmp_path / "killed", tmp_path / "killed.py"
     assert main(arguments(index, whole, **options)) == 0
-    process = start([sys.executable, TRAIN, *arguments(index, killed, **options)], tmp_path)
-    wait_for(killed / "checkpoints" / "step-00000010.pt", process)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL  # it was still running
-    (killed / "checkpoints" / ".step-00000099.pt.1.tmp").touch()  # as one that is killed while it saves leaves
-    left = state_of(killed)["progress"]["step"]
-    assert 10 <= left < 60
+    script.write_text(KILLED.format(root=str(ROOT)))
+    process = start([sys.executable, script, *arguments(index, killed, **options)])
+    output, _ = process.communicate(timeout=PATIENT)
+    assert process.returncode == -signal.SIGKILL, output
+    assert state_of(killed)["progress"]["step"] == 10
+    assert log_lines(killed)[-1]["step"] == 15
     assert main(arguments(index, killed, **options | {"data.num_workers": 2})) == 0
     assert_equal_states(state_of(killed), state_of(whole))
     losses = [[(line["step"], line["loss"]) for line in log_lines(run) if "loss" in line] for run in (whole, killed)]
@@ -82,14 +76,16 @@ ENDLESS = {"optimisation.steps": 100_000, "loop.save_every": 100_000, "loop.vali
 
 
 @pytest.mark.parametrize(("name", "loaders"), [("SIGTERM", 0), ("SIGUSR1", 0), ("SIGTERM", 2)])
-def test_a_signal_to_all_processes_saves_and_exits_with_the_code_to_start_again(a_gan_run, tmp_path, name, loaders):
+def test_a_signal_to_all_processes_saves_and_exits_with_the_code_to_start_again(
+    a_gan_run, start, tmp_path, name, loaders
+):
     index, options = a_gan_run
     run = tmp_path / "run"
     options = options | ENDLESS | {"data.num_workers": loaders}
-    process = start([sys.executable, TRAIN, *arguments(index, run, **options)], tmp_path, group=True)
+    process = start([sys.executable, TRAIN, *arguments(index, run, **options)])
     wait_for(run / "log.jsonl", process)
     os.killpg(process.pid, getattr(signal, name))  # as schedulers, timeout and torchrun send it
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENT)
     assert process.returncode == EXIT_AGAIN, output
     assert f"{name}: saving and stopping" in output
     assert state_of(run)["progress"]["step"] == log_lines(run)[-1]["step"] > 0
@@ -208,11 +204,11 @@ sys.exit(code)
 """
 
 
-def gradients(tmp_path, launcher, index, options, name):
+def gradients(start, tmp_path, launcher, index, options, name):
     script, output = tmp_path / f"{name}.py", tmp_path / f"{name}.safetensors"
     script.write_text(PROBE.format(root=str(ROOT), output=str(output)))
-    process = start([*launcher, script, *arguments(index, tmp_path / name, **options)], tmp_path)
-    text, _ = process.communicate(timeout=300)
+    process = start([*launcher, script, *arguments(index, tmp_path / name, **options)])
+    text, _ = process.communicate(timeout=PATIENT)
     assert process.returncode == 0, text
     return load_file(output)
 
@@ -221,24 +217,24 @@ def torchrun(*, processes):
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
 
 
-def test_two_processes_average_to_the_gradients_of_the_joint_batch(a_gan_run, tmp_path):
+def test_two_processes_average_to_the_gradients_of_the_joint_batch(a_gan_run, start, tmp_path):
     index, options = a_gan_run
     options = options | {"model.skip": "none"}
-    alone = gradients(tmp_path, [sys.executable], index, options | {"data.batch_size": 2}, "alone")
-    together = gradients(tmp_path, torchrun(processes=2), index, options | {"data.batch_size": 1}, "together")
+    alone = gradients(start, tmp_path, [sys.executable], index, options | {"data.batch_size": 2}, "alone")
+    together = gradients(start, tmp_path, torchrun(processes=2), index, options | {"data.batch_size": 1}, "together")
     assert alone.keys() == together.keys() and len(alone) > 20
     for name, wanted in alone.items():
         assert (together[name] - wanted).norm() <= 1e-5 * wanted.norm() + 1e-9, name
 
 
-def test_a_run_of_two_processes_is_stopped_and_continued_by_one(a_gan_run, tmp_path):
+def test_a_run_of_two_processes_is_stopped_and_continued_by_one(a_gan_run, start, tmp_path):
     """torchrun from another folder; all processes stop at the same step; the samples go on where they stood."""
     index, options = a_gan_run
     run = tmp_path / "run"
     options = options | {"data.batch_size": 1, "optimisation.steps": 6, "loop.validate_every": 3}
     limited = arguments(index, run, **options, **{"loop.time_limit": 1e-9})
-    process = start([*torchrun(processes=2), TRAIN, *limited], tmp_path)
-    output, _ = process.communicate(timeout=300)
+    process = start([*torchrun(processes=2), TRAIN, *limited])
+    output, _ = process.communicate(timeout=PATIENT)
     assert f"exitcode  : {EXIT_AGAIN}" in output, output
     progress = state_of(run)["progress"]
     assert (progress["step"], progress["samples"]) == (1, 2)
@@ -249,30 +245,31 @@ def test_a_run_of_two_processes_is_stopped_and_continued_by_one(a_gan_run, tmp_p
     assert len(scores) == 2 and np.isfinite(scores[0]["validation/c.nii.gz"]["psnr"])
 
 
-def test_torchrun_saves_before_it_ends_its_processes_and_their_loaders(a_gan_run, tmp_path):
+def test_torchrun_saves_before_it_ends_its_processes_and_their_loaders(a_gan_run, start, tmp_path):
     index, options = a_gan_run
     run = tmp_path / "run"
     options = options | ENDLESS | {"data.batch_size": 1, "data.num_workers": 1}
-    process = start([*torchrun(processes=2), TRAIN, *arguments(index, run, **options)], tmp_path)
+    process = start([*torchrun(processes=2), TRAIN, *arguments(index, run, **options)])
     wait_for(run / "log.jsonl", process)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=PATIENT)
     assert process.returncode, output  # its own code; the processes' is 75
     progress = state_of(run)["progress"]
     assert progress["samples"] == 2 * progress["step"] > 0, output
 
 
-def test_slurm_starts_two_processes_that_share_a_run(a_gan_run, tmp_path):
+def test_slurm_starts_two_processes_that_share_a_run(a_gan_run, start, tmp_path):
     """srun is not there: its variables are, one set a process."""
     index, options = a_gan_run
     command = [sys.executable, TRAIN, *arguments(index, tmp_path / "run", **options, **{"data.batch_size": 1})]
     job = {"NTASKS": "2", "NTASKS_PER_NODE": "2", "NNODES": "1", "NODEID": "0", "JOB_ID": "12345", "JOB_NAME": "train"}
     job |= {"NODELIST": "localhost", "JOB_NODELIST": "localhost"}
+    port = str(a_free_port())  # Lightning's own follows from the job's number
     processes = [
-        start(command, tmp_path, **{f"SLURM_{key}": value for key, value in (job | process).items()})
+        start(command, MASTER_PORT=port, **{f"SLURM_{key}": value for key, value in (job | process).items()})
         for process in ({"PROCID": "0", "LOCALID": "0"}, {"PROCID": "1", "LOCALID": "1"})
     ]
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    outputs = [process.communicate(timeout=PATIENT)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     progress = state_of(tmp_path / "run")["progress"]
     assert (progress["step"], progress["samples"]) == (6, 12)
