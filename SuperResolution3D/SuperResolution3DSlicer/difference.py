@@ -10,6 +10,7 @@ from .volume_checks import node_affine
 from .volume_nodes import ATTRIBUTE_PREFIX, display_with_fixed_window
 
 REFERENCE_ROLE = f"{ATTRIBUTE_PREFIX}Difference"
+KIND = "difference"
 COLORS_NAME = "SuperResolution3D difference"
 NUM_COLORS = 255  # odd, so that zero has one of its own
 MINUS, PLUS = (0.25, 0.65, 1.0), (1.0, 0.6, 0.15)  # blue and orange, told apart by colour-blind people; zero is black
@@ -27,10 +28,11 @@ def difference_node(
     """
     _check_same_grid(sr_node, zero_filled_node)
     scene = sr_node.GetScene()
-    node = sr_node.GetNodeReference(REFERENCE_ROLE)
+    node = _own_difference(sr_node)
     if node is None:
         name = _("{result} minus zero-filled").format(result=sr_node.GetName())
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
+        node.SetAttribute(f"{ATTRIBUTE_PREFIX}Kind", KIND)
         sr_node.SetNodeReferenceID(REFERENCE_ROLE, node.GetID())
     # float32 also for integers: unsigned ones would wrap around below zero
     difference = slicer.util.arrayFromVolume(sr_node).astype(np.float32)
@@ -40,6 +42,12 @@ def difference_node(
     node.SetAndObserveTransformNodeID(sr_node.GetTransformNodeID())
     _show_diverging(node, difference)
     return node
+
+
+def _own_difference(sr_node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """Return a result's difference volume; one that was chosen as an output meanwhile holds another result."""
+    node = sr_node.GetNodeReference(REFERENCE_ROLE)
+    return node if node is not None and node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") == KIND else None
 
 
 def _show_diverging(node: slicer.vtkMRMLScalarVolumeNode, difference: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import InputError, OutputError, VolumeError
 
 ATTRIBUTE_PREFIX = "SuperResolution3D."
+KINDS_BESIDE_A_RESULT = ("zero-filled", "difference")  # of volumes that were computed with it or from it
 LONGEST_HEADER = 100_000  # bytes; that of a volume takes about 500
 # Slicer's NRRD writer takes no "signed char", which is stored as short, and no 64-bit integers, stored as double.
 STORED_TYPES = (
@@ -122,8 +123,8 @@ def check_output(node: slicer.vtkMRMLNode, input_node: slicer.vtkMRMLVolumeNode)
 
 def is_result(node: slicer.vtkMRMLVolumeNode) -> bool:
     """Tell whether a volume was computed here; a simulated LR volume is meant to be an input."""
-    is_zero_filled = node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") == "zero-filled"
-    return is_zero_filled or node.GetAttribute(f"{ATTRIBUTE_PREFIX}Model") is not None
+    is_beside_one = node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") in KINDS_BESIDE_A_RESULT
+    return is_beside_one or node.GetAttribute(f"{ATTRIBUTE_PREFIX}Model") is not None
 
 
 def display_with_fixed_window(node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeDisplayNode:

@@ -37,6 +37,18 @@ def test_the_difference_is_there_also_when_the_reference_is_taken_away_after_the
     assert rows() == ["head", "head SRx4", "head SRx4 minus zero-filled"]
 
 
+def test_the_difference_is_known_as_computed_here_and_is_no_further_input(a_panel, a_main_window, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    a_panel.click(a_panel.ui.comparisonButton)
+    double.turn(80)
+    assert a_panel.ui.furtherInputsList.count == 0
+    a_panel.choose(referenceVolume=slicer.mrmlScene.GetFirstNodeByName("head SRx4 minus zero-filled"))
+    note = "The HR reference head SRx4 minus zero-filled was computed here, not measured."
+    assert note in a_panel.ui.noteLabel.text
+
+
 def test_an_empty_third_row_says_what_would_fill_it(a_panel, a_main_window, a_node) -> None:
     a_panel.will("done")
     a_panel.choose(inputVolume=a_node, zeroFilled=False)
