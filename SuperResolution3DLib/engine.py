@@ -29,7 +29,15 @@ from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Grid
 from SuperResolution3DLib.kspace import zero_fill
-from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, TilePlan, plan_tiles, sr_shape, trunk_is_exact
+from SuperResolution3DLib.memory_plan import (
+    FREE_SHARE,
+    GIB,
+    TilePlan,
+    chosen_windows,
+    plan_tiles,
+    sr_shape,
+    trunk_is_exact,
+)
 from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.hooks import before_each
@@ -40,7 +48,6 @@ log = logging.getLogger(__name__)
 
 SELF_TEST_SIZE = 12  # LR voxels per axis
 SELF_TEST_TOLERANCE = 0.03  # relative L2 error of a 16-bit tile against fp32; sound bf16 stands at about 0.005
-NETWORKS_OVERLAP = 0.5  # of the windows of a network that needs them; every voxel lies in the middle half of one
 SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
 
 
@@ -99,8 +106,9 @@ class Engine:
         self.precision = choose_precision(self.settings.precision, self.device)
         self.network = model.network
         self.window, self.overlap = self.settings.window, self.settings.overlap
-        if self.window is None and self.network.window is not None:
-            self.window, self.overlap = self.network.window, NETWORKS_OVERLAP
+        windows = chosen_windows(model.card, self.window, self.overlap)
+        if windows is not None:
+            self.window, self.overlap = windows
 
     @torch.inference_mode()
     def run(self, lr: np.ndarray, region: Box | None = None) -> np.ndarray:

@@ -175,6 +175,16 @@ class Orientation:
         depth, height, width = (scale[axis] for axis in self._inverse_order())
         return depth, height, width
 
+    def box_to_canonical(self, box: tuple[slice, slice, slice], shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
+        """Return the canonical voxels (D, H, W) of a box in the file's order, for the file's shape (..., D, H, W)."""
+        parts = [box[axis] for axis in self.order]
+        sizes = [shape[-3:][axis] for axis in self.order]
+        depth, height, width = (
+            slice(size - part.stop, size - part.start) if flip else part
+            for part, size, flip in zip(parts, sizes, self.flips, strict=True)
+        )
+        return depth, height, width
+
     def _steps(self) -> tuple[slice, slice, slice]:
         depth, height, width = (slice(None, None, -1 if flip else 1) for flip in self.flips)
         return depth, height, width

@@ -6,17 +6,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from SuperResolution3DLib.box import Shape
+from SuperResolution3DLib.box import Box, Shape
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.windows import WindowGrid
 
 GIB = 1024**3
 FREE_SHARE = 0.8  # of the free memory that a run may take by default
 DEFAULT_TRUNK_HALO = 16  # LR voxels, when the card has not measured one and the trunk sees farther than is worth it
 LARGEST_TAIL_TILE = 32  # LR voxels per axis; larger ones gain nothing and leave the caches
 SMALLEST_TILE = 8  # LR voxels per axis
+NETWORKS_OVERLAP = 0.5  # of the windows of a network that needs them; every voxel lies in the middle half of one
 _WORKSPACE = 1.3  # of the activations: reordered copies that convolution libraries make
 
 
@@ -67,6 +69,30 @@ def trunk_is_exact(card: ModelCard, halo: int) -> bool:
     """Tell whether a trunk that is tiled with this halo computes the same as the whole trunk."""
     reach = footprint(card).trunk_reach
     return reach is not None and halo >= reach
+
+
+def chosen_windows(card: ModelCard, window: int | None, overlap: float) -> tuple[int, float] | None:
+    """Return edge (LR voxels) and overlap of the windows of a run: those asked for, else those that the network needs.
+
+    None: the network runs whole or in tiles.
+    """
+    if window is not None:
+        return window, overlap
+    needed = footprint(card).window
+    return None if needed is None else (needed, NETWORKS_OVERLAP)
+
+
+def window_voxels(shape: Shape, region: Box, edge: int, overlap: float) -> int:
+    """Return the LR voxels that pass through the network in windows, those in several windows every time.
+
+    Args:
+        shape: (D, H, W) of the LR volume, over which the windows are laid.
+        region: the LR voxels whose result is wanted; windows beside it are left out.
+        edge: of a window, LR voxels.
+        overlap: of neighbouring windows, in [0, 1).
+    """
+    grid = WindowGrid(shape, edge, overlap)
+    return grid.count(region) * math.prod(grid.window)
 
 
 def plan_tiles(

@@ -213,12 +213,7 @@ def _canonical_region(volume: Volume, orientation: Orientation, region: Box | No
         if not 0 <= part.start < part.stop <= size:
             bounds = ",".join(f"{part.start}:{part.stop}" for part in region)
             raise InputError(f"Region {bounds} does not lie in the volume of shape {volume.shape} (K, J, I)")
-    parts = [region[axis] for axis in orientation.order]
-    depth, height, width = (
-        slice(volume.shape[axis] - part.stop, volume.shape[axis] - part.start) if flip else part
-        for part, axis, flip in zip(parts, orientation.order, orientation.flips, strict=True)
-    )
-    return depth, height, width
+    return orientation.box_to_canonical(region, volume.shape)
 
 
 def _make_consistent(

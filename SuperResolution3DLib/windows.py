@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 import numpy as np
 
@@ -34,14 +35,17 @@ class WindowGrid:
 
     def boxes(self) -> list[Box]:
         """Return the windows in LR voxels; the last of each axis is moved back to end where the volume ends."""
-        starts = []
-        for size, edge in zip(self.shape, self.window, strict=True):
-            step = max(int(edge * (1 - self.overlap)), 1)
-            starts.append([*range(0, size - edge, step), size - edge])
         return [
             tuple(slice(at, at + edge) for at, edge in zip(corner, self.window, strict=True))  # type: ignore[misc]
-            for corner in product(*starts)
+            for corner in product(*self._starts())
         ]
+
+    def count(self, region: Box) -> int:
+        """Return how many windows share voxels with a region; they are counted by axis, as there may be millions."""
+        return prod(
+            sum(at < part.stop and at + edge > part.start for at in starts)
+            for starts, edge, part in zip(self._starts(), self.window, region, strict=True)
+        )
 
     def weights(self, scale: Scale, *, on_hr: bool = False) -> np.ndarray:
         """Return the blending weights of a window, (D*s, H*s, W*s) float32.
@@ -62,3 +66,11 @@ class WindowGrid:
         for axis, factor in enumerate(repeats):
             weights = weights.repeat(factor, axis)
         return weights
+
+    def _starts(self) -> list[list[int]]:
+        """Return the first LR voxels of the windows along each axis."""
+        starts = []
+        for size, edge in zip(self.shape, self.window, strict=True):
+            step = max(int(edge * (1 - self.overlap)), 1)
+            starts.append([*range(0, size - edge, step), size - edge])
+        return starts

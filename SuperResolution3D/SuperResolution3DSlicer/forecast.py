@@ -13,12 +13,14 @@ from SuperResolution3DLib.memory_plan import (
     FREE_SHARE,
     GIB,
     TilePlan,
+    chosen_windows,
     free_memory,
     host_bytes,
     plan_tiles,
     sr_shape,
     tail_halo,
     trunk_halo,
+    window_voxels,
 )
 from SuperResolution3DLib.model_card import ModelCard
 
@@ -141,17 +143,24 @@ def _time(plan: Plan, forecast: Forecast) -> str:
 
 def _work(plan: Plan, tiles: TilePlan | None, needed: Triple, volume: Triple, wanted: Triple) -> Work:
     """Return the voxels that pass through trunk and tail, those of halos and overlaps every time."""
-    tail = math.prod(sr_shape(wanted, plan.card.scale))
-    if plan.window is not None:
-        again = (1 / (1 - plan.overlap)) ** 3
-        return Work(round(math.prod(wanted) * again), round(tail * again))
+    windows = chosen_windows(plan.card, plan.window, plan.overlap)
+    if windows is not None:
+        voxels = window_voxels(volume, _wanted_box(plan), *windows)
+        return Work(voxels, voxels * math.prod(plan.card.scale), in_chosen_windows=plan.window is not None)
     tile = needed if tiles is None else tiles.trunk_tile
     halo = trunk_halo(plan.card)
     lengths = [
         math.ceil(size / edge) * min(edge + 2 * halo, whole)
         for size, edge, whole in zip(needed, tile, volume, strict=True)
     ]
-    return Work(math.prod(lengths), tail)
+    return Work(math.prod(lengths), math.prod(sr_shape(wanted, plan.card.scale)))
+
+
+def _wanted_box(plan: Plan) -> tuple[slice, slice, slice]:
+    """Return the voxels (D, H, W) whose result is wanted."""
+    region = plan.region or [(0, size) for size in plan.shape]
+    k, j, i = (slice(start, stop) for start, stop in region)
+    return Orientation.of(plan.affine).box_to_canonical((k, j, i), plan.shape)
 
 
 def _sizes(region: Region) -> Triple:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 
 import slicer
 
-from SuperResolution3DLib.job import WEIGHTS, Event, Progress, Started
+from SuperResolution3DLib.errors import ResourceError
+from SuperResolution3DLib.job import WEIGHTS, Event, Progress, Started, Warned
 from SuperResolution3DLib.model_card import ModelCard
 
 START_SECONDS = 5.0  # until torch is loaded, where nothing is measured
@@ -23,6 +24,8 @@ class Work:
     """LR voxels that go through the trunk, halos counted each time"""
     tail_voxels: int
     """SR voxels"""
+    in_chosen_windows: bool = False
+    """windows that were asked for, which tell nothing of the speed without them"""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class SpeedMeter:
         self._created = clock()
         self._first: dict[str, float] = {}
         self._last: dict[str, float] = {}
+        self._began_again = False
 
     def hear(self, event: Event) -> None:
         """Take an event into account."""
@@ -70,10 +74,16 @@ class SpeedMeter:
         if isinstance(event, Progress):
             self._first.setdefault(event.stage, self._clock())
             self._last[event.stage] = self._clock()
+        if isinstance(event, Warned) and event.code == ResourceError.code:
+            self._began_again = True
 
     def speed(self, work: Work) -> Speed | None:
-        """Return the speed of a run that did this work; None if it was not seen from start to end."""
-        if "tail" not in self._last or work.tail_voxels < 1:
+        """Return the speed of a run that did this work; None if it tells nothing of the next ones.
+
+        It was not seen from start to end, it ran in windows, in which trunk and tail cannot be told apart, or it ran
+        out of memory: then it began again with other tiles, or on another device.
+        """
+        if "tail" not in self._last or work.tail_voxels < 1 or work.in_chosen_windows or self._began_again:
             return None
         network_starts = min(self._first[stage] for stage in COMPUTING if stage in self._first)
         trunk, tail = (self._last[stage] - self._first[stage] if stage in self._last else 0.0 for stage in COMPUTING)

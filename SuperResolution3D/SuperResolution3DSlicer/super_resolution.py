@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.job import Job
+from SuperResolution3DLib.job import DEFAULT_OVERLAP, Job
 from SuperResolution3DLib.memory_plan import tail_halo
 from SuperResolution3DLib.model_card import InstalledModel, ModelCard
 
@@ -104,7 +104,7 @@ class Request:
             image.GetScalarSize(),
             job.region,
             job.window,
-            job.overlap or 0.0,
+            DEFAULT_OVERLAP if job.overlap is None else job.overlap,
             self.with_zero_filled,
             num_inputs,
         )

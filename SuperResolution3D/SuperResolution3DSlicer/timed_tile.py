@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.job import Job
+from SuperResolution3DLib.memory_plan import chosen_windows, window_voxels
 from SuperResolution3DLib.model_card import ModelCard
 
 from .speed import Work
@@ -40,8 +41,10 @@ class TimedTile:
 
     @property
     def work(self) -> Work:
-        """What the tile has to compute: it passes through the network at once."""
-        return Work(TILE**3, TILE**3 * math.prod(self.card.scale))
+        """What the tile has to compute: it passes through the network at once, or in the windows that it needs."""
+        shape, windows = (TILE, TILE, TILE), chosen_windows(self.card, None, 0)
+        voxels = math.prod(shape) if windows is None else window_voxels(shape, (slice(0, TILE),) * 3, *windows)
+        return Work(voxels, voxels * math.prod(self.card.scale))
 
     def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
         return []

@@ -116,6 +116,14 @@ def test_orientation_there_and_back_is_the_identity(a_phantom, axcodes):
     assert orientation.scale_to_file(orientation.scale_to_canonical((4, 2, 3))) == (4, 2, 3)
 
 
+@pytest.mark.parametrize("axcodes", ORIENTATIONS)
+def test_a_box_of_the_file_holds_the_same_voxels_in_canonical_order(a_phantom, axcodes):
+    array, affine = stored_as(axcodes, a_phantom.array, a_phantom.affine)
+    orientation, box = Orientation.of(affine), (slice(1, 4), slice(0, 7), slice(5, 6))
+    canonical_box = orientation.box_to_canonical(box, array.shape)
+    np.testing.assert_array_equal(a_phantom.array[canonical_box], orientation.to_canonical(array[box]))
+
+
 def test_orientation_keeps_leading_axes_and_copies_nothing(a_phantom):
     array = np.stack([a_phantom.array, -a_phantom.array])  # (C, D, H, W)
     orientation = Orientation((2, 0, 1), (True, False, True))

@@ -6,12 +6,14 @@ import pytest
 from baseline_models import SIZES, TILED, a_baseline_card
 from models import a_tiny_card
 
+from SuperResolution3DLib.box import intersection
 from SuperResolution3DLib.errors import ModelError, ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.memory_plan import (
     GIB,
     SMALLEST_TILE,
     TilePlan,
+    chosen_windows,
     free_memory,
     host_bytes,
     plan_tiles,
@@ -19,8 +21,10 @@ from SuperResolution3DLib.memory_plan import (
     sr_shape,
     trunk_halo,
     trunk_is_exact,
+    window_voxels,
 )
 from SuperResolution3DLib.networks import NETWORKS
+from SuperResolution3DLib.windows import WindowGrid
 
 SHAPE = (40, 60, 100)
 
@@ -111,6 +115,22 @@ def test_windows_are_planned_as_they_are_and_never_halved():
     assert plan_tiles(larger, SHAPE, SHAPE, 4, GIB, 1000).tail_tile == (40, 48, 48)
     with pytest.raises(ResourceError, match="choose a smaller region, or close other programs"):
         plan_tiles(card, SHAPE, SHAPE, 4, plan.peak_bytes - 1, 1000)
+
+
+@pytest.mark.parametrize("region", [((0, 11), (0, 30), (0, 7)), ((3, 5), (10, 21), (6, 7)), ((9, 11), (0, 1), (2, 5))])
+@pytest.mark.parametrize(("edge", "overlap"), [(8, 0.625), (8, 0.0), (5, 0.9), (40, 0.5)])
+def test_windows_are_counted_as_they_are_laid(region, edge, overlap):
+    shape, box = (11, 30, 7), tuple(slice(*part) for part in region)
+    laid = [window for window in WindowGrid(shape, edge, overlap).boxes() if intersection(window, box)]
+    voxels = sum(math.prod(part.stop - part.start for part in window) for window in laid)
+    assert window_voxels(shape, box, edge, overlap) == voxels
+
+
+def test_windows_are_those_asked_for_or_those_that_the_network_needs():
+    assert chosen_windows(a_tiny_card(), None, 0.625) is None
+    assert chosen_windows(a_tiny_card(), 24, 0.25) == (24, 0.25)
+    assert chosen_windows(a_baseline_card("rcan"), None, 0.625) == (8, 0.5)
+    assert chosen_windows(a_baseline_card("rcan"), 24, 0.625) == (24, 0.625)
 
 
 def test_a_trunk_with_a_known_reach_is_tiled_exactly_unless_the_card_measured_a_shorter_halo():

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import slicer
+from baseline_models import a_baseline_card
 
 import Testing.Slicer.module  # noqa: F401 - installs the double
-from SuperResolution3DLib.job import Progress, Started
+from SuperResolution3DLib.job import Event, Progress, Started, Warned
 from SuperResolution3DLib.memory_plan import GIB, seconds
 from SuperResolution3DLib.model_card import InstalledModel, read_card
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double
+from Testing.Slicer.volumes import add_volume
 
 # isort: split
 import qt
@@ -23,6 +26,7 @@ from SuperResolution3DSlicer.forecast import Plan, describe, duration, forecast
 from SuperResolution3DSlicer.forecast_display import ForecastDisplay
 from SuperResolution3DSlicer.pretend_process import PretendProcess, pretend
 from SuperResolution3DSlicer.speed import Speed, SpeedMeter, Work, load_speed, save_speed
+from SuperResolution3DSlicer.super_resolution import Request
 from SuperResolution3DSlicer.timed_tile import TILE, TimedTile
 from SuperResolution3DSlicer.worker_process import WorkerProcess
 
@@ -82,7 +86,32 @@ def test_time_is_the_cards_for_a_whole_volume(plenty) -> None:
 def test_sliding_windows_take_longer_than_the_whole_volume(plenty) -> None:
     speed = Speed(0.0, 10.0, 10.0)
     windows = forecast(Plan(CARD, (10, 12, 14), SAGITTAL, 2, window=8, overlap=0.5), speed)
-    assert windows.seconds == pytest.approx(8 * forecast(PLAN, speed).seconds, rel=1e-6)
+    # along (S, A, R) = (12, 14, 10) they begin at 0, 4; at 0, 4, 6; and at 0, 2
+    assert windows.work == Work(2 * 3 * 2 * 8**3, 2 * 3 * 2 * 8**3 * 8, in_chosen_windows=True)
+    assert windows.seconds > forecast(PLAN, speed).seconds
+
+
+def test_only_windows_that_touch_the_region_are_forecast(plenty) -> None:
+    flipped = SAGITTAL @ np.diag([1, -1, 1, 1])  # J runs against S: its first voxels are the last along S
+    windows = replace(PLAN, window=8, overlap=0.5, region=((0, 2), (0, 2), (0, 1)))
+    assert forecast(windows, None).work.trunk_voxels == 8**3  # S 0, A 0, R 0
+    assert forecast(replace(windows, region=((0, 2), (0, 12), (0, 1))), None).work.trunk_voxels == 2 * 8**3
+    assert forecast(replace(windows, region=((0, 3), (0, 5), (0, 1))), None).work.trunk_voxels == 4 * 8**3
+    flipped_windows = replace(windows, affine=flipped, region=((0, 3), (8, 12), (0, 1)))
+    assert forecast(flipped_windows, None).work.trunk_voxels == 2 * 8**3  # the last four along J: S 0 only
+
+
+def test_a_network_that_needs_windows_is_forecast_in_them(plenty) -> None:
+    plan = Plan(a_baseline_card("rcan"), (10, 12, 14), SAGITTAL, 2)
+    assert forecast(plan, None).work == Work(12 * 8**3, 12 * 8**3 * 8)
+    # a tile of 24 voxels: windows begin at 0, 4, 8, 12 and 16 along each axis
+    assert TimedTile(Path("rcan"), plan.card, "cpu").work == Work(5**3 * 8**3, 5**3 * 8**3 * 8)
+
+
+def test_overlap_that_is_not_given_is_forecast_as_the_published_one(a_display) -> None:
+    _display, _label, _made, model = a_display
+    node = add_volume(core.start(), np.ones((10, 12, 14), np.int16), np.diag([3.0, 3.0, 3.0, 1.0]))
+    assert Request(node, model, window=8).plan().overlap == 0.625
 
 
 def test_memory_that_is_not_there_is_a_problem_and_not_an_error(monkeypatch) -> None:
@@ -141,6 +170,24 @@ def test_run_that_did_not_reach_the_tail_has_no_speed() -> None:
     meter = SpeedMeter()
     meter.hear(Progress("trunk", 0, 4, None))
     assert meter.speed(Work(1, 1)) is None
+
+
+def test_run_in_windows_that_were_asked_for_has_no_speed() -> None:
+    assert a_meter_of(Progress("tail", 0, 8, None), Progress("tail", 8, 8, None)).speed(Work(1, 1, True)) is None
+
+
+def test_run_that_ran_out_of_memory_has_no_speed() -> None:
+    steps = [Progress("trunk", 0, 4, None), Progress("tail", 2, 2, None)]
+    assert a_meter_of(*steps).speed(Work(1, 1)) is not None
+    assert a_meter_of(*steps, Warned("window", "other windows")).speed(Work(1, 1)) is not None
+    assert a_meter_of(Warned("memory", "using the CPU"), *steps).speed(Work(1, 1)) is None
+
+
+def a_meter_of(*events: Event) -> SpeedMeter:
+    meter = SpeedMeter()
+    for event in events:
+        meter.hear(event)
+    return meter
 
 
 def test_measured_speed_is_kept_by_model_and_device() -> None:
