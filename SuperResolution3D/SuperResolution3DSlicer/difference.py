@@ -44,6 +44,26 @@ def difference_node(
     return node
 
 
+def renew_difference(
+    sr_node: slicer.vtkMRMLScalarVolumeNode,
+    zero_filled_node: slicer.vtkMRMLScalarVolumeNode | None,
+    input_node: slicer.vtkMRMLScalarVolumeNode,
+) -> None:
+    """Let the difference volume of a result that was replaced follow it; without a zero-filled volume it goes.
+
+    A result that has none gets none here. One that is the input of the new result stays as it is, and is let go.
+    """
+    node = _own_difference(sr_node)
+    if node is None:
+        return
+    if node is not input_node and zero_filled_node is not None:
+        difference_node(sr_node, zero_filled_node)
+        return
+    sr_node.SetNodeReferenceID(REFERENCE_ROLE, None)
+    if node is not input_node:
+        node.GetScene().RemoveNode(node)
+
+
 def _own_difference(sr_node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:
     """Return a result's difference volume; one that was chosen as an output meanwhile holds another result."""
     node = sr_node.GetNodeReference(REFERENCE_ROLE)

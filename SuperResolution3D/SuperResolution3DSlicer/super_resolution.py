@@ -12,6 +12,7 @@ from SuperResolution3DLib.job import DEFAULT_OVERLAP, Job
 from SuperResolution3DLib.memory_plan import tail_halo
 from SuperResolution3DLib.model_card import InstalledModel, ModelCard
 
+from .difference import renew_difference
 from .forecast import Plan
 from .modality import modality_of
 from .roi_region import region_of_roi
@@ -135,6 +136,8 @@ class SuperResolution:
     def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLScalarVolumeNode:
         """Add the result to the scene, and the zero-filled volume if it was asked for.
 
+        The difference volume of a result that is replaced would be that of other voxels: it is computed anew.
+
         Raises:
             VolumeError: the worker's file is missing or cut short; the scene is unchanged.
         """
@@ -151,6 +154,7 @@ class SuperResolution:
             node = output_node
         node.SetNodeReferenceID(INPUT_ROLE, input_node.GetID())
         node.SetNodeReferenceID(ZERO_FILLED_ROLE, zero_filled_node.GetID() if zero_filled_node else None)
+        renew_difference(node, zero_filled_node, input_node)
         return node
 
     def _output_node(self) -> slicer.vtkMRMLScalarVolumeNode | None:
