@@ -32,6 +32,7 @@ from SuperResolution3DSlicer.run_queue import RunQueue
 from SuperResolution3DSlicer.sample_data import register_sample_data
 from SuperResolution3DSlicer.self_test import SelfTest
 from SuperResolution3DSlicer.super_resolution import Request, SuperResolution
+from SuperResolution3DSlicer.volume_checks import check_input
 from SuperResolution3DSlicer.worker_process import Process, WorkerProcess
 
 from SuperResolution3DLib.errors import CancelledError, SuperResolutionError
@@ -173,6 +174,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         request = Request(
             volumeNode, model_of(model), device, dataConsistency, window, overlap, roiNode, outputNode, zeroFilled
         )
+        request.check()
         return self._wait(SuperResolution(request))
 
     def simulateLowResolution(
@@ -183,7 +185,9 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         Raises:
             SuperResolutionError: why there is no result, in one sentence; the scene is unchanged.
         """
-        return self._wait(LowResolution(volumeNode, model_of(model).card))
+        card = model_of(model).card
+        check_input(volumeNode)
+        return self._wait(LowResolution(volumeNode, card))
 
     def _wait(self, task: Task) -> slicer.vtkMRMLScalarVolumeNode:
         queue = self.start([task], Follower())

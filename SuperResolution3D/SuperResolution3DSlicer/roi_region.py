@@ -24,19 +24,28 @@ def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: slicer.vtkMRMLMarkup
         ROI                  (--------------)                  region 4:7
 
     Raises:
-        InputError: the ROI has no size, or lies outside the volume.
+        InputError: the node is no ROI, the ROI has no size, or it lies outside the volume.
     """
+    if not roi_node.IsA("vtkMRMLMarkupsROINode"):
+        raise InputError(_("{name} is not a ROI; choose a markups ROI.").format(name=roi_node.GetName()))
     sizes = list(reversed(node.GetImageData().GetDimensions()))
     lowest, highest = _extent(node, roi_node)
     starts = np.maximum(np.floor(lowest + 0.5 + TOLERANCE), 0).astype(int)
     stops = np.minimum(np.ceil(highest + 0.5 - TOLERANCE), sizes).astype(int)
     if (starts >= stops).any():
-        reach = ", ".join(f"{low:.1f} - {high:.1f}" for low, high in zip(lowest, highest, strict=True))
+        ranges = [
+            _("{low:.1f} to {high:.1f}").format(low=low, high=high) for low, high in zip(lowest, highest, strict=True)
+        ]
         raise InputError(
             _(
-                "The ROI {roi} lies outside {name}: it reaches over the voxels {reach} (K, J, I) of {shape}; move it"
+                "The ROI {roi} lies outside {name}: it reaches over the voxels {reach} (I, J, K) of {shape}; move it"
                 " onto the volume."
-            ).format(roi=roi_node.GetName(), name=node.GetName(), reach=reach, shape=" x ".join(map(str, sizes)))
+            ).format(
+                roi=roi_node.GetName(),
+                name=node.GetName(),
+                reach=", ".join(reversed(ranges)),
+                shape=" x ".join(map(str, reversed(sizes))),
+            )
         )
     k, j, i = ((int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
     return k, j, i

@@ -45,6 +45,16 @@ def test_roi_outside_the_volume_is_refused(a_node) -> None:
     refuse("far lies outside", a_node, roiNode=roi)
 
 
+def test_no_volume_is_refused(a_core) -> None:
+    refuse(r"^Choose an input volume\.$", None)
+    with pytest.raises(InputError, match=r"^Choose an input volume\.$"):
+        SuperResolution3DLogic(pretend()[0]).simulateLowResolution(None)
+
+
+def test_other_nodes_than_a_roi_are_refused_as_one(a_node) -> None:
+    refuse(r"^head is not a ROI; choose a markups ROI\.$", a_node, roiNode=a_node)
+
+
 def test_projection_of_a_preview_is_refused(a_node) -> None:
     roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "near")
     refuse("Project for a preview", a_node, roiNode=roi, dataConsistency="project")

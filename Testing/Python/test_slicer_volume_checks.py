@@ -223,9 +223,14 @@ def test_a_turned_roi_stands_for_the_box_around_it_and_is_cut_at_the_border(a_co
 
 def test_a_roi_outside_the_volume_is_refused_with_numbers(a_core, a_volume) -> None:
     roi = _roi_around(a_core, OBLIQUE, ((30, 36), (4, 15), (5, 28)))
-    expected = r"The ROI R.* lies outside head: .*29\.5 - 35\.5, 3\.5 - 14\.5, 4\.5 - 27\.5 \(K, J, I\) of 20 x 24 x 28"
+    expected = (
+        r"The ROI R.* lies outside head: .*4\.5 to 27\.5, 3\.5 to 14\.5, 29\.5 to 35\.5 \(I, J, K\) of 28 x 24 x 20"
+    )
     with pytest.raises(InputError, match=expected):
         region_of_roi(a_volume, roi)
+    before = _roi_around(a_core, OBLIQUE, ((3, 5), (4, 15), (-75, -73)))
+    with pytest.raises(InputError, match=r"over the voxels -75\.5 to -73\.5, 3\.5 to"):
+        region_of_roi(a_volume, before)
 
 
 def test_a_roi_without_a_size_is_refused(a_core, a_volume) -> None:
