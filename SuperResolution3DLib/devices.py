@@ -22,7 +22,9 @@ def choose_device(name: str) -> torch.device:
     if kind != "cuda" or not (number.isdigit() or not number):
         raise InputError(f"The device is auto, cpu, cuda or cuda:N, got {name!r}")
     if not torch.cuda.is_available():
-        raise InputError("No CUDA GPU can be used by this installation of PyTorch: use --device cpu or auto")
+        raise InputError(
+            "No CUDA GPU can be used by this installation of PyTorch: choose cpu (the CPU) or auto (automatic)"
+        )
     index = int(number or 0)
     if index >= torch.cuda.device_count():
         raise InputError(f"There is no GPU {index}: {torch.cuda.device_count()} found, counted from 0")

@@ -138,7 +138,7 @@ def _new_header(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
     if array.dtype.name not in codes or max(array.shape) > LONGEST_AXIS:
         size = " x ".join(map(str, array.shape))
         raise OutputError(
-            f"A NIfTI-1 file cannot hold {size} voxels (D, H, W) of type {array.dtype}: {LONGEST_AXIS} a side is the "
+            f"A NIfTI-1 file cannot hold {size} voxels (K, J, I) of type {array.dtype}: {LONGEST_AXIS} a side is the "
             "most, integers and float32 or float64 are the types; write .nrrd instead"
         )
     spacing = np.linalg.norm(affine[:3, :3], axis=0)

@@ -207,7 +207,7 @@ def _check_voxels(array: np.ndarray, path: Path) -> None:
     """Refuse volumes that are too thin, constant or not finite."""
     size = " x ".join(map(str, array.shape))
     if min(array.shape) < 2:
-        raise VolumeError(f"{path} has {size} voxels (D, H, W) and each axis needs 2 at least; give a 3D volume")
+        raise VolumeError(f"{path} has {size} voxels (K, J, I) and each axis needs 2 at least; give a 3D volume")
     lowest, highest = array.min(), array.max()  # either is NaN if a voxel is
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         count = array.size - int(np.count_nonzero(np.isfinite(array)))
@@ -215,7 +215,7 @@ def _check_voxels(array: np.ndarray, path: Path) -> None:
             f"{path} has {count} of {array.size} voxels that are NaN or infinite; replace them with numbers first"
         )
     if lowest == highest:
-        raise VolumeError(f"All {size} voxels (D, H, W) of {path} are {lowest:g}; give a volume that shows something")
+        raise VolumeError(f"All {size} voxels (K, J, I) of {path} are {lowest:g}; give a volume that shows something")
 
 
 def _extension(path: Path, known: tuple[str, ...]) -> str:
