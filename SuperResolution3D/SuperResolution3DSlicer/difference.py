@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError
 
+from .modality import hand_on_modality
 from .volume_checks import node_affine
 from .volume_nodes import ATTRIBUTE_PREFIX, display_with_fixed_window
 
@@ -39,6 +40,7 @@ def difference_node(
     difference -= slicer.util.arrayFromVolume(zero_filled_node)
     slicer.util.updateVolumeFromArray(node, difference)
     node.CopyOrientation(sr_node)
+    hand_on_modality(node, sr_node)
     node.SetAndObserveTransformNodeID(sr_node.GetTransformNodeID())
     _show_diverging(node, difference)
     return node

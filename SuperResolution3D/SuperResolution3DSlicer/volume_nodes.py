@@ -9,6 +9,8 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, OutputError, VolumeError
 
+from .modality import hand_on_modality
+
 ATTRIBUTE_PREFIX = "SuperResolution3D."
 KINDS_BESIDE_A_RESULT = ("zero-filled", "difference")  # of volumes that were computed with it or from it
 LONGEST_HEADER = 100_000  # bytes; that of a volume takes about 500
@@ -82,7 +84,8 @@ def add_result(
     Args:
         read: from ``read_result``.
         name: of the new node; a number is added if the scene has that name.
-        input_node: gives parent transform, window and level, colours, units and the place in the subject hierarchy.
+        input_node: gives parent transform, window and level, colours, units, modality and the place in the subject
+            hierarchy.
         attributes: how the result came about; the names get a prefix.
     """
     scene = input_node.GetScene()
@@ -165,6 +168,7 @@ def _fill(
                 node.RemoveAttribute(old)
         for key, value in attributes.items():
             node.SetAttribute(f"{ATTRIBUTE_PREFIX}{key}", value)
+        hand_on_modality(node, input_node)
     _show_alike(node, input_node)
 
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import slicer
-from panel_fixtures import AFFINE, SHAPE, a_node, a_panel  # noqa: F401 (fixtures)
+from panel_fixtures import AFFINE, SHAPE, a_main_window, a_node, a_panel  # noqa: F401 (fixtures)
 
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
-from Testing.Slicer import core
+from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
@@ -75,6 +75,36 @@ def test_the_hierarchy_counts_more_than_the_units(a_node) -> None:
     imported(a_node, "MR")
     in_hounsfield_units(a_node, "[hnsf'U]", "Hounsfield unit")
     assert modality_of(a_node) == "MR"
+
+
+@pytest.mark.parametrize("modality", ["PT", ""])
+def test_what_is_made_of_a_volume_has_its_modality(a_panel, a_main_window, a_node, modality) -> None:
+    imported(a_node, modality)
+    a_panel.will("done", "done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    a_panel.click(a_panel.ui.comparisonButton)
+    large = add_volume(core.start(), np.ones((36, 40, 44), np.float32), AFFINE, "large")
+    imported(large, modality)
+    a_panel.choose(inputVolume=large)
+    a_panel.click(a_panel.ui.simulateButton)
+    double.wait_until(lambda: a_panel.ui.applyButton.text == "Super-resolve")
+    double.turn(80)
+    made = ["head SRx4", "head zero-filled", "head SRx4 minus zero-filled", "large LR"]
+    assert [modality_of(slicer.mrmlScene.GetFirstNodeByName(name)) for name in made] == [modality] * 4
+    assert ("large LR is PT; " in a_panel.ui.noteLabel.text) == bool(modality)
+
+
+def test_a_replaced_output_has_the_modality_of_its_new_input(a_panel, a_node) -> None:
+    imported(a_node, "PT")
+    other = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "other")
+    a_panel.will("done", "done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    output = slicer.mrmlScene.GetFirstNodeByName("head SRx4")
+    a_panel.choose(inputVolume=other, outputVolume=output)
+    a_panel.run()
+    assert modality_of(output) == ""
 
 
 # --- Before the run --------------------------------------------------------------------------------------------------
