@@ -11,12 +11,14 @@ from SuperResolution3DLib.memory_plan import tail_halo
 from SuperResolution3DLib.model_card import (
     MODELS_VARIABLE,
     InstalledModel,
+    file_sha256,
     installed_models,
     read_card,
     user_model_folder,
 )
 
 from .model_card_text import card_text
+from .model_file import place_of
 
 
 class ModelChoice:
@@ -72,9 +74,12 @@ class ModelChoice:
         Raises:
             ModelError: it is no model file, or another file holds a model of its name.
         """
-        name, target = read_card(source).name, user_model_folder() / source.name
+        card = read_card(source)
+        name, target = card.name, place_of(card)
         for model in installed_models():
-            if model.card is not None and model.card.name == name and model.path != target:
+            if model.card is None or model.card.name != name:
+                continue
+            if model.path != target or file_sha256(target) != file_sha256(source):
                 raise ModelError(
                     _("A model called {name} is installed already, in {path}; delete that file first.").format(
                         name=name, path=model.path

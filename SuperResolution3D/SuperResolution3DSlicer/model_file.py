@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.memory_plan import tail_halo
 from SuperResolution3DLib.model_card import (
+    SUFFIX,
     InstalledModel,
     ModelCard,
     file_sha256,
@@ -33,13 +35,13 @@ def add_model_file(source: Path) -> InstalledModel:
     """Check a model file and copy it into the user's model folder, where updates of Slicer leave it alone.
 
     Raises:
-        ModelError: the file is no complete model of this program, another one of its name is there, or the folder
+        ModelError: the file is no complete model of this program, another model of its name is there, or the folder
             cannot be written to.
     """
     card = check_model_file(source)
-    target = user_model_folder() / source.name
+    target = place_of(card)
     if target.is_file() and file_sha256(target) != file_sha256(source):
-        raise ModelError(_("Another model file stands at {path}; delete it or rename the new one.").format(path=target))
+        raise ModelError(_("Another model file stands at {path}; delete it first.").format(path=target))
     if not target.is_file():
         part = target.with_name(f".{os.getpid()}.part.{target.name}")
         try:
@@ -54,6 +56,12 @@ def add_model_file(source: Path) -> InstalledModel:
                 )
             ) from error
     return InstalledModel(target, card)
+
+
+def place_of(card: ModelCard) -> Path:
+    """Return where a model that is added is copied to: by its own name, as training calls every file best or last."""
+    name = re.sub(r"[^\w.-]+", "_", card.name).lstrip(".")
+    return user_model_folder() / f"{name or '_'}{SUFFIX}"
 
 
 def check_model_file(path: Path) -> ModelCard:

@@ -32,12 +32,23 @@ def test_added_model_is_found_by_its_name(a_home) -> None:
     assert add_model_file(added.path) == added  # a second time changes nothing
 
 
-def test_other_model_of_the_same_file_name_is_not_replaced(a_home) -> None:
+def test_models_of_two_training_runs_are_added_by_their_own_names(a_home) -> None:
+    for name in ("knee x2", "../spine"):
+        run = a_home / name.strip("./")
+        run.mkdir()
+        trained = a_tiny_model_file(run, name="trained").rename(run / "best.safetensors")
+        rewrite_card(trained, name=name)
+        added = add_model_file(trained)
+        assert (added, added.card.name) == (model_of(name), name)
+    assert sorted(path.name for path in user_model_folder().iterdir()) == ["_spine.safetensors", "knee_x2.safetensors"]
+
+
+def test_other_model_of_the_same_name_is_not_replaced(a_home) -> None:
     add_model_file(a_tiny_model_file(a_home, (2, 2, 2)))
     other = a_home / "other"
     other.mkdir()
-    with pytest.raises(ModelError, match="Another model file stands at"):
-        add_model_file(a_tiny_model_file(other, (2, 1, 1)))
+    with pytest.raises(ModelError, match=r"Another model file stands at .*tiny\.safetensors; delete it first\."):
+        add_model_file(a_tiny_model_file(other, (2, 1, 1)).rename(other / "best.safetensors"))
 
 
 def test_model_that_is_cut_short_is_refused_with_both_sizes(a_home) -> None:

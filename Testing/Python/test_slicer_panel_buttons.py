@@ -41,8 +41,8 @@ def test_unusable_model_file_is_a_sentence_and_nothing_is_copied(a_panel, tmp_pa
 
 def test_a_second_model_of_one_name_is_refused_and_the_file_of_the_first_is_named(a_panel, tmp_path) -> None:
     slicer.app.setTesting(False)
-    first, second = a_tiny_model_file(tmp_path, (2, 2, 2)), tmp_path / "other.safetensors"
-    second.write_bytes(first.read_bytes())
+    first = a_tiny_model_file(tmp_path, (2, 2, 2)).rename(tmp_path / "best.safetensors")
+    second = a_tiny_model_file(tmp_path, (2, 1, 1))
     for path in (first, second):
         double.dialogs.prepare(str(path))
         a_panel.click(a_panel.ui.addModelButton)
