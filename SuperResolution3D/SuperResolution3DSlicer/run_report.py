@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 PATHS = ("input", "output", "zero_filled", "model_file")
-ESTIMATE = _("Detail above it is always the network's estimate.")
+ESTIMATE = _("Detail above the input's Nyquist frequency is always the network's estimate.")
 
 
 def attributes(report: Mapping[str, Any]) -> dict[str, str]:
@@ -48,7 +48,7 @@ def consistency_sentence(report: Mapping[str, Any]) -> str:
     if residual is None and report["region"]:
         return _("Data consistency: not computed for a preview of a region.") + " " + ESTIMATE
     if residual is None:
-        return _("Data consistency: off. Detail above the input's Nyquist frequency is always the network's estimate.")
+        return _("Data consistency: off.") + " " + ESTIMATE
     sentences = [
         _(
             "Data consistency: below the input's Nyquist frequency, result and input differ by {residual:.2g} % RMS of"

@@ -3,10 +3,12 @@
 import ast
 import re
 
+import pytest
+
 from Testing.Slicer.module import MODULE_FILE
 
 # isort: split
-
+from SuperResolution3DSlicer.run_report import consistency_sentence
 
 SHOWN = ("text", "toolTip", "title", "helpText", "acknowledgementText")
 ERRORS = ("InputError", "ModelError", "OutputError", "VolumeError")
@@ -26,6 +28,22 @@ def test_the_check_of_texts_finds_what_is_not_translated() -> None:
     assert untranslated("raise InputError(f'{name} is empty')") == [" is empty"]
     assert untranslated("self.abandon('The end.')") == ["The end."]
     assert untranslated("label.text = _('Some words {n}').format(n=1)") == []
+
+
+@pytest.mark.parametrize(
+    ("residual", "region", "first"),
+    [
+        (0.5, None, "Data consistency: below the input's Nyquist frequency, result and input differ by 0.5 % RMS of"),
+        (None, None, "Data consistency: off. "),
+        (None, "0:4,0:4,0:4", "Data consistency: not computed for a preview of a region. "),
+    ],
+    ids=["figure", "off", "preview"],
+)
+def test_the_detail_above_the_nyquist_frequency_is_told_in_one_wording(residual, region, first) -> None:
+    consistency = {"mode": "check", "residual_rms_percent": residual, "projected": True, "model_dependent": True}
+    text = consistency_sentence({"data_consistency": consistency, "region": region})
+    assert text.startswith(first)
+    assert text.endswith(". Detail above the input's Nyquist frequency is always the network's estimate.")
 
 
 def untranslated(source: str) -> list[str]:
