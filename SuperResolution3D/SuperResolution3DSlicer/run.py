@@ -58,6 +58,8 @@ class Outcome:
     node: slicer.vtkMRMLNode | None = None
     report: dict[str, Any] = field(default_factory=dict)
     meter: SpeedMeter | None = None
+    is_abandoned: bool = False
+    """it was ended because something that it needs went away, so the scene may not be as it was"""
     ends_all: bool = False
     """its reason holds for the runs after it too"""
 
@@ -113,7 +115,7 @@ class Run:
         """End at once, without a result, for this reason, which may hold for the runs after it too."""
         if self.outcome is None:
             self._process.kill()
-            self._finish("cancelled", sentence, ends_all=ends_all)
+            self._finish("cancelled", sentence, is_abandoned=True, ends_all=ends_all)
 
     def _watch(self) -> None:
         scene = slicer.mrmlScene

@@ -82,7 +82,7 @@ class RunControl:
         def describe(outcomes: list[Outcome]) -> str:
             outcome = outcomes[0]
             if outcome.state != "done":
-                return f"{_not_done(outcome)} {UNCHANGED}"
+                return " ".join([_not_done(outcome), *_unchanged(outcomes)])
             on_done(outcome.node)
             return _("{lr} was added; the original is the HR reference.").format(lr=outcome.node.GetName())
 
@@ -147,7 +147,7 @@ def _describe_all(outcomes: list[Outcome], total: int) -> str:
     elif waiting:
         lines.append(_("{count} volumes were not started.").format(count=waiting))
     if not done:
-        lines[-1] += f" {UNCHANGED}"
+        lines[-1] = " ".join([lines[-1], *_unchanged(outcomes)])
     return "\n".join(lines)
 
 
@@ -159,6 +159,13 @@ def _describe(outcome: Outcome) -> str:
         name=outcome.node.GetName(), time=duration(report["seconds"]), device=report["device"]
     )
     return "\n".join([sentence, consistency_sentence(report), *report["warnings"]])
+
+
+def _unchanged(outcomes: list[Outcome]) -> list[str]:
+    """Return the sentence that the scene is unchanged, where nobody closed it or deleted an input meanwhile."""
+    inputs = [node for outcome in outcomes for node in outcome.task.watched_nodes()]
+    is_changed = any(outcome.is_abandoned for outcome in outcomes) or any(node.GetScene() is None for node in inputs)
+    return [] if is_changed else [UNCHANGED]
 
 
 def _not_done(outcome: Outcome) -> str:

@@ -169,6 +169,7 @@ def test_closing_the_scene_ends_the_run(a_panel, a_node) -> None:
     assert a_panel.processes[0].was_killed
     assert a_panel.ui.applyButton.text == "Super-resolve"
     assert not a_panel.ui.applyButton.enabled
+    assert a_panel.ui.resultLabel.text == "head: The scene was closed, so the run was ended."
 
 
 def test_deleting_the_input_ends_the_run_and_says_so(a_panel, a_node) -> None:
@@ -178,7 +179,25 @@ def test_deleting_the_input_ends_the_run_and_says_so(a_panel, a_node) -> None:
     slicer.mrmlScene.RemoveNode(a_node)
     double.turn(120)
     assert a_panel.processes[0].was_killed
-    assert "head was deleted, so the run was ended" in a_panel.ui.resultLabel.text
+    assert a_panel.ui.resultLabel.text == "head: head was deleted, so the run was ended."
+
+
+def test_a_scene_that_is_closed_while_a_volume_is_degraded_is_not_called_unchanged(a_panel) -> None:
+    a_panel.will("silent")
+    a_panel.choose(inputVolume=add_volume(core.start(), np.ones((36, 40, 44), np.float32), AFFINE))
+    a_panel.click(a_panel.ui.simulateButton)
+    slicer.mrmlScene.Clear(False)
+    assert a_panel.ui.resultLabel.text == "head: The scene was closed, so the run was ended."
+
+
+def test_a_scene_whose_waiting_input_was_deleted_is_not_called_unchanged(a_panel, a_node) -> None:
+    other = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "other")
+    a_panel.will("failed", "done")
+    a_panel.choose(inputVolume=a_node, furtherInputs=[other])
+    a_panel.click(a_panel.ui.applyButton)
+    slicer.mrmlScene.RemoveNode(other)
+    double.wait_until(lambda: a_panel.ui.applyButton.text == "Super-resolve")
+    assert a_panel.ui.resultLabel.text.endswith("\nother failed: other was deleted; choose a volume of the scene.")
 
 
 def test_unloading_the_module_ends_the_run(monkeypatch, tmp_path) -> None:
