@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.memory_plan import GIB
 
-QUERY = ["--query-gpu=index,name,memory.total,memory.free", "--format=csv,noheader,nounits"]  # MiB
+QUERY = ["--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits"]  # MiB
 MIB = 1024**2
 
 
@@ -19,21 +19,48 @@ class Gpu:
 
     index: int
     name: str
-    total_bytes: int
-    free_bytes: int
+    total_bytes: int | None = None
+    """None: not told, as where GPU and CPU share one memory"""
+    free_bytes: int | None = None
+
+    @property
+    def label(self) -> str:
+        """Return name and memory as a person reads them."""
+        if self.total_bytes is None or self.free_bytes is None:
+            return self.name
+        return _("{name}, {total:.0f} GiB ({free:.0f} GiB free)").format(
+            name=self.name, total=self.total_bytes / GIB, free=self.free_bytes / GIB
+        )
 
 
 def parse_gpus(text: str, visible: str | None = None) -> list[Gpu]:
     """Read the answer of nvidia-smi; numbers count as CUDA does, among the visible ones (CUDA_VISIBLE_DEVICES)."""
-    gpus = []
-    for line in text.splitlines():
-        parts = [part.strip() for part in line.split(",")]
-        if len(parts) == 4 and parts[0].isdigit() and parts[2].isdigit() and parts[3].isdigit():
-            gpus.append((parts[0], parts[1], int(parts[2]) * MIB, int(parts[3]) * MIB))
+    rows = [row for line in text.splitlines() if len(row := _columns(line)) == 5 and row[0].isdigit()]
     if visible is not None:
-        wanted = [part.strip() for part in visible.split(",")]
-        gpus = [gpu for number in wanted for gpu in gpus if gpu[0] == number]
-    return [Gpu(index, *gpu[1:]) for index, gpu in enumerate(gpus)]
+        rows = _visible(rows, visible)
+    return [Gpu(index, row[2], *_memory(row)) for index, row in enumerate(rows)]
+
+
+def _columns(line: str) -> list[str]:
+    return [part.strip() for part in line.split(",")]
+
+
+def _visible(rows: list[list[str]], wanted: str) -> list[list[str]]:
+    """Return the GPUs that CUDA shows: by number or the beginning of the UUID, up to the first that is not there."""
+    found: list[list[str]] = []
+    for name in _columns(wanted):
+        matches = [row for row in rows if name == row[0] or (name.startswith("GPU-") and row[1].startswith(name))]
+        if len(matches) != 1:
+            break
+        found += matches
+    return found
+
+
+def _memory(row: list[str]) -> tuple[int | None, int | None]:
+    """Return total and free bytes; drivers write [N/A] where they do not tell them."""
+    if not all(number.isdigit() for number in row[3:]):
+        return None, None
+    return int(row[3]) * MIB, int(row[4]) * MIB
 
 
 class DeviceChoice:
@@ -107,15 +134,7 @@ class DeviceChoice:
 
     def _fill(self, chosen: str) -> None:
         entries = [("auto", _("Automatic (a GPU if there is one)"))]
-        entries += [
-            (
-                f"cuda:{gpu.index}",
-                _("{name}, {total:.0f} GiB ({free:.0f} GiB free)").format(
-                    name=gpu.name, total=gpu.total_bytes / GIB, free=gpu.free_bytes / GIB
-                ),
-            )
-            for gpu in self.gpus
-        ]
+        entries += [(f"cuda:{gpu.index}", gpu.label) for gpu in self.gpus]
         entries += [("cpu", _("CPU"))]
         names = [name for name, _label in entries]
         if chosen not in names and not self.is_known:

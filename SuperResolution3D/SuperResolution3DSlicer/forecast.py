@@ -70,7 +70,7 @@ class Forecast:
 
 
 def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None) -> Forecast:
-    """Forecast a run on the CPU, or on a GPU with so much free memory."""
+    """Forecast a run on the CPU, or on a GPU with so much free memory; one that does not tell it shares the CPU's."""
     card, orientation = plan.card, Orientation.of(plan.affine)
     part = plan.shape if plan.region is None else _sizes(plan.region)
     scale = orientation.scale_to_file(card.scale)

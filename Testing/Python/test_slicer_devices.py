@@ -9,13 +9,39 @@ from Testing.Slicer import double
 import qt
 from SuperResolution3DSlicer.device_choice import DeviceChoice, parse_gpus
 
-ANSWER = "0, NVIDIA H200, 143771, 143000\n1, NVIDIA RTX A2000, 6138, 512\nbroken line\n2, Odd, [N/A], 3\n"
+ANSWER = """\
+0, GPU-8e1b2c3d, NVIDIA H200, 143771, 143000
+1, GPU-8e9f0a1b, NVIDIA RTX A2000, 6138, 512
+broken line
+"""
 
 
 def test_gpus_are_read_from_the_drivers_answer() -> None:
     gpus = parse_gpus(ANSWER)
     assert [(gpu.index, gpu.name) for gpu in gpus] == [(0, "NVIDIA H200"), (1, "NVIDIA RTX A2000")]
     assert gpus[1].free_bytes == 512 * 1024**2
+
+
+def test_gpus_whose_memory_is_not_told_are_listed_by_name() -> None:
+    (gpu,) = parse_gpus("0, GPU-8e1b2c3d, NVIDIA GB10, [N/A], [N/A]\n")
+    assert (gpu.index, gpu.label, gpu.free_bytes) == (0, "NVIDIA GB10", None)
+
+
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [
+        ("GPU-8e9f0a1b", ["NVIDIA RTX A2000"]),
+        ("GPU-8e9, 0", ["NVIDIA RTX A2000", "NVIDIA H200"]),
+        ("GPU-8e", []),  # of both
+        ("1,7,0", ["NVIDIA RTX A2000"]),  # CUDA stops at what is not there
+        ("-1", []),
+        ("", []),
+    ],
+)
+def test_visible_gpus_are_named_by_number_or_uuid(visible, names) -> None:
+    gpus = parse_gpus(ANSWER, visible)
+    assert [gpu.name for gpu in gpus] == names
+    assert [gpu.index for gpu in gpus] == list(range(len(names)))
 
 
 def test_hidden_gpus_are_left_out_and_the_others_count_from_0() -> None:

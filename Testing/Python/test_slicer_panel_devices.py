@@ -16,7 +16,9 @@ from SuperResolution3DSlicer import forecast_display
 def a_driver(a_panel, tmp_path, monkeypatch) -> Path:
     """A driver with one GPU that the open panel has not asked yet; its answer comes while a file is there."""
     gate, program = tmp_path / "gate", tmp_path / "nvidia-smi"
-    program.write_text(f"#!/bin/sh\nwhile [ ! -e {gate} ]; do sleep 0.01; done\nprintf '0, H200, 143771, 143000\\n'\n")
+    program.write_text(
+        f"#!/bin/sh\nwhile [ ! -e {gate} ]; do sleep 0.01; done\nprintf '0, GPU-1, H200, 143771, 143000\\n'\n"
+    )
     program.chmod(0o755)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     devices = a_panel.module.widget.panel._devices
