@@ -28,6 +28,7 @@ from SuperResolution3DLib.devices import (
 from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Grid
+from SuperResolution3DLib.job import Warned
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import (
     FREE_SHARE,
@@ -80,7 +81,7 @@ class EngineReport:
     tail_tiles: int = 0
     windows: int = 0
     """of the published sliding window, or of a network that needs them; 0 when none were used"""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
 
 
 class Engine:
@@ -297,7 +298,7 @@ class Engine:
             raise CancelledError("Cancelled; nothing was written")
 
     def _warn(self, code: str, message: str) -> None:
-        self.report.warnings.append(message)
+        self.report.warnings.append(Warned(code, message))
         self.monitor.warn(code, message)
 
 

@@ -14,6 +14,7 @@ from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.windows import WindowGrid
 
 GIB = 1024**3
+MIB = 1024**2
 FREE_SHARE = 0.8  # of the free memory that a run may take by default
 DEFAULT_TRUNK_HALO = 16  # LR voxels, when the card has not measured one and the trunk sees farther than is worth it
 LARGEST_TAIL_TILE = 32  # LR voxels per axis; larger ones gain nothing and leave the caches
@@ -138,6 +139,11 @@ def plan_tiles(
             "choose a smaller region, or close other programs that use this memory"
         )
     return TilePlan(trunk_tile, around_trunk, tail_tile, around_tail, int(peak))
+
+
+def size_text(num_bytes: int) -> str:
+    """Return a size as a person reads it: ``12 MiB``, ``3.4 GiB``."""
+    return f"{num_bytes / GIB:.1f} GiB" if num_bytes >= GIB else f"{max(num_bytes / MIB, 1):.0f} MiB"
 
 
 def seconds(card: ModelCard, lr_shape: Shape, device: str) -> float | None:

@@ -15,9 +15,9 @@ from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
 from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.interpolation import Method, interpolate
-from SuperResolution3DLib.job import SMALLEST_AXIS
+from SuperResolution3DLib.job import SMALLEST_AXIS, Warned
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
-from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, free_memory, host_bytes, sr_shape
+from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, free_memory, host_bytes, size_text, sr_shape
 from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.volume import Volume, cast_like
@@ -74,8 +74,8 @@ def super_resolve(
     card, started = model.card, time.monotonic()
     _check_size(volume)
     warnings = _warnings(volume, card, settings)
-    for code, message in warnings.items():
-        monitor.warn(code, message)
+    for warned in warnings:
+        monitor.warn(warned.code, warned.message)
     orientation = Orientation.of(volume.affine)
     canonical = volume.canonical()
     region = _canonical_region(volume, orientation, settings.region)
@@ -118,7 +118,7 @@ def super_resolve(
         "data_consistency": consistency,
         **asdict(engine.report),
     }
-    report["warnings"] = [*warnings.values(), *report["warnings"]]
+    report["warnings"] = [*(asdict(warned) for warned in warnings), *report["warnings"]]
     return Result(result, report, zero_filled)
 
 
@@ -188,21 +188,23 @@ def _check_memory(shape: Shape, card: ModelCard, itemsize: int, *, with_zero_fil
         )
 
 
-def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> dict[str, str]:
-    """Return what a person should know before trusting the result, by the code of the warning."""
-    warnings = {}
+def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> list[Warned]:
+    """Return what a person should know before trusting the result."""
+    warnings = []
     if not card.fits_modality(volume.modality):
-        warnings["modality"] = f"The volume is {volume.modality}, {card.name} was trained on {card.modality}"
+        message = f"The volume is {volume.modality}, {card.name} was trained on {card.modality}"
+        warnings.append(Warned("modality", message))
     low, high = card.spacing_range
     if not card.covers(volume.spacing):
         scale = Orientation.of(volume.affine).scale_to_file(card.scale)
         shape = sr_shape(box_shape(settings.region or whole(volume.shape)), scale)
         spacing = [value / factor for value, factor in zip(volume.spacing, scale, strict=True)]
-        warnings["spacing"] = (
+        message = (
             f"Voxel spacing {_numbers(volume.spacing)} mm (K, J, I) lies outside the range {low:g} to {high:g} mm that "
             f"{card.name} was trained on; the result will have {' x '.join(map(str, shape))} voxels of "
-            f"{_numbers(spacing)} mm (K, J, I), {result_bytes(volume, card, settings) / GIB:.2f} GiB"
+            f"{_numbers(spacing)} mm (K, J, I), {size_text(result_bytes(volume, card, settings))}"
         )
+        warnings.append(Warned("spacing", message))
     return warnings
 
 

@@ -16,7 +16,7 @@ from .progress_display import ProgressDisplay
 from .run import Follower, Outcome, Task
 from .run_queue import RunQueue
 from .run_report import consistency_sentence
-from .sentences import with_full_stop
+from .sentences import warning_sentence, with_full_stop
 from .speed import Work
 from .super_resolution import Request, SuperResolution
 
@@ -154,11 +154,12 @@ def _describe_all(outcomes: list[Outcome], total: int) -> str:
 def _describe(outcome: Outcome) -> str:
     if outcome.state != "done":
         return _not_done(outcome)
-    report = outcome.report
+    report, request = outcome.report, outcome.task.request
     sentence = _("{name}: done in {time} on {device}.").format(
         name=outcome.node.GetName(), time=duration(report["seconds"]), device=report["device"]
     )
-    return "\n".join([sentence, consistency_sentence(report), *report["warnings"]])
+    warnings = [warning_sentence(warned, request.input_node, request.card) for warned in report["warnings"]]
+    return "\n".join([sentence, consistency_sentence(report), *warnings])
 
 
 def _unchanged(outcomes: list[Outcome]) -> list[str]:

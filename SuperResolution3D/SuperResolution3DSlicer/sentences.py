@@ -1,14 +1,32 @@
 """Sentences of the library and the worker, made fit for the person at the panel."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import slicer
 from slicer.i18n import tr as _
 
+from SuperResolution3DLib.model_card import ModelCard
+
+from .volume_checks import modality_warning, spacing_warning
+
 
 def with_full_stop(sentence: str) -> str:
     """Return a sentence that another one can follow."""
     return sentence if not sentence or sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def warning_sentence(warned: Mapping[str, str], input_node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
+    """Return a warning of the worker's report; what the panel tells before the run it tells in the same words after it.
+
+    Args:
+        warned: code and message.
+        input_node: of the run.
+        card: of its model.
+    """
+    own = {"spacing": spacing_warning, "modality": modality_warning}.get(warned["code"])
+    told = "" if own is None else own(input_node, card)  # nothing where the volume was changed meanwhile
+    return told or with_full_stop(warned["message"])
 
 
 def without_files(sentence: str, folder: Path, title: str) -> str:

@@ -18,6 +18,7 @@ from SuperResolution3DLib.memory_plan import (
     host_bytes,
     plan_tiles,
     seconds,
+    size_text,
     sr_shape,
     trunk_halo,
     trunk_is_exact,
@@ -31,6 +32,14 @@ SHAPE = (40, 60, 100)
 
 def a_plan(device_bytes: float, shape=SHAPE) -> TilePlan:
     return plan_tiles(a_tiny_card(), shape, SHAPE, 4, device_bytes, 1000)
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "text"),
+    [(0, "1 MiB"), (300_000_000, "286 MiB"), (GIB, "1.0 GiB"), (round(2.54 * GIB), "2.5 GiB")],
+)
+def test_a_size_is_told_in_the_unit_that_shows_it(num_bytes, text):
+    assert size_text(num_bytes) == text
 
 
 def test_plenty_of_memory_runs_the_trunk_on_the_whole_volume():

@@ -8,13 +8,14 @@ import pytest
 import slicer
 from panel_fixtures import AFFINE, SHAPE, a_panel  # noqa: F401 (fixture)
 
+from Testing.Python.models import a_tiny_card
 from Testing.Slicer import core
 from Testing.Slicer.module import ThePanel
-from Testing.Slicer.volumes import add_volume
+from Testing.Slicer.volumes import add_volume, turned
 
 # isort: split
 from SuperResolution3DSlicer import pretend_process
-from SuperResolution3DSlicer.sentences import with_full_stop, without_files
+from SuperResolution3DSlicer.sentences import warning_sentence, with_full_stop, without_files
 from SuperResolution3DSlicer.worker_process import WorkerProcess
 
 from Testing.Slicer import double
@@ -67,6 +68,25 @@ def test_voxels_that_the_worker_refuses_are_those_of_the_named_volume(a_panel, v
     array[3, 4, 5] = value
     text = run_the_real_worker(a_panel, add_volume(core.start(), array, AFFINE, "odd"))
     assert text == f"odd failed: {sentence} The scene is unchanged."
+
+
+def test_spacing_and_modality_are_told_after_the_run_as_before_it(a_panel) -> None:
+    array = np.random.default_rng(0).normal(500, 100, (5, 9, 8)).astype(np.float32)
+    node = add_volume(core.start(), array, turned((3.0, 3.2, 9.0), (0, 0, 0), left_handed=True), "thick")
+    units = slicer.vtkCodedEntry()
+    units.SetValueSchemeMeaning("[hnsf'U]", "UCUM", "Hounsfield unit")
+    node.SetVoxelValueUnits(units)
+    text = run_the_real_worker(a_panel, node)
+    told = a_panel.ui.noteLabel.text
+    assert told.count("so expect artefacts.") == 2
+    assert text.split("\n")[2:] == told.split("\n")
+
+
+@pytest.mark.parametrize("code", ["precision", "spacing"])
+def test_another_warning_and_one_that_does_not_hold_any_more_is_the_workers_whole_sentence(a_panel, code) -> None:
+    node = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE)
+    warned = {"code": code, "message": "It was slow"}
+    assert warning_sentence(warned, node, a_tiny_card()) == "It was slow."
 
 
 def test_a_full_disk_is_told_without_the_runs_own_folder(a_panel, monkeypatch) -> None:

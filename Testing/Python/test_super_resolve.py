@@ -128,15 +128,17 @@ def test_the_consistency_check_can_be_left_out(a_model, a_phantom):
 def test_a_spacing_outside_the_models_range_is_a_warning_with_numbers(tmp_path, a_phantom):
     model = a_tiny_model(tmp_path, spacing_range=(10.0, 20.0))
     report = super_resolve(a_volume(a_phantom), model, FP32).report
-    (warning,) = report["warnings"]
+    (warned,) = report["warnings"]
+    assert warned["code"] == "spacing"
+    warning = warned["message"]
     assert "Voxel spacing 1.7 x 1.1 x 0.8 mm (K, J, I) lies outside the range 10 to 20 mm that tiny was" in warning
-    assert "the result will have 18 x 16 x 14 voxels of 0.85 x 0.55 x 0.4 mm (K, J, I), 0.00 GiB" in warning
+    assert "the result will have 18 x 16 x 14 voxels of 0.85 x 0.55 x 0.4 mm (K, J, I), 1 MiB" in warning
     assert report["data_consistency"]["model_dependent"]
 
 
 def test_a_volume_of_another_modality_is_a_warning(a_model, a_phantom):
     report = super_resolve(replace(a_volume(a_phantom), modality="CT"), a_model, FP32).report
-    assert report["warnings"] == ["The volume is CT, tiny was trained on MR"]
+    assert report["warnings"] == [{"code": "modality", "message": "The volume is CT, tiny was trained on MR"}]
     assert report["data_consistency"]["model_dependent"]
 
 

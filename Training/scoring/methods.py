@@ -164,7 +164,8 @@ class ModelMethod:
         if not np.isfinite((sr.min(), sr.max())).all():
             raise VolumeError(f"{self.name} produced voxels that are not finite; no table is made of them")
         tiled = not engine.report.windows and not engine.report.trunk_saw_whole_volume
-        return Enlarged(sr, (*engine.report.warnings, *(["trunk tiled: an approximation"] if tiled else [])))
+        warnings = [warned.message for warned in engine.report.warnings]
+        return Enlarged(sr, (*warnings, *(["trunk tiled: an approximation"] if tiled else [])))
 
 
 def model_method(
