@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -26,9 +27,18 @@ def check_finite(run: Path, process: int, step: int, taken: list[Patches], value
     if all(torch.isfinite(value) for value in values.values()):
         return
     path = run / f"diverged-step-{step:08d}-process-{process}.safetensors"
-    save_file({name: torch.cat([getattr(patches, name) for patches in taken]).cpu() for name in Patches._fields}, path)
     shown = ", ".join(f"{name} {value.item():g}" for name, value in values.items())
     raise DivergedError(
-        f"Step {step} gave a loss or a gradient that is not finite ({shown}); its patches are in {path}, earlier "
-        "checkpoints and models are kept: lower the learning rate, or look at the patches"
+        f"Step {step} gave a loss or a gradient that is not finite ({shown}); earlier checkpoints and models are kept: "
+        f"lower the learning rate{_saved(path, taken)}"
     )
+
+
+def _saved(path: Path, taken: list[Patches]) -> str:
+    """Save patches and say where to look at them, or why they are not there: a full disk must not hide why the run stopped."""
+    patches = {name: torch.cat([getattr(part, name) for part in taken]).cpu() for name in Patches._fields}
+    try:
+        save_file(patches, path)
+    except (OSError, SafetensorError) as error:
+        return f"; the patches of the step cannot be saved as {path} ({error})"
+    return f", or look at the patches of the step in {path}"
