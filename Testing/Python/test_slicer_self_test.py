@@ -56,6 +56,15 @@ def test_every_method_whose_name_holds_test_is_one(a_module) -> None:
     assert [name for name in named if not name.startswith("test_")] == []
 
 
+def test_a_cancelled_run_that_hangs_is_heard_of(a_module, monkeypatch) -> None:
+    monkeypatch.setattr("SuperResolution3DSlicer.self_test.LONGEST_CANCEL_S", 0.2)
+    monkeypatch.setattr("SuperResolution3DSlicer.pretend_process.PretendProcess.cancel", lambda process: None)
+    case = a_module.python.SuperResolution3DTest("test_cancelled_run_ends_soon_and_adds_nothing")
+    result = unittest.TestResult()
+    case.run(result)
+    assert ["did not come in 0.2 s" in text for _case, text in result.errors] == [True]
+
+
 def test_a_failing_self_test_is_heard_of(a_module, monkeypatch) -> None:
     case = a_module.python.SuperResolution3DTest
 
