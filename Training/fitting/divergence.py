@@ -35,7 +35,7 @@ def check_finite(run: Path, process: int, step: int, taken: list[Patches], value
 
 
 def _saved(path: Path, taken: list[Patches]) -> str:
-    """Save patches and say where to look at them, or why they are not there: a full disk must not hide why the run stopped."""
+    """Save patches and say where to look at them; a full disk must not hide why the run stopped."""
     patches = {name: torch.cat([getattr(part, name) for part in taken]).cpu() for name in Patches._fields}
     try:
         save_file(patches, path)
