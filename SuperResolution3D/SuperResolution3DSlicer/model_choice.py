@@ -98,7 +98,8 @@ class ModelChoice:
 
     def show_card(self) -> None:
         current = self.current
-        lines = [no_model_sentence() if current is None else card_text(current.card)]
+        others = [model.card for model in self._models if model is not current]
+        lines = [no_model_sentence() if current is None else card_text(current.card, others)]
         if self._unusable:
             lines.append(unusable_sentence(self._unusable))
         self._label.text = "<br>".join(lines)

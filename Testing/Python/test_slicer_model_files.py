@@ -149,6 +149,29 @@ def test_card_shows_only_what_is_a_number(measured, text) -> None:
     assert text in card_text(a_tiny_card(metrics={"test": measured}))
 
 
+def test_figures_are_of_the_volumes_that_other_models_were_measured_on_too() -> None:
+    test, validation = ({"volumes": 4, "zero-filled k-space": {"psnr": psnr, "ssim": 0.7}} for psnr in (25.0, 24.0))
+    pixel = a_tiny_card(
+        name="pixel",
+        metrics={"test": test | {"pixel": {"psnr": 26.4}}, "validation": validation | {"pixel": {"psnr": 24.9}}},
+    )
+    gan = a_tiny_card(name="<gan>", metrics={"validation": validation | {"<gan>": {"psnr": 24.6}}})
+    own = a_tiny_card(name="own", metrics={"validation": test | {"own": {"psnr": 33.3}}})
+    assert "on 4 test volumes: PSNR 26.4 dB" in card_text(pixel)
+    assert "on 4 validation volumes, the same as &lt;gan&gt;: PSNR 24.9 dB" in card_text(pixel, [own, gan])
+    assert "on 4 validation volumes, the same as pixel: PSNR 24.6 dB" in card_text(gan, [own, pixel])
+    alone = "on 4 validation volumes, on which no other installed model was measured: PSNR 33.3 dB"
+    assert alone in card_text(own, [pixel, gan])
+
+
+def test_shipped_models_show_figures_of_the_same_volumes(monkeypatch, tmp_path) -> None:
+    with loaded_module(monkeypatch, tmp_path) as module:
+        ui = ThePanel(module).ui
+        assert "4 validation volumes, the same as rrdb-mr-brain-x4-gan: PSNR 24.9 dB" in ui.modelCardLabel.text
+        ui.modelSelector.currentIndex = 1
+        assert "4 validation volumes, the same as rrdb-mr-brain-x4: PSNR 24.6 dB" in ui.modelCardLabel.text
+
+
 def read_header(path: Path) -> dict:
     data = path.read_bytes()
     return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
