@@ -1,12 +1,15 @@
 """The task of simulating a low-resolution volume, with the original as its HR reference."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.geometry import Orientation
+from SuperResolution3DLib.errors import VolumeError
+from SuperResolution3DLib.geometry import Orientation, Scale
+from SuperResolution3DLib.job import SMALLEST_AXIS
 from SuperResolution3DLib.model_card import ModelCard
 
 from .volume_checks import check_input, node_affine
@@ -24,19 +27,39 @@ class LowResolution:
     def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
         return [self.input_node]
 
+    def check(self) -> None:
+        """Make sure that the volume can be degraded, and to one that the network takes.
+
+        Raises:
+            SuperResolutionError: a volume that cannot be used, or whose LR would be too small along an axis.
+        """
+        check_input(self.input_node)
+        sizes, factors = self.input_node.GetImageData().GetDimensions(), self._scale_in_file()[::-1]  # both I, J, K
+        if any(size // factor < SMALLEST_AXIS for size, factor in zip(sizes, factors, strict=True)):
+            raise VolumeError(
+                _(
+                    "{name} has {sizes} voxels (I, J, K) and degrading by the factors {factors} of {model} needs"
+                    " {needed} at least; choose another volume."
+                ).format(
+                    name=self.title,
+                    sizes=_by(sizes),
+                    factors=_by(factors),
+                    model=self.card.name,
+                    needed=_by(SMALLEST_AXIS * factor for factor in factors),
+                )
+            )
+
     def prepare(self, folder: Path) -> list[str]:
         """Write the volume and return the worker's command line.
 
         Raises:
-            InputError: the volume cannot be used.
-            OutputError: the disk is full.
+            SuperResolutionError: the volume cannot be used, or the disk is full.
         """
-        check_input(self.input_node)
+        self.check()
         write_node(self.input_node, folder / "input.nrrd")
-        scale = Orientation.of(node_affine(self.input_node)).scale_to_file(self.card.scale)
         return [
             "degrade",
-            f"--scale={','.join(map(str, scale))}",
+            f"--scale={','.join(map(str, self._scale_in_file()))}",
             f"--grid={self.card.grid}",
             "--events",
             "--",
@@ -53,3 +76,11 @@ class LowResolution:
         name = _("{input} LR").format(input=self.input_node.GetName())
         about = {"Kind": "simulated LR", "Grid": self.card.grid, "Scale": " ".join(map(str, self.card.scale))}
         return add_result(read_result(folder / "result.nrrd"), name, self.input_node, about)
+
+    def _scale_in_file(self) -> Scale:
+        """Return the factor per axis (K, J, I) of the volume."""
+        return Orientation.of(node_affine(self.input_node)).scale_to_file(self.card.scale)
+
+
+def _by(values: Iterable[int]) -> str:
+    return " x ".join(map(str, values))

@@ -22,7 +22,7 @@ from .parameters import Parameters, Region, Tiling
 from .progress_display import ProgressDisplay
 from .roi_preview import place_at_centre
 from .run_control import RunControl
-from .run_requests import notes, requests_of, why_not
+from .run_requests import notes, requests_of, why_no_low_resolution, why_not
 from .super_resolution import ZERO_FILLED_ROLE, latest_result
 
 UPDATE_MS = 50  # many changes that come together are shown once
@@ -51,6 +51,7 @@ class Panel:
         self._timer.setSingleShot(True)
         self._timer.setInterval(UPDATE_MS)
         self._timer.connect("timeout()", self._update)
+        self._simulate_tip = ui.simulateButton.toolTip
         self._models.refresh()
         self._show_result("")
         ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)
@@ -148,7 +149,9 @@ class Panel:
         ui.windowSizeBox.enabled = ui.overlapBox.enabled = in_windows and not running
         ui.furtherInputsList.enabled = not running
         ui.zeroFilledBox.enabled = not running
-        ui.simulateButton.enabled = has_input and self._models.current is not None and not running
+        why = why_no_low_resolution(parameters, self._models.current)
+        why = _("Wait for the end of the run, or cancel it.") if running else why
+        ui.simulateButton.enabled, ui.simulateButton.toolTip = not why, why or self._simulate_tip
         result = latest_result(parameters.inputVolume) if has_input else None
         ui.comparisonButton.enabled = result is not None
         ui.comparisonButton.toolTip = (

@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.model_card import InstalledModel
 
+from .low_resolution import LowResolution
 from .parameters import Parameters, Region, Tiling
 from .super_resolution import Request
 from .volume_checks import field_of_view_note, is_empty, modality_warning, spacing_warning
@@ -18,8 +19,7 @@ def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Re
     Raises:
         InputError: there is no model, or something chosen that cannot be used.
     """
-    if model is None:
-        raise InputError(_("No model is installed: use Add model file..."))
+    model = _chosen(model)
     in_windows = parameters.tiling == Tiling.WINDOW
     if parameters.region == Region.ROI and parameters.roi is None:
         raise InputError(_("Choose a ROI for the preview, or create one in its list."))
@@ -59,6 +59,19 @@ def why_not(parameters: Parameters | None, model: InstalledModel | None) -> str:
     return ""
 
 
+def why_no_low_resolution(parameters: Parameters | None, model: InstalledModel | None) -> str:
+    """Return why the input cannot be degraded, in one sentence; "" when it can."""
+    if parameters is None:
+        return _("The scene is being closed.")
+    try:
+        if parameters.inputVolume is None:
+            raise InputError(_("Choose an input volume."))
+        LowResolution(parameters.inputVolume, _chosen(model).card).check()
+    except SuperResolutionError as error:
+        return str(error)
+    return ""
+
+
 def notes(requests: list[Request], parameters: Parameters) -> list[str]:
     """Return what a person should know before the run."""
     warnings = [
@@ -72,6 +85,12 @@ def notes(requests: list[Request], parameters: Parameters) -> list[str]:
     if len(requests) > 1 and parameters.outputVolume is not None:
         found.append(_("Several inputs are ticked: each gets a new output volume."))
     return found
+
+
+def _chosen(model: InstalledModel | None) -> InstalledModel:
+    if model is None:
+        raise InputError(_("No model is installed: use Add model file..."))
+    return model
 
 
 def _reference_notes(input_node: slicer.vtkMRMLVolumeNode, reference_node: slicer.vtkMRMLVolumeNode) -> list[str]:

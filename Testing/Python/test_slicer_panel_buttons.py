@@ -8,15 +8,16 @@ import pytest
 import slicer
 from panel_fixtures import AFFINE, a_node, a_panel, volumes  # noqa: F401 (fixtures)
 
-from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.errors import InputError, SuperResolutionError, VolumeError
 from SuperResolution3DLib.model_card import user_model_folder
-from Testing.Python.models import a_tiny_model_file
+from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
 import qt
 from SuperResolution3DSlicer import dependencies
+from SuperResolution3DSlicer.low_resolution import LowResolution
 from SuperResolution3DSlicer.parameters import DataConsistency
 
 
@@ -69,6 +70,46 @@ def test_simulated_volume_becomes_the_input_and_the_original_its_reference(a_pan
     assert a_panel.parameters.inputVolume.GetName() == "head LR"
     assert a_panel.parameters.referenceVolume is original
     assert "head LR was added" in a_panel.ui.resultLabel.text
+
+
+def test_a_volume_whose_lr_would_be_too_small_is_not_degraded(a_panel) -> None:
+    small = add_volume(core.start(), np.ones((15, 16, 31), np.float32), AFFINE)
+    a_panel.choose(inputVolume=small)
+    sentence = (
+        "head has 31 x 16 x 15 voxels (I, J, K) and degrading by the factors 4 x 4 x 4 of rrdb-mr-brain-x4 needs"
+        " 16 x 16 x 16 at least; choose another volume."
+    )
+    button = a_panel.ui.simulateButton
+    assert (button.enabled, button.toolTip) == (False, sentence)
+    a_panel.will("done")
+    with pytest.raises(SuperResolutionError) as caught:
+        a_panel.module.widget.logic.simulateLowResolution(small)
+    assert str(caught.value) == sentence
+    assert a_panel.processes[0].arguments == []
+    assert volumes() == ["head"]
+
+
+def test_the_size_that_degrading_needs_is_along_the_axes_of_the_file(a_panel) -> None:
+    sagittal = AFFINE[:, [2, 0, 1, 3]]  # I runs along the model's D
+    card = a_tiny_card(scale=(4, 1, 1))
+    LowResolution(add_volume(core.start(), np.ones((4, 5, 16), np.float32), sagittal), card).check()
+    with pytest.raises(VolumeError, match=r"factors 4 x 1 x 1 of tiny needs 16 x 4 x 4 at least"):
+        LowResolution(add_volume(core.start(), np.ones((20, 21, 15), np.float32), sagittal), card).check()
+
+
+def test_a_disabled_simulation_says_why(a_panel, monkeypatch) -> None:
+    button = a_panel.ui.simulateButton
+    assert (button.enabled, button.toolTip) == (False, "Choose an input volume.")
+    a_panel.choose(inputVolume=add_volume(core.start(), np.ones((24, 20, 28), np.float32), AFFINE))
+    assert button.enabled
+    assert button.toolTip.startswith("Degrades the input through k-space")
+    a_panel.will("silent")
+    a_panel.click(button)
+    assert (button.enabled, button.toolTip) == (False, "Wait for the end of the run, or cancel it.")
+    a_panel.run()
+    monkeypatch.setattr("SuperResolution3DLib.model_card.model_folders", list)
+    a_panel.module.widget.enter()
+    assert (button.enabled, button.toolTip) == (False, "No model is installed: use Add model file...")
 
 
 def test_parameters_survive_another_module_and_come_back(a_panel, a_node) -> None:
