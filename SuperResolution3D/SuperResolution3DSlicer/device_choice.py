@@ -67,14 +67,18 @@ class DeviceChoice:
     """Fills a combo box; the GPUs come when the driver has answered."""
 
     def __init__(
-        self, combo: qt.QComboBox, on_change: Callable[[], None] = lambda: None, program: str = "nvidia-smi"
+        self,
+        combo: qt.QComboBox,
+        on_change: Callable[[], None] = lambda: None,
+        on_known: Callable[[], None] = lambda: None,
+        program: str = "nvidia-smi",
     ) -> None:
-        """Take the combo box, and who hears that a person chose another device or that the GPUs became known."""
+        """Take the combo box, who hears that a person chose another device, and who that the GPUs became known."""
         self.gpus: list[Gpu] = []
         self.is_known = False
         """the driver has answered, or there is none"""
         self._combo = combo
-        self._on_change = on_change
+        self._on_known = on_known
         self._program = program
         self._process: qt.QProcess | None = None
         self._is_closed = False
@@ -130,7 +134,7 @@ class DeviceChoice:
             return
         self.gpus, self.is_known = gpus, True
         self._fill(self.current)
-        self._on_change()
+        self._on_known()
 
     def _fill(self, chosen: str) -> None:
         entries = [("auto", _("Automatic (a GPU if there is one)"))]

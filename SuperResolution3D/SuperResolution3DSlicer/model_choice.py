@@ -63,10 +63,16 @@ class ModelChoice:
         self.select(name)
 
     def select(self, name: str) -> None:
-        """Choose a model; without one of that name the first, without any none."""
-        names = [model.card.name for model in self._models]
+        """Choose a model; without one of that name the first, without any none. Nobody hears of it, as no one chose."""
+        names = self._names()
+        was_blocked = self._combo.blockSignals(True)
         self._combo.currentIndex = names.index(name) if name in names else (0 if names else -1)
+        self._combo.blockSignals(was_blocked)
         self.show_card()
+
+    def is_installed(self, name: str) -> bool:
+        """Tell whether a model of this name can be chosen."""
+        return name in self._names()
 
     def check_is_new(self, source: Path) -> None:
         """Make sure that a file can be added: of two models of one name only the first found would ever be used.
@@ -88,13 +94,16 @@ class ModelChoice:
 
     def notes(self, wanted: str) -> list[str]:
         """Return what to know of the chosen model when a scene wants the one of this name."""
-        if not wanted or wanted in [model.card.name for model in self._models]:
+        if not wanted or self.is_installed(wanted):
             return []
         return [
             _("The model of this scene, {wanted}, is not installed; {name} is used instead.").format(
                 wanted=wanted, name=self.current_name
             )
         ]
+
+    def _names(self) -> list[str]:
+        return [model.card.name for model in self._models]
 
     def show_card(self) -> None:
         current = self.current

@@ -5,12 +5,12 @@ from typing import Any
 
 import qt
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 
 from . import dependencies
+from .chosen_nodes import ChosenNodes
 from .comparison import Comparison
 from .device_choice import DeviceChoice
 from .forecast_display import ForecastDisplay
@@ -38,10 +38,10 @@ class Panel:
         self._parameters: Parameters | None = None
         self._is_open = False
         self._gui_tag: int | None = None
-        self._observations: list[tuple[vtk.vtkObject, int]] = []
+        self._chosen = ChosenNodes(self.later)
         self._comparison = Comparison()
         self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel)
-        self._devices = DeviceChoice(ui.deviceSelector, self._on_device)
+        self._devices = DeviceChoice(ui.deviceSelector, self._on_device, self._take_device)
         self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
         self._forecast = ForecastDisplay(ui.forecastLabel, logic.newProcess)
         self._log = LogPanel(ui.logText, ui.copyReportButton, self._settings)
@@ -89,7 +89,7 @@ class Panel:
         """Show the parameters of a scene; None while it is being closed."""
         if self._parameters is not None:
             self._parameters.disconnectGui(self._gui_tag)
-            self._unobserve()
+            self._chosen.let_go()
         self._parameters = parameters
         if parameters is None:
             self._comparison.close()
@@ -98,8 +98,7 @@ class Panel:
         self._comparison.resume()
         self._gui_tag = parameters.connectGui(self._ui)
         self._take_model()
-        self._devices.select(parameters.device)
-        parameters.device = self._devices.current
+        self._take_device()
         self._update()
 
     def later(self, *event: object) -> None:
@@ -113,9 +112,11 @@ class Panel:
         """Show what can be run, what it would take, and why it cannot be."""
         self._timer.stop()
         parameters, ui = self._parameters, self._ui
-        self._observe()
-        reason = why_not(parameters, self._models.current)
+        self._chosen.watch(parameters)
         running = self._runs.is_running
+        if parameters is not None and not running:
+            self._follow(parameters)
+        reason = why_not(parameters, self._models.current)
         ui.applyButton.text = _("Cancel") if running else _("Super-resolve")
         ui.applyButton.enabled = running or not reason
         ui.applyButton.toolTip = reason or (_("Ends the run; the scene stays as it is.") if running else self._tip())
@@ -135,6 +136,13 @@ class Panel:
             self._forecast.show(
                 requests[0].plan(len(requests)), self._models.current, parameters.device, self._devices.current_gpu
             )
+
+    def _follow(self, parameters: Parameters) -> None:
+        """Show the model and the device that a script or another panel chose; a run takes what is shown."""
+        if self._models.is_installed(parameters.model) and parameters.model != self._models.current_name:
+            self._models.select(parameters.model)
+        if parameters.device != self._devices.current:
+            self._take_device()
 
     def _enable(self, running: bool) -> None:
         """Grey out what has no meaning with the present choice, or during a run."""
@@ -186,6 +194,7 @@ class Panel:
             self._runs.cancel()
             return
         try:
+            self._follow(self._parameters)
             requests = requests_of(self._parameters, self._models.current)
             dependencies.ensure_installed()
         except SuperResolutionError as error:
@@ -266,26 +275,9 @@ class Panel:
             self._models.select(self._parameters.model)
             self._parameters.model = self._parameters.model or self._models.current_name
 
-    # --- What changes by itself --------------------------------------------------------------------------------------
-
-    def _observe(self) -> None:
-        """Follow the parameters and the nodes that are chosen now."""
-        self._unobserve()
-        parameters = self._parameters
-        if parameters is None:
-            return
-        moved = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
-        changed = vtk.vtkCommand.ModifiedEvent
-        watched = [(parameters.parameterNode, changed)]
-        watched += [
-            (node, event)
-            for node in (parameters.inputVolume, *parameters.furtherInputs, parameters.referenceVolume, parameters.roi)
-            if node is not None
-            for event in (changed, moved)
-        ]
-        self._observations = [(node, node.AddObserver(event, self.later)) for node, event in watched]
-
-    def _unobserve(self) -> None:
-        for node, tag in self._observations:
-            node.RemoveObserver(tag)
-        self._observations.clear()
+    def _take_device(self) -> None:
+        """Choose the scene's device; one that is known not to be there becomes automatic, in the scene too."""
+        if self._parameters is not None:
+            self._devices.select(self._parameters.device)
+            self._parameters.device = self._devices.current
+        self.later()

@@ -108,11 +108,13 @@ def test_a_chosen_gpu_stays_chosen_when_the_driver_answers(a_driver, monkeypatch
 def test_a_choice_and_the_answer_are_heard_of_and_a_selection_by_the_program_is_not(a_driver) -> None:
     heard: list[str] = []
     combo = qt.QComboBox()
-    devices = DeviceChoice(combo, lambda: heard.append(devices.current), a_driver)
+    devices = DeviceChoice(
+        combo, lambda: heard.append(devices.current), lambda: heard.append("known"), program=a_driver
+    )
     devices.select("cpu")
     assert heard == []
     combo.currentIndex = 0
     assert heard == ["auto"]
     devices.look()
     double.wait_until(lambda: devices.is_known)
-    assert heard == ["auto", "auto"]
+    assert heard == ["auto", "known"]

@@ -55,6 +55,21 @@ def test_the_device_of_a_scene_is_taken_where_it_is_there_and_shown_as_it_is_use
     assert (a_panel.ui.deviceSelector.currentIndex, a_panel.parameters.device) == (0, "auto")
 
 
+@pytest.mark.parametrize(("asked", "taken"), [("cpu", "cpu"), ("cuda:0", "cuda:0"), ("cuda:3", "auto")])
+def test_the_device_that_a_script_asks_for_outlives_the_drivers_answer_where_it_is_there(
+    a_panel, a_driver, asked, taken
+) -> None:
+    a_panel.module.widget.enter()
+    a_panel.parameters.device = asked
+    a_driver.touch()  # the answer may come before the panel shows what was asked for
+    devices = a_panel.module.widget.panel._devices
+    double.wait_until(lambda: devices.is_known)
+    double.turn(80)
+    assert (devices.current, a_panel.parameters.device) == (taken, taken)
+    a_panel.choose(device="cuda:7")
+    assert (devices.current, a_panel.parameters.device) == ("auto", "auto")
+
+
 def test_the_forecast_follows_as_soon_as_the_gpus_are_known(a_panel, a_node, a_driver) -> None:
     a_panel.choose(inputVolume=a_node)
     before = a_panel.ui.forecastLabel.text
