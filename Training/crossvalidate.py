@@ -30,6 +30,7 @@ from Training.folds.fold_collection import collect
 from Training.folds.folder_lock import locked
 from Training.folds.parts import Part
 from Training.folds.plan import Plan, make_plan
+from Training.scoring.evaluation import Evaluation
 from Training.scoring.methods import INTERPOLATIONS
 
 log = logging.getLogger(__name__)
@@ -130,12 +131,13 @@ def run(options: argparse.Namespace, command: str = "") -> int:
         )
     plan = make_plan(options, command)
     for part in plan.parts:
-        evaluate.make_parser().parse_args(part.evaluate_arguments)  # ends the program where --evaluate is wrong
         part.check()
     if options.list:
         for number, part in enumerate(plan.parts):
             print(f"{number}\t{part}\t{part.status}")
         return 0
+    if not options.collect:  # weights that are missing are told now, instead of after all trainings
+        Evaluation(evaluate.measures_of(evaluate.make_parser().parse_args(plan.parts[0].evaluate_arguments)))
     failed: list[Part] = []
     with SignalRelay() as relay:
         for part in [] if options.collect else _chosen(plan, options.array_task):

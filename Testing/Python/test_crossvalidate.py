@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -24,7 +25,6 @@ from Training.crossvalidate import main
 from Training.folds import fold_collection, plan
 from Training.folds.child_process import SignalRelay
 from Training.folds.folder_lock import locked
-from Training.folds.parts import Part
 from Training.prepare import main as prepare
 from Training.scoring.results import read_method_results, read_record, read_results
 from Training.volumes.index import read_index, write_index
@@ -159,12 +159,9 @@ def test_the_collection_draws_figure_2_with_the_models_that_held_the_volume_out(
     drawn = []
     monkeypatch.setattr(fold_collection, "draw_figure", lambda plan: drawn.append(plan) or [])
     (held_out,) = json.loads((a_data_set / "splits.json").read_text())["folds"][3]
-    chosen = ["--collect", "--evaluate", *QUICK, f"figure-volume={held_out}.nii.gz"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Part, "done", True)  # the option changes no score
-        assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, *chosen)) == 0
-        assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, "--no-figures", *chosen)) == 0
-        assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, *chosen[:-1], "figure-volume=x")) == 2
+    chosen = ["--collect", "--evaluate", *QUICK, f"figure-volume={held_out}.nii.gz"]  # changes no score
+    assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, *chosen)) == 0
+    assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, "--no-figures", *chosen)) == 0
     (plan,) = drawn
     assert plan.figure_entry.subject == held_out
     assert [method.name for method in plan.methods] == METHODS
@@ -293,12 +290,27 @@ def test_changed_measuring_evaluates_again_without_training(a_data_set, tmp_path
         (["--methods", "../a=mr-brain-x4", "--modality", "MR"], [], "'../a' cannot be a folder's name"),
         (["--reference", "b"], ["a"], "--reference b is none of the methods tiny-a"),
         (["--modality", "CT"], ["a"], "no volume of modality 'CT'"),
+        (["--evaluate", "lpips=none", "fold=0"], ["a"], "--evaluate fold: that is for crossvalidate.py"),
+        (["--evaluate", "lpips=none", "out=there"], ["a"], "--evaluate out"),
+        (["--set", "data.fold=0"], ["a"], "--set data.fold: that is for crossvalidate.py"),
+        (["--evaluate", "lpips=none", "figure-volume=x"], ["a"], "figure-volume=x: none of these folds holds it out"),
+        (["--evaluate", "lpips=none", "inception=missing.pth"], ["a"], "missing.pth is not there"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(a_data_set, tmp_path, capsys, options, methods, message):
     assert main(command(a_data_set, tmp_path / "out", *options, methods=methods)) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_volume_that_stands_in_two_folds_is_refused(a_data_set, a_whole_run, tmp_path, capsys):
+    out = tmp_path / "copy"
+    shutil.copytree(a_whole_run, out)
+    folders = [out / f"parts/trilinear/fold-{fold}/evaluation/results" for fold in (0, 1)]
+    (result,) = folders[0].glob("*/*.json")
+    shutil.copy(result, next(folders[1].glob("*")))
+    assert main(command(a_data_set, out, *INTERPOLATIONS, "--collect")) == 2
+    assert "Volumes were scored in two folds: trilinear: subject-" in capsys.readouterr().err
 
 
 def test_presets_of_different_scales_or_data_are_refused(a_data_set, tmp_path, capsys):

@@ -194,7 +194,7 @@ def test_silence_and_validation_are_told(a_model_method: ModelMethod) -> None:
     assert check_unseen([a_model_method], index, [entry]) == ["tiny: its file does not say all that it was trained on"]
     model = trained(a_model_method, train={"9": "else"}, validation={"1": entry.sha256})
     assert check_unseen([model, InterpolationMethod("cubic")], index, [entry]) == [
-        "tiny: 1 of the 1 volumes validated its training"
+        "tiny: 1 of 1 volumes validated its training"
     ]
 
 

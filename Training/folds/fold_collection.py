@@ -1,7 +1,7 @@
 """What the evaluations of all folds say together: one folder that reads like that of a single evaluation."""
 
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -14,6 +14,7 @@ from Training.folds.plan import Plan
 from Training.reporting.plan_figure import draw_figure
 from Training.reporting.report import write_report
 from Training.reporting.tables import MARKDOWN, counted, write_tables
+from Training.scoring.provenance import VALIDATED
 from Training.scoring.results import (
     EvaluationRecord,
     MethodResult,
@@ -32,13 +33,14 @@ def collect(plan: Plan) -> Path:
     """Collect the parts of a plan, all of which are done, and return the file of the table.
 
     Raises:
-        InputError: a part's files are damaged, a volume was scored in two folds, or the figure's volume in none.
+        InputError: a part's files are damaged, or a volume was scored in two folds.
         OutputError: the folder cannot be written.
     """
     with locked(plan.out):  # two array tasks may both find that they finished last
         for name in ("results", "methods"):  # of methods that are not in the plan any more
             shutil.rmtree(plan.out / name, ignore_errors=True)
         results = [result for part in plan.parts for result in part_results(part)]
+        _refuse_repetitions(results)
         for result in results:
             write_result(plan.out, result)
         for method in plan.methods:
@@ -49,13 +51,18 @@ def collect(plan: Plan) -> Path:
     return plan.out / MARKDOWN
 
 
+def _refuse_repetitions(results: list[VolumeResult]) -> None:
+    counts = Counter((result.method, result.file) for result in results)
+    repeated = sorted(f"{method}: {file}" for (method, file), count in counts.items() if count > 1)
+    if repeated:
+        raise InputError(f"Volumes were scored in two folds: {', '.join(repeated)}")
+
+
 def _figures(plan: Plan) -> list[Path]:
     """Draw Figure 2 of the chosen volume, or of the first, with the models that it was held out from."""
     wanted = make_parser().parse_args(plan.parts[0].evaluate_arguments).figure_volume
-    folds = [part.fold for part in plan.parts if wanted in (None, *(result.file for result in part_results(part)))]
-    if not folds:
-        raise InputError(f"--evaluate figure-volume={wanted}: no fold holds it out")
-    arguments = [argument for part in plan.parts if part.fold == folds[0] for argument in part.evaluate_arguments]
+    fold = next(part.fold for part in plan.parts if wanted in (None, *(result.file for result in part_results(part))))
+    arguments = [argument for part in plan.parts if part.fold == fold for argument in part.evaluate_arguments]
     options = make_parser().parse_args([*arguments, f"--out={plan.out}", "--figures"])
     return draw_figure(make_plan(options))
 
@@ -96,14 +103,15 @@ def _record(plan: Plan, results: list[VolumeResult]) -> EvaluationRecord:
         if plan.weights == "last"
         else "the weights that scored best on the very fold that they are evaluated on"
     )
-    how = (
+    lines = [line for record in records for line in record.conventions]
+    how = (  # which says what a part says of the volumes that validated its training
         f"Cross-validation, {folds}, by subject: each volume is scored once, by a model that "
         f"was trained on the other folds; {chosen}"
     )
     return replace(
         records[0],
         part=f"{folds}, {counted(len(volumes), 'volume')} of {counted(len(subjects), 'subject')}",
-        conventions=tuple(dict.fromkeys([how, *(line for record in records for line in record.conventions)])),
+        conventions=tuple(dict.fromkeys([how, *(line for line in lines if not line.endswith(VALIDATED))])),
         config={"options": list(plan.parts[-1].evaluate_arguments), "weights": plan.weights},
         command=plan.command,
         versions={

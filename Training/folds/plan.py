@@ -13,6 +13,7 @@ from jsonargparse import ArgumentError
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.geometry import Scale
 from Training.config import MODEL_NAME, TrainConfig
+from Training.evaluate import make_parser as evaluate_parser
 from Training.folds.parts import EVALUATION, PREPARATION_FILE, RUN, Part
 from Training.scoring.methods import INTERPOLATIONS
 from Training.train import check_parent, make_parser
@@ -24,6 +25,14 @@ PRESETS = Path(__file__).resolve().parent.parent / "presets"
 # Fields of TrainConfig that say where and how fast, not what: a run may go on with others of them.
 PLACE = ("out", "data.index", "data.cache", "data.num_workers", "loss.perceptual.weights", "loss.perceptual.download")
 PACE = ("loop.save_every", "loop.keep", "loop.time_limit", "loop.accelerator", "loop.threads")
+# What each part is told by the cross-validation: fields of the trainings, and options of the evaluations.
+OWN_FIELDS = ("out", "config", "data.index", "data.fold")
+OWN_OPTIONS = (
+    *("index", "out", "split", "fold", "modality", "model", "sr", "interpolations", "scale", "preparation"),
+    *("reference", "figures", "report"),
+)
+OWN_PLACE = ("--index=", "--out=")  # stand for those, while others are looked at
+PICTURE = ("figure-volume", "box")  # changes no score
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ def make_plan(options: argparse.Namespace, command: str = "") -> Plan:
         InputError: no method, presets that are missing, wrong or do not go together, unknown folds, or volumes that
             cannot be used.
     """
+    _check_options(options)
     index = read_index(options.index)
     num_folds = len(read_splits(options.index.parent / FILE_NAME).folds)
     folds = _folds(options.folds, num_folds)
@@ -90,6 +100,7 @@ def make_plan(options: argparse.Namespace, command: str = "") -> Plan:
     )
     modality = modality if options.modality is None else options.modality
     selections = {fold: select(index, options.index.parent, fold, modality) for fold in folds}
+    _check_figure(options, selections)
     maker = _PartMaker(options, scale, preparation, modality, selections)
     parts = [maker.interpolation(name, fold) for name in interpolations for fold in folds]
     parts += [maker.training(method, fold) for method in methods for fold in folds]
@@ -104,6 +115,31 @@ def make_plan(options: argparse.Namespace, command: str = "") -> Plan:
         command=command,
         parts=tuple(parts),
     )
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse what every part needs its own of.
+
+    Raises:
+        InputError: it is named.
+    """
+    given, unset = _evaluation(options), evaluate_parser().parse_args(OWN_PLACE)
+    taken = [f"--evaluate {name}" for name in OWN_OPTIONS if getattr(given, name) != getattr(unset, name)]
+    names = [assignment.partition("=")[0] for assignment in options.set]
+    taken += [f"--set {name}" for name in names if name in OWN_FIELDS]
+    if taken:
+        raise InputError(f"{', '.join(taken)}: that is for crossvalidate.py to say to each part")
+
+
+def _check_figure(options: argparse.Namespace, selections: dict[int, Selection]) -> None:
+    wanted = _evaluation(options).figure_volume
+    if wanted not in (None, *(entry.file for selection in selections.values() for entry in selection.validation)):
+        raise InputError(f"--evaluate figure-volume={wanted}: none of these folds holds it out")
+
+
+def _evaluation(options: argparse.Namespace) -> argparse.Namespace:
+    """Return what is said to every evaluation; ends the program where it is wrong."""
+    return evaluate_parser().parse_args([*OWN_PLACE, *(f"--{option}" for option in options.evaluate)])
 
 
 def _folds(chosen: Sequence[str], num_folds: int) -> tuple[int, ...]:
@@ -199,7 +235,8 @@ class _PartMaker:
         options, folder = self.options, self._folder(name, fold)
         place = (f"--index={options.index}", f"--out={folder / EVALUATION}", f"--fold={fold}")
         volumes = (f"--modality={self.modality}", f"--preparation={folder / PREPARATION_FILE}")
-        scoring = {"options": sorted(options.evaluate), "weights": options.weights if train else None}
+        measuring = sorted(option for option in options.evaluate if option.partition("=")[0] not in PICTURE)
+        scoring = {"options": measuring, "weights": options.weights if train else None}
         chosen = ("--no-figures", "--no-report", *(f"--{option}" for option in options.evaluate))
         arguments = (*what, *place, *volumes, *chosen)
         return Part(name, fold, folder, recipe, self.preparation, scoring, train, arguments)

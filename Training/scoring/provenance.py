@@ -11,6 +11,8 @@ from Training.scoring.training_data import is_complete
 from Training.volumes.hr_preparation import PreparationConfig
 from Training.volumes.index import Index, IndexEntry
 
+VALIDATED = "volumes validated its training"  # ends a note
+
 
 def check_unseen(
     methods: Sequence[Method], index: Index, entries: Sequence[IndexEntry], *, allowed: bool = False
@@ -44,7 +46,7 @@ def check_unseen(
             notes.append(f"{method.name}: its file does not say all that it was trained on")
         chosen = sum(entry.sha256 in method.trained_on("validation") for entry in entries)
         if chosen:
-            notes.append(f"{method.name}: {chosen} of the {len(entries)} volumes validated its training")
+            notes.append(f"{method.name}: {chosen} of {len(entries)} {VALIDATED}")
     if leaks and not allowed:
         raise InputError(f"{'; '.join(leaks)}. Score it on others (--split, --fold)")
     return [*leaks, *notes]
