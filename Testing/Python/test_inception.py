@@ -106,7 +106,7 @@ class Harmful:
 def test_nothing_is_unpickled(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"fc.bias": Harmful()}, tmp_path / "harmful.pth")
-    with pytest.raises(ModelError, match=r"harmful\.pth cannot be read"):
+    with pytest.raises(ModelError, match=r"^harmful\.pth is no file of weights"):
         Inception(tmp_path / "harmful.pth")
     assert not (tmp_path / "unpickled").exists()
     torch.save([1, 2], tmp_path / "list.pth")

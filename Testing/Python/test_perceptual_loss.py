@@ -1,5 +1,7 @@
 """The 2.5D perceptual loss against a plain computation, its memory, and the refusal of anything but real weights."""
 
+from urllib.error import URLError
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -158,8 +160,22 @@ def test_a_pickled_program_is_not_run(tmp_path):
             return (pytest.fail, ("unpickled",))
 
     torch.save(Program(), tmp_path / "weights.pth")
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match=r"^weights\.pth is no file of weights \(\.pth or \.safetensors\)$"):
         load_vgg19(["relu1_1"], tmp_path / "weights.pth", download=False)
+    (tmp_path / "table.tsv").write_text("subject\tfile\n")
+    with pytest.raises(ModelError, match=r"^table\.tsv is no file of weights"):
+        load_vgg19(["relu1_1"], tmp_path / "table.tsv", download=False)
+
+
+@pytest.mark.parametrize("error", [URLError("no network"), RuntimeError("invalid hash value")])
+def test_a_download_that_fails_is_told_in_a_sentence(tmp_path, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
+    with pytest.raises(ModelError, match=r"vgg19-dcbb9e9d\.pth could not be fetched: .*(no network|invalid hash)"):
+        load_vgg19(["relu1_1"], None, download=True)
 
 
 def test_torchvision_s_and_8_bit_files_are_read(tmp_path):

@@ -1,15 +1,14 @@
 """VGG19's features (Simonyan and Zisserman 2015), from torchvision's weights or from a file; never from random ones."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.model_card import SUFFIX, file_sha256
+from SuperResolution3DLib.model_card import file_sha256
+from Training.weights_file import read_weights
 
 CONVOLUTIONS_OF_BLOCK = (2, 2, 4, 4, 4)
 TORCHVISION_FILE = "vgg19-dcbb9e9d.pth"
@@ -92,8 +91,11 @@ def load_vgg19(layers: list[str], file: Path | None, *, download: bool) -> Vgg19
                 f"{TORCHVISION_ADDRESS} to that place, name a file in loss.perceptual.weights, "
                 "or set loss.perceptual.download to true"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(TORCHVISION_ADDRESS, str(path), hash_prefix=TORCHVISION_FILE[6:14])
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(TORCHVISION_ADDRESS, str(path), hash_prefix=TORCHVISION_FILE[6:14])
+        except (OSError, RuntimeError) as error:  # no network, a full disk, or another file than the wanted one
+            raise ModelError(f"{TORCHVISION_ADDRESS} could not be fetched: {error}") from error
     tensors, name = _read(path)
     network = Vgg19Features(layers)
     state = network.state_dict()
@@ -112,18 +114,9 @@ def load_vgg19(layers: list[str], file: Path | None, *, download: bool) -> Vgg19
 
 def _read(path: Path) -> tuple[dict[str, Tensor], str]:
     """Return the tensors of a file in floats, and what to call them."""
-    try:
-        if path.suffix == SUFFIX:
-            with safe_open(path, framework="pt") as file:
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no dict)
-                source = (file.metadata() or {}).get("source", path.name)
-            return _dequantise(path.name, tensors), f"VGG19, {source}"
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{path.name} cannot be read as weights of VGG19: {error}") from error
-    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise ModelError(f"{path.name} holds no weights of VGG19")
-    return tensors, "VGG19, torchvision IMAGENET1K_V1" if path.name == TORCHVISION_FILE else f"VGG19, {path.name}"
+    tensors, metadata = read_weights(path, "VGG19")
+    known = "torchvision IMAGENET1K_V1" if path.name == TORCHVISION_FILE else path.name
+    return _dequantise(path.name, tensors), f"VGG19, {metadata.get('source', known)}"
 
 
 def _dequantise(source: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

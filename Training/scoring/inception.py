@@ -1,21 +1,19 @@
 """The Inception network of the original FID, through torch-fidelity, with weights that the user brings as a file."""
 
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from SuperResolution3DLib.errors import InputError, ModelError
-from SuperResolution3DLib.model_card import SUFFIX, file_sha256
+from SuperResolution3DLib.model_card import file_sha256
 from SuperResolution3DLib.protocols import ComparedPair
 from Training.scoring.frechet import KERNEL_SLICES, SliceFeatures
 from Training.scoring.slices import VIEWS, SliceChoice, slice_batches
+from Training.weights_file import read_weights
 
 TAPS = ("64", "192", "768", "2048")
 KERNEL_TAP = "2048"
@@ -100,9 +98,7 @@ def empty_network(taps: tuple[str, ...] = TAPS) -> nn.Module:
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
-        raise InputError(
-            f"FID needs the package torch-fidelity ({error}): pip install 'superresolution3d[fid]'"
-        ) from error
+        raise InputError(f"FID needs the package torch-fidelity ({error}): pip install '.[fid]'") from error
 
     class EmptyInception(FeatureExtractorInceptionV3):
         """The package's class loads in its constructor, by download or by unpickling: here it loads nothing."""
@@ -126,12 +122,7 @@ def load_strictly(network: nn.Module, file: Path) -> None:
     """
     if not file.is_file():
         raise ModelError(f"FID needs the weights of Inception, and {file} is not there: download {ADDRESS}")
-    try:
-        tensors = load_file(file) if file.suffix == SUFFIX else torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{file.name} cannot be read as weights of Inception: {error}") from error
-    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise ModelError(f"{file.name} holds no weights of Inception, which are a table of tensors")
+    tensors, _ = read_weights(file, "Inception")
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if not tensors or broken:
         raise ModelError(f"{file.name} holds no Inception: {broken[0] if broken else 'it'} is empty or not finite")
