@@ -80,6 +80,24 @@ def test_a_validation_ends_at_once_and_goes_on_where_it_stood(tmp_path, monkeypa
     assert found == wanted and [len(volumes) for volumes in wanted] == [3, 3]
 
 
+def test_scores_of_a_stopped_validation_are_not_taken_for_those_of_later_weights(tmp_path, monkeypatch):
+    """A run that is prolonged owes the validation at its former end no longer."""
+    options = {"optimisation.steps": 2, "loop.validate_every": 100, "optimisation.decay_steps": 0}
+    for name in ("train/a", "validation/b", "validation/c"):
+        write_blobs(tmp_path, name, (20, 20, 20))
+    index = index_of(tmp_path)
+    with monkeypatch.context() as patch:
+        original = Validation._scores
+        patch.setattr(Validation, "_scores", lambda self, sr, hr: (ask(), original(self, sr, hr))[1])
+        assert main(arguments(index, tmp_path / "run", **options)) == EXIT_AGAIN
+    assert len(state_of(tmp_path / "run")["progress"]["scored"]) == 1
+    longer = options | {"optimisation.steps": 4}
+    for run in ("run", "whole"):
+        assert main(arguments(index, tmp_path / run, **longer)) == 0
+    found, wanted = (log_lines(tmp_path / run)[-1]["validation"] for run in ("run", "whole"))
+    assert found == wanted
+
+
 def test_a_validation_that_was_killed_is_done_again_and_stands_in_the_log_once(index, tmp_path, monkeypatch):
     """The checkpoint before it is there: not a step is lost."""
     save = Trainer._save

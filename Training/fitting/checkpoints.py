@@ -13,7 +13,7 @@ from SuperResolution3DLib.errors import InputError, OutputError
 from SuperResolution3DLib.model_card import SUFFIX
 
 FORMAT_VERSION = 1
-NUM_MODELS = 2  # last and best
+LAST_MODEL, BEST_MODEL = MODELS = ("last.safetensors", "best.safetensors")  # beside the folder of the checkpoints
 MODEL_SHARE = 8  # a model file has 2 bytes for a weight, a checkpoint 16: weights, two moments of Adam, moving average
 PATTERN = re.compile(r"step-(\d{8})\.pt")
 
@@ -38,8 +38,8 @@ class Checkpoints:
         except OSError as error:
             raise OutputError(f"{self.folder} cannot be made ({error.strerror}); choose another --out") from error
         model = size // MODEL_SHARE
-        wanted = (self.keep + 1) * size + (NUM_MODELS + 1) * model
-        models = self.folder.parent.glob(f"*{SUFFIX}")
+        wanted = (self.keep + 1) * size + (len(MODELS) + 1) * model
+        models = [path for path in (self.folder.parent / name for name in MODELS) if path.is_file()]
         missing = wanted - sum(_num_bytes(path) for path in (*self._all(), *self._leftovers(), *models))
         missing = max(missing, size + model)  # a file is written before the one that it replaces goes
         free = shutil.disk_usage(self.folder).free

@@ -18,7 +18,7 @@ from SuperResolution3DLib.model_card import ModelCard
 from Training.config import TrainConfig
 from Training.fitting.adversary import Adversary, clip_gradients
 from Training.fitting.batch_statistics import share_batch_statistics
-from Training.fitting.checkpoints import Checkpoints
+from Training.fitting.checkpoints import BEST_MODEL, LAST_MODEL, Checkpoints
 from Training.fitting.divergence import check_finite
 from Training.fitting.initial_generator import KEPT_BY_FINE_TUNING, as_json, initial_generator
 from Training.fitting.moving_average import MovingAverage
@@ -33,8 +33,6 @@ from Training.volumes.preparation import TrainingVolume
 
 log = logging.getLogger(__name__)
 
-LAST_MODEL = "last.safetensors"
-BEST_MODEL = "best.safetensors"
 BYTES_PER_PARAMETER = 4 * 4  # weights, two moments of Adam, moving average
 
 
@@ -150,6 +148,7 @@ class Trainer:
         share_batch_statistics(self.fabric, self.network)
         self.average.update(self.network, self.progress.step)
         self.progress.step += 1
+        self.progress.scored = {}  # of other weights
         self.progress.samples += optimisation.accumulate * self.config.data.batch_size * self.fabric.world_size
         return {name: value.item() for name, value in sums.items()} | {"learning_rate": rate, "data_seconds": waited}
 
