@@ -31,9 +31,9 @@ class IntensityPolicy:
         if self.policy == "min-max":
             return
         if not -math.inf < self.low < self.high < math.inf:
-            raise ValueError(f"Intensity policy needs finite low < high, got {self.low} and {self.high}")
+            raise ValueError(f"intensity.low must be below intensity.high, both finite, got {self.low} and {self.high}")
         if self.policy == "percentiles" and not 0 <= self.low < self.high <= 100:
-            raise ValueError(f"Intensity policy needs percentiles from 0 to 100, got {self.low} and {self.high}")
+            raise ValueError(f"intensity.low and high are percentiles from 0 to 100, got {self.low} and {self.high}")
 
     def fit(self, lr: np.ndarray) -> "IntensityMap":
         """Return the map for one LR volume (D, H, W).

@@ -1,18 +1,17 @@
 """What a training run is made of: dataclasses with a sentence per field, filled from YAML and the command line."""
 
-import importlib
 import math
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from SuperResolution3DLib.geometry import Grid, Scale
+from SuperResolution3DLib.geometry import Grid
 from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.networks import NETWORKS
 from Training.fitting.discriminator import SMALLEST_PATCH, DiscriminatorConfig
 from Training.fitting.perceptual_loss import PerceptualConfig
 from Training.fitting.vgg19 import smallest_slice
+from Training.network_config import NetworkConfig
 from Training.volumes.preparation import PreparationConfig
 
 LARGEST_SEED = 2**31 - 1
@@ -169,51 +168,6 @@ class LoopConfig:
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
-    """Which generator, and its size."""
-
-    name: str = "rrdb"
-    """rrdb, srresnet, dcsrn or rcan"""
-    size: Literal["", "authors", "original", "small"] = ""
-    """Of srresnet, dcsrn and rcan: that of the paper's authors, of the original publication, or for two CPU cores"""
-    config: dict[str, Any] = field(default_factory=dict)
-    """Fields of the network's own config (see SuperResolution3DLib/networks); what is left out keeps its default"""
-
-    def __post_init__(self) -> None:
-        if self.name not in NETWORKS:
-            raise ValueError(f"network.name is one of {', '.join(NETWORKS)}, got {self.name!r}")
-        if self.size and not hasattr(self._class, self.size):
-            raise ValueError(f"network.size: {self.name} has no size {self.size!r}")
-        scale = self.config.get("scale", [1, 1, 1])
-        if not isinstance(scale, list | tuple) or [type(factor) for factor in scale] != [int, int, int]:
-            raise ValueError(f"network.config.scale must be three whole numbers (D, H, W), got {scale!r}")
-        try:
-            self._build()
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"network.config of {self.name}: {error}") from error
-
-    @property
-    def _class(self) -> Any:
-        module, _, name = NETWORKS[self.name]
-        return getattr(importlib.import_module(module), name)
-
-    def _build(self) -> Any:
-        fields = asdict(getattr(self._class, self.size)()) if self.size else {}
-        return self._class(**fields | self.config)
-
-    @property
-    def complete(self) -> dict[str, Any]:
-        """All fields of the network's own config."""
-        return asdict(self._build())
-
-    @property
-    def scale(self) -> Scale:
-        """The factor per axis (D, H, W)."""
-        scale: Scale = self._build().scale
-        return scale
-
-
-@dataclass(frozen=True)
 class ModelConfig:
     """What goes into the model file's card besides what the run itself knows."""
 
@@ -237,6 +191,8 @@ class ModelConfig:
             )
         if not self.modality.strip():
             raise ValueError("model.modality is empty, say it as the index does, for example MR T1w")
+        if not self.licence.strip():
+            raise ValueError("model.licence is empty, give its SPDX name, for example Apache-2.0")
         intensity, percentiles = self.intensity, IntensityPolicy()
         if intensity.policy == "fixed" and (intensity.low == percentiles.low or intensity.high == percentiles.high):
             raise ValueError(

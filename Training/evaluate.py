@@ -31,7 +31,7 @@ from SuperResolution3DLib.engine import EngineSettings
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.protocols import PROTOCOLS
-from Training.reporting.plan_figure import draw_figure
+from Training.reporting.plan_figure import check_box, draw_figure
 from Training.reporting.report import write_report
 from Training.reporting.tables import MARKDOWN, counted, write_tables
 from Training.reporting.zoom_box import ZoomBox
@@ -140,8 +140,6 @@ def make_plan(options: argparse.Namespace) -> ScoringPlan:
         InputError: no volumes, no methods, methods that do not go together, or an unknown volume for the figure.
         ModelError: a model that is not there, or damaged.
     """
-    if options.lpips_stride < 1 or options.threads < 0:
-        raise InputError(f"--lpips-stride must be 1 or more, --threads not negative; got {options.lpips_stride}")
     index = read_index(options.index)
     entries = held_out_entries(
         index, options.index.parent, split=options.split, fold=options.fold, modality=options.modality
@@ -154,19 +152,35 @@ def make_plan(options: argparse.Namespace) -> ScoringPlan:
         methods=methods,
         scale=check_methods(methods, options.scale),
         preparation=common_preparation(methods, options.preparation),
-        measures=EvaluationConfig(
-            protocols=PROTOCOLS[::-1] if options.protocol == "both" else (options.protocol,),
-            lpips=None if options.lpips == "none" else options.lpips,
-            stride=options.lpips_stride,
-            inception=options.inception,
-            device=str(choose_device(options.device)),
-        ),
+        measures=measures_of(options),
         out=options.out,
         figure_entry=_figure_entry(entries, options.figure_volume) if options.figures else None,
         box=options.box,
         keep_volumes=options.keep_volumes,
     )
-    return replace(plan, regions=common_regions(plan))
+    plan = replace(plan, regions=common_regions(plan))
+    check_box(plan)
+    return plan
+
+
+def measures_of(options: argparse.Namespace) -> EvaluationConfig:
+    """Return what is measured.
+
+    Raises:
+        InputError: a number that is none of its kind, or a device that is not there.
+    """
+    if options.lpips_stride < 1 or options.threads < 0:
+        raise InputError(
+            "--lpips-stride must be 1 or more, --threads not negative; got "
+            f"{options.lpips_stride} and {options.threads}"
+        )
+    return EvaluationConfig(
+        protocols=PROTOCOLS[::-1] if options.protocol == "both" else (options.protocol,),
+        lpips=None if options.lpips == "none" else options.lpips,
+        stride=options.lpips_stride,
+        inception=options.inception,
+        device=str(choose_device(options.device)),
+    )
 
 
 def make_methods(options: argparse.Namespace) -> list[Method]:
@@ -191,9 +205,9 @@ def _record(plan: ScoringPlan, options: argparse.Namespace, lines: Sequence[str]
     subjects = {entry.subject for entry in plan.entries}
     part = options.split if options.fold is None else f"fold {options.fold}"
     modality = f", {options.modality}" if options.modality else ""
-    grids = "" if len({method.grid for method in plan.methods}) < 2 else "; methods of another grid have another LR"
     lead = [
-        f"LR: HR degraded through k-space by {plan.scale} (D, H, W), whole volume, on each method's own grid{grids}",
+        f"LR: HR degraded through k-space by {plan.scale} (D, H, W), whole volume, on each method's own grid",
+        "Methods of another grid have another LR",
         f"HR volumes: {plan.preparation}",
     ]
     config: dict[str, Any] = {name: value for name, value in vars(options).items() if value is not None}

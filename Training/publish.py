@@ -79,12 +79,15 @@ def _metrics(text: str) -> tuple[str, dict[str, Any]]:
     name, separator, file = text.partition("=")
     if not separator or not Path(file).is_file():
         raise InputError(f"--metrics takes NAME=FILE with a file that is there, got {text!r}")
-    values = json.loads(Path(file).read_text())
-    means = {
-        method: {figure: round(value, 4) for figure, value in scores.items()}
-        for method, scores in values["mean"].items()
-    }
-    return name, {"protocol": values["protocol"], "volumes": len(values["volumes"]), **means}
+    try:
+        values = json.loads(Path(file).read_text())
+        means = {
+            method: {figure: round(value, 4) for figure, value in scores.items()}
+            for method, scores in values["mean"].items()
+        }
+        return name, {"protocol": values["protocol"], "volumes": len(values["volumes"]), **means}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file} is not what Testing/benchmarks/quality.py --json writes ({error!r})") from error
 
 
 if __name__ == "__main__":

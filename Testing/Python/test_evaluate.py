@@ -356,16 +356,18 @@ def test_results_of_other_volumes_are_not_mixed_in(evaluated: Run, capsys: pytes
         (["--interpolations", "cubic", "--modality", "CT"], "no volume of modality 'CT' in the part 'train'"),
         (["--interpolations", "cubic", "--fold", "7"], "There is no fold 7"),
         (["--interpolations", "cubic", "--figures", "--figure-volume", "x.nii"], "--figure-volume x.nii is none of"),
+        (["--interpolations", "cubic", "--figures", "--box", "1000,0,0,5"], "reaches beyond the HR"),
         (["--interpolations", "cubic", "--scale", "8,8,8"], "too few"),
         (["--interpolations", "cubic", "--lpips-stride", "0"], "--lpips-stride must be 1 or more"),
         (["--model", "missing.safetensors"], "No such model file"),
     ],
 )
 def test_what_cannot_be_evaluated_is_told_in_a_sentence(
-    evaluated: Run, options: list[str], message: str, capsys: pytest.CaptureFixture
+    evaluated: Run, tmp_path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture
 ) -> None:
     assert evaluated(*options) == InputError.exit_code
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "out" / "results").exists()
 
 
 def test_what_goes_wrong_with_a_volume_begins_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

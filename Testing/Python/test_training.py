@@ -72,6 +72,9 @@ def test_a_trained_model_is_published_with_its_figures(an_index, tmp_path):
     for name, tensor in before.network.state_dict().items():
         np.testing.assert_array_equal(after.network.state_dict()[name].numpy(), tensor.numpy())
     assert publish([str(run / "best.safetensors"), str(shipped), "--metrics", "validation=missing.json"]) == 2
+    for text in ('{"other": 1}', "no JSON"):
+        (tmp_path / "other.json").write_text(text)
+        assert publish([str(run / "best.safetensors"), str(shipped), f"--metrics=test={tmp_path / 'other.json'}"]) == 2
 
 
 def test_the_card_names_no_folders(an_index, a_vgg19, tmp_path):
@@ -196,7 +199,12 @@ def test_a_model_of_another_kind_is_not_fine_tuned(an_index, tmp_path, capsys, o
         ({"network.config": '{"scale": [5, 5, 5]}'}, "product of 2s and 3s, got 5"),
         ({"loop.accelerator": "mps"}, "loop.accelerator"),
         ({"out": "/dev/null/run"}, "cannot be made"),
-        ({"network.config": '{"num_feature": 8}'}, "num_feature"),
+        ({"network.config": '{"num_feature": 8}'}, "network.config has num_feature, which rrdb has not"),
+        ({"network.name": "srresnet"}, "network.config has growth, which srresnet has not"),
+        ({"network.config": '{"num_features": "abc"}'}, "network.config.num_features must be a whole number"),
+        ({"network.config": '{"num_features": 1.5}'}, "network.config.num_features must be a whole number"),
+        ({"model.intensity.low": 60, "model.intensity.high": 40}, "intensity.low must be below intensity.high"),
+        ({"model.licence": ""}, "model.licence is empty"),
         ({"network.name": "rcan", "network.config": '{"scale": [2, 2, 2], "patch_size": 9}'}, "patch_size is 9 and"),
         ({"network.name": "dcsrn", "network.config": '{"scale": [2, 2, 2], "grid": "corner"}'}, "grid"),
         ({"network.size": "small"}, "rrdb has no size 'small'"),

@@ -7,18 +7,35 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.box import box_start, whole
+from SuperResolution3DLib.figure import FigureRow
 from SuperResolution3DLib.geometry import Grid, crop_affine
 from SuperResolution3DLib.interpolation import interpolate
 from Training.reporting.figure2 import FigureOptions, write_figure2
 from Training.reporting.figure_volumes import FigureVolumes
 from Training.reporting.metric_rows import metric_rows
 from Training.reporting.report import FIGURE
+from Training.scoring.held_out import named
 from Training.scoring.results import read_result
 from Training.scoring.scoring import keep_for_figure
 from Training.scoring.scoring_plan import ScoringPlan
 from Training.volumes.index import IndexEntry
 
 log = logging.getLogger(__name__)
+
+
+def check_box(plan: ScoringPlan) -> None:
+    """Make sure that the box that was asked for lies in the chosen volume.
+
+    Raises:
+        GeometryError: it reaches beyond it; both are told.
+    """
+    if plan.box is None or plan.figure_entry is None:
+        return
+    with named(plan.figure_entry):
+        volume = plan.volume(plan.figure_entry)
+        region = plan.regions.get(plan.figure_entry.file, whole(volume.scored.shape))
+        affine = crop_affine(volume.scored_affine, box_start(region))
+        plan.box.edges(FigureRow("the HR", volume.scored[region], affine))
 
 
 def draw_figure(plan: ScoringPlan) -> list[Path]:
