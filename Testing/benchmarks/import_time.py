@@ -1,5 +1,6 @@
 """Time the imports of the extension's own process, each in a fresh interpreter, against an empty one."""
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def seconds(statement: str) -> float:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     empty = seconds("pass")
     print(f"median of {RUNS} fresh interpreters; an empty one takes {empty:.3f} s; torch is not imported")
     for name, statement in (("library, job, errors, geometry", WANTED), ("and model_card, memory_plan", ALL)):

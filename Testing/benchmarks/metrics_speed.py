@@ -1,6 +1,6 @@
 """Time and memory of all metrics but Inception's on one pair of volumes, and SSIM beside scikit-image's and MONAI's.
 
-    TORCH_HOME=../shared/weights/torch_home python Testing/benchmarks/metrics_speed.py --threads 2
+    TORCH_HOME=WEIGHTS python Testing/benchmarks/metrics_speed.py --threads 2
 
 The pair is made up: 256^3 voxels of smooth structure and noise. Wall clock is what a person waits for, processor
 seconds hardly depend on what else runs on the machine: ratios are given of both. LPIPS is left out, and it is said,

@@ -1,6 +1,6 @@
 """Score a model against interpolations on real volumes: degrade, enlarge by every method, compare with the HR.
 
-    TORCH_HOME=../shared/weights/torch_home python Testing/benchmarks/quality.py ../shared/data/validation/t1-*.nii.gz
+    TORCH_HOME=WEIGHTS python Testing/benchmarks/quality.py VOLUME.nii.gz ...
 
 Prints one table a volume and their mean. LPIPS is left out, and it is said, when its weights are not at hand.
 """
@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--json", type=Path, help="write all figures here as well")
     options = parser.parse_args()
+    missing = [str(path) for path in options.volumes if not path.exists()]
+    if missing:
+        parser.error(f"there is no {', '.join(missing)}")
     models = [load_model(find_model(name)) for name in options.model or [None]]
     card = models[0].card
     grid: Grid = "center" if card.grid == "center" else "corner"

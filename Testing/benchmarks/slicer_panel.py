@@ -4,6 +4,7 @@ The worker is the real one, with a tiny network, so that a run of 64^3 -> 256^3 
 shared machine are upper bounds: the processor time beside them leaves out the waiting for other work.
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -47,7 +48,7 @@ def time_run(folder: Path) -> tuple[float, float, float]:
 
     Returns:
         The seconds that the click took, the longest hold of the event loop from then to the worker's end, and from the
-        worker's end to the result shown.
+        worker's end to the result shown, with its zero-filled volume in the scene as by default.
     """
     from Testing.Python.models import a_tiny_model_file
     from Testing.Slicer import core, double
@@ -73,7 +74,6 @@ def time_run(folder: Path) -> tuple[float, float, float]:
     node = add_volume(core.start(), array, np.diag([4.0, 4.0, 4.0, 1.0]))
     module.widget.panel._parameters.inputVolume = node
     module.widget.panel._parameters.model = "tiny"
-    module.widget.panel._parameters.zeroFilled = False
     double.turn(200)
     started = time.perf_counter()
     module.widget.ui.applyButton.click()
@@ -94,10 +94,13 @@ def time_run(folder: Path) -> tuple[float, float, float]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     wall, processor = time_opening()
     print(f"{wall:.3f} s ({processor:.3f} s of the processor)  import and setup(), wanted below 0.5 s")
     with tempfile.TemporaryDirectory() as name:
         click, longest, shown = time_run(Path(name))
     print(f"{1000 * click:.0f} ms  the click on Super-resolve, wanted below 100 ms")
     print(f"{1000 * longest:.0f} ms  longest hold of the event loop during the run, wanted below 100 ms")
-    print(f"{shown:.2f} s  from the worker's end to the {4 * SIZE}^3 result shown, wanted below 3 s")
+    print(
+        f"{shown:.2f} s  from the worker's end to the {4 * SIZE}^3 result shown, with zero-filled, wanted below 3 s"
+    )
