@@ -6,8 +6,6 @@ changes by the cutting. Where memory is short the trunk is tiled too, with a hal
 the figure in the model's card.
 """
 
-import copy
-import logging
 import math
 from dataclasses import dataclass, field
 
@@ -28,6 +26,7 @@ from SuperResolution3DLib.devices import (
 from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Grid
+from SuperResolution3DLib.half_precision import converted, is_accurate
 from SuperResolution3DLib.job import Warned
 from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import (
@@ -40,15 +39,10 @@ from SuperResolution3DLib.memory_plan import (
     trunk_is_exact,
 )
 from SuperResolution3DLib.monitors import Monitor
-from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.trilinear import trilinear
 from SuperResolution3DLib.windows import WindowGrid
 
-log = logging.getLogger(__name__)
-
-SELF_TEST_SIZE = 12  # LR voxels per axis
-SELF_TEST_TOLERANCE = 0.03  # relative L2 error of a 16-bit tile against fp32; sound bf16 stands at about 0.005
 SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
 
 
@@ -226,40 +220,15 @@ class Engine:
 
     def _prepare(self, volume: Tensor, region: Box) -> TilePlan:
         """Move the network to the device in a number format that a tile of this volume proves, and plan the tiles."""
-        if self.precision != "fp32" and not self._passes_self_test(volume, DTYPES[self.precision]):
+        self._check_cancelled()
+        network = self.model.network
+        if self.precision != "fp32" and not is_accurate(network, self.device, DTYPES[self.precision], volume):
             name = device_name(self.device)
             self._warn("precision", f"{self.precision} is not accurate enough on {name}: computing in fp32")
             self.precision = "fp32"
-        self.network = self._converted(DTYPES[self.precision])
+        self.network = converted(network, self.device, DTYPES[self.precision])
         self.report.device, self.report.precision = device_name(self.device), self.precision
         return self._plan(_shape(volume), region)
-
-    def _converted(self, dtype: torch.dtype) -> Generator:
-        network = copy.deepcopy(self.model.network).to(self.device, dtype)
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm3d):
-                module.float()  # its statistics take no time and lose much in 16 bits
-        return network.to(memory_format=torch.channels_last_3d)
-
-    def _passes_self_test(self, volume: Tensor, dtype: torch.dtype) -> bool:
-        """Compare a tile from the volume's middle in 16 bits with fp32 (some library versions compute nonsense)."""
-        self._check_cancelled()
-        box = tuple(
-            slice(max(size // 2 - SELF_TEST_SIZE // 2, 0), size // 2 + SELF_TEST_SIZE // 2) for size in volume.shape
-        )
-        tile = volume[box].to(self.device)[None, None]
-        try:
-            # without the interpolation that some networks add, which would hide a wrong detail
-            exact, tested = self._converted(torch.float32), self._converted(dtype)
-            wanted = exact.tail(exact.trunk(tile))
-            given = tested.tail(tested.trunk(tile.to(dtype))).float()
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise
-            log.warning("The 16-bit self-test failed: %s", error)
-            return False
-        difference = float((given - wanted).norm() / wanted.norm().clamp(min=1e-12))
-        return math.isfinite(difference) and difference <= SELF_TEST_TOLERANCE
 
     def _plan(self, shape: Shape, region: Box) -> TilePlan:
         limit = self.settings.memory_limit

@@ -17,6 +17,7 @@ from SuperResolution3DLib.memory_plan import (
     free_memory,
     host_bytes,
     plan_tiles,
+    size_text,
     sr_shape,
     tail_halo,
     trunk_halo,
@@ -109,9 +110,9 @@ def describe(plan: Plan, forecast: Forecast) -> str:
         else _("Result: {i} x {j} x {k} voxels of {spacing} mm (I, J, K), {size}")
     )
     lines = [
-        result.format(i=i, j=j, k=k, spacing=spacing, size=_size(forecast.result_bytes)),
+        result.format(i=i, j=j, k=k, spacing=spacing, size=size_text(forecast.result_bytes)),
         _("Memory: up to {needed} of {free} free").format(
-            needed=_size(forecast.memory_bytes), free=_size(forecast.free_bytes)
+            needed=size_text(forecast.memory_bytes), free=size_text(forecast.free_bytes)
         ),
         _time(plan, forecast),
     ]
@@ -183,7 +184,3 @@ def _widened(wanted: Triple, halo: Triple, volume: Triple) -> Triple:
 def _fine_spacing(affine: np.ndarray, scale: Scale) -> tuple[float, float, float]:
     k, j, i = (value / factor for value, factor in zip(voxel_spacing(affine), scale, strict=True))
     return k, j, i
-
-
-def _size(num_bytes: int) -> str:
-    return f"{num_bytes / GIB:.1f} GiB" if num_bytes >= GIB else f"{max(num_bytes / 1024**2, 1):.0f} MiB"

@@ -7,6 +7,7 @@ from models import a_tiny_model
 from torch import nn
 
 from SuperResolution3DLib import engine as engine_module
+from SuperResolution3DLib import half_precision
 from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError
 from SuperResolution3DLib.kspace import zero_fill
@@ -130,15 +131,16 @@ def test_bf16_is_close_to_fp32_and_reported(tmp_path, an_lr_volume):
 
 def test_a_device_that_computes_nonsense_in_16_bits_falls_back_to_fp32(tmp_path, an_lr_volume, monkeypatch):
     model = a_tiny_model(tmp_path)
-    convert = Engine._converted
+    convert = half_precision.converted
 
-    def broken(self, dtype):
-        network = convert(self, dtype)
+    def broken(network, device, dtype):
+        network = convert(network, device, dtype)
         if dtype == torch.bfloat16:
             nn.init.constant_(network.conv_last.bias, 5)
         return network
 
-    monkeypatch.setattr(Engine, "_converted", broken)
+    for module in (half_precision, engine_module):
+        monkeypatch.setattr(module, "converted", broken)
     monitor = Recorder()
     engine = Engine(model, EngineSettings("cpu", "bf16"), monitor)
     np.testing.assert_allclose(engine.run(an_lr_volume), whole_network(model, an_lr_volume), atol=1e-5)

@@ -1,0 +1,53 @@
+"""Networks in 16 bits: how they are converted, and whether a device computes with them what it does in fp32."""
+
+import copy
+import logging
+import math
+
+import torch
+from torch import Tensor, nn
+
+from SuperResolution3DLib.devices import is_out_of_memory
+from SuperResolution3DLib.networks.generator import Generator
+
+log = logging.getLogger(__name__)
+
+TESTED_SIZE = 12  # LR voxels per axis
+TOLERANCE = 0.03  # relative L2 error of a 16-bit tile against fp32; sound bf16 stands at about 0.005
+
+
+def converted(network: Generator, device: torch.device, dtype: torch.dtype) -> Generator:
+    """Return a copy of a network on a device, its batch norms in fp32."""
+    network = copy.deepcopy(network).to(device, dtype)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            module.float()  # its statistics take no time and lose much in 16 bits
+    return network.to(memory_format=torch.channels_last_3d)
+
+
+def is_accurate(network: Generator, device: torch.device, dtype: torch.dtype, volume: Tensor) -> bool:
+    """Compare a tile from a volume's middle in 16 bits with fp32 (some library versions compute nonsense).
+
+    Args:
+        network: in fp32.
+        device: where it will run.
+        dtype: of 16 bits.
+        volume: (D, H, W), network units.
+
+    Raises:
+        RuntimeError: out of memory.
+    """
+    box = tuple(slice(max(size // 2 - TESTED_SIZE // 2, 0), size // 2 + TESTED_SIZE // 2) for size in volume.shape)
+    tile = volume[box].to(device)[None, None]
+    try:
+        # without the interpolation that some networks add, which would hide a wrong detail
+        exact, tested = converted(network, device, torch.float32), converted(network, device, dtype)
+        wanted = exact.tail(exact.trunk(tile))
+        given = tested.tail(tested.trunk(tile.to(dtype))).float()
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        log.warning("The 16-bit self-test failed: %s", error)
+        return False
+    difference = float((given - wanted).norm() / wanted.norm().clamp(min=1e-12))
+    return math.isfinite(difference) and difference <= TOLERANCE
