@@ -11,6 +11,7 @@ from .volume_checks import node_affine
 from .volume_nodes import ATTRIBUTE_PREFIX, display_with_fixed_window
 
 REFERENCE_ROLE = f"{ATTRIBUTE_PREFIX}Difference"
+OWNER_ROLE = f"{ATTRIBUTE_PREFIX}DifferenceOf"
 KIND = "difference"
 COLORS_NAME = "SuperResolution3D difference"
 NUM_COLORS = 255  # odd, so that zero has one of its own
@@ -35,6 +36,7 @@ def difference_node(
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
         node.SetAttribute(f"{ATTRIBUTE_PREFIX}Kind", KIND)
         sr_node.SetNodeReferenceID(REFERENCE_ROLE, node.GetID())
+        node.SetNodeReferenceID(OWNER_ROLE, sr_node.GetID())
     # float32 also for integers: unsigned ones would wrap around below zero
     difference = slicer.util.arrayFromVolume(sr_node).astype(np.float32)
     difference -= slicer.util.arrayFromVolume(zero_filled_node)
@@ -67,9 +69,15 @@ def renew_difference(
 
 
 def _own_difference(sr_node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:
-    """Return a result's difference volume; one that was chosen as an output meanwhile holds another result."""
+    """Return a result's difference volume.
+
+    None for one that was chosen as an output meanwhile and holds another result, and for that of a result of which this
+    one is a clone.
+    """
     node = sr_node.GetNodeReference(REFERENCE_ROLE)
-    return node if node is not None and node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") == KIND else None
+    if node is None or node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") != KIND:
+        return None
+    return node if node.GetNodeReference(OWNER_ROLE) is sr_node else None
 
 
 def _show_diverging(node: slicer.vtkMRMLScalarVolumeNode, difference: np.ndarray) -> None:

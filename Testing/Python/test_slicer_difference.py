@@ -55,3 +55,15 @@ def test_a_difference_volume_that_is_the_input_or_holds_another_result_stays(a_n
     logic.superResolve(a_node, str(a_model.path), outputNode=difference)
     logic.superResolve(a_node, str(a_model.path), outputNode=output)
     assert difference.GetScene() is not None
+
+
+def test_the_difference_volume_of_a_result_is_not_that_of_its_clone(a_node, a_model) -> None:
+    logic = SuperResolution3DLogic(pretend("done", "done")[0])
+    output = logic.superResolve(a_node, str(a_model.path), zeroFilled=True)
+    difference = difference_node(output, output.GetNodeReference(ZERO_FILLED_ROLE))
+    clone = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    clone.Copy(output)
+    assert clone.GetNodeReference(REFERENCE_ROLE) is difference
+    logic.superResolve(a_node, str(a_model.path), outputNode=clone)
+    assert difference.GetScene() is not None
+    assert output.GetNodeReference(REFERENCE_ROLE) is difference
