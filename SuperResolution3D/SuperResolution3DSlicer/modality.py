@@ -27,6 +27,8 @@ def hand_on_modality(node: slicer.vtkMRMLVolumeNode, source: slicer.vtkMRMLVolum
 
 def _of_hierarchy(node: slicer.vtkMRMLVolumeNode) -> str:
     """Return what the volume's item says, or the nearest item above it."""
+    if node.GetScene() is None:  # deleted since
+        return ""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(node.GetScene())
     item = hierarchy.GetItemByDataNode(node)
     while item and item != hierarchy.GetSceneItemID():

@@ -71,6 +71,12 @@ def test_a_volume_in_hounsfield_units_is_ct(a_node, code, meaning, found) -> Non
     assert modality_of(a_node) == found
 
 
+def test_a_volume_that_was_deleted_is_asked_in_vain(a_node) -> None:
+    imported(a_node, "CT")
+    slicer.mrmlScene.RemoveNode(a_node)
+    assert modality_of(a_node) == ""
+
+
 def test_the_hierarchy_counts_more_than_the_units(a_node) -> None:
     imported(a_node, "MR")
     in_hounsfield_units(a_node, "[hnsf'U]", "Hounsfield unit")
