@@ -93,8 +93,8 @@ def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None)
         )
     work = _work(plan, tiles, needed, volume, wanted)
     result_bytes = math.prod(shape) * plan.itemsize * (2 if plan.with_zero_filled else 1)
-    seconds = None if speed is None else speed.seconds(work)
     measured = speed is not None and speed.is_measured
+    seconds = None if speed is None else speed.seconds(work if measured else _work_of_card(plan, work, wanted))
     return Forecast(
         shape, _fine_spacing(plan.affine, scale), result_bytes, memory, free, work, seconds, measured, problem
     )
@@ -155,6 +155,13 @@ def _work(plan: Plan, tiles: TilePlan | None, needed: Triple, volume: Triple, wa
         for size, edge, whole in zip(needed, tile, volume, strict=True)
     ]
     return Work(math.prod(lengths), math.prod(sr_shape(wanted, plan.card.scale)))
+
+
+def _work_of_card(plan: Plan, work: Work, wanted: Triple) -> Work:
+    """Return the work by which a card tells its speed: in windows that a network always needs, overlaps are in it."""
+    if plan.window is not None or chosen_windows(plan.card, None, plan.overlap) is None:
+        return work
+    return Work(math.prod(wanted), math.prod(sr_shape(wanted, plan.card.scale)))
 
 
 def _wanted_box(plan: Plan) -> tuple[slice, slice, slice]:

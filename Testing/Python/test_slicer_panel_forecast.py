@@ -104,6 +104,9 @@ def test_only_windows_that_touch_the_region_are_forecast(plenty) -> None:
 def test_a_network_that_needs_windows_is_forecast_in_them(plenty) -> None:
     plan = Plan(a_baseline_card("rcan"), (10, 12, 14), SAGITTAL, 2)
     assert forecast(plan, None).work == Work(12 * 8**3, 12 * 8**3 * 8)
+    timed = replace(plan.card, performance={"cpu_seconds_per_million_voxels": 2.0})  # overlaps are in the card's figure
+    by_card = forecast(replace(plan, card=timed), Speed.of_card(timed, "cpu"))
+    assert by_card.seconds == pytest.approx(5.0 + seconds(timed, (12, 14, 10), "cpu") * (1 + 8 / 88))
     # a tile of 24 voxels: windows begin at 0, 4, 8, 12 and 16 along each axis
     assert TimedTile(Path("rcan"), plan.card, "cpu").work == Work(5**3 * 8**3, 5**3 * 8**3 * 8)
 
