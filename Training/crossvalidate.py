@@ -16,7 +16,8 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
@@ -136,11 +137,13 @@ def run(options: argparse.Namespace, command: str = "") -> int:
         for number, part in enumerate(plan.parts):
             print(f"{number}\t{part}\t{part.status}")
         return 0
-    if not options.collect:  # weights that are missing are told now, instead of after all trainings
-        Evaluation(evaluate.measures_of(evaluate.make_parser().parse_args(plan.parts[0].evaluate_arguments)))
+    chosen = [] if options.collect else _chosen(plan, options.array_task)
+    if any(not part.done for part in chosen):  # weights that are missing are told now, instead of after all trainings
+        measures = evaluate.measures_of(evaluate.make_parser().parse_args(chosen[0].evaluate_arguments))
+        Evaluation(replace(measures, device="cpu"))  # a GPU is for the parts, in processes of their own
     failed: list[Part] = []
     with SignalRelay() as relay:
-        for part in [] if options.collect else _chosen(plan, options.array_task):
+        for part in chosen:
             code = _do(part, options, relay)
             if relay.asked or code == train.EXIT_AGAIN:
                 log.info("%s: stopped before its end; start the same command again", part)
@@ -150,7 +153,7 @@ def run(options: argparse.Namespace, command: str = "") -> int:
     return _finish(plan, failed, options)
 
 
-def _chosen(plan: Plan, task: int | None) -> Iterable[Part]:
+def _chosen(plan: Plan, task: int | None) -> Sequence[Part]:
     if task is None and ARRAY_TASK in os.environ:
         task = int(os.environ[ARRAY_TASK])
     if task is None:

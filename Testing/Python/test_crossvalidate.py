@@ -162,7 +162,10 @@ def test_the_collection_draws_figure_2_with_the_models_that_held_the_volume_out(
     chosen = ["--collect", "--evaluate", *QUICK, f"figure-volume={held_out}.nii.gz"]  # changes no score
     assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, *chosen)) == 0
     assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, "--no-figures", *chosen)) == 0
-    (plan,) = drawn
+    monkeypatch.setattr(crossvalidate, "Evaluation", lambda measures: pytest.fail("nothing is left to be measured"))
+    assert main(command(a_data_set, a_whole_run, *INTERPOLATIONS, *chosen[1:])) == 0
+    plan, again = drawn
+    assert plan.figure_entry == again.figure_entry
     assert plan.figure_entry.subject == held_out
     assert [method.name for method in plan.methods] == METHODS
     run = a_whole_run / "parts/tiny-a/fold-3/run/last.safetensors"
@@ -303,6 +306,13 @@ def test_what_cannot_work_is_refused_at_once(a_data_set, tmp_path, capsys, optio
     assert not (tmp_path / "out").exists()
 
 
+def test_a_figure_that_is_not_drawn_may_be_of_another_fold(a_data_set, tmp_path):
+    (held_out,) = json.loads((a_data_set / "splits.json").read_text())["folds"][3]
+    own = ["--folds", "0", "--list", "--interpolations", "trilinear", "--evaluate", f"figure-volume={held_out}.nii.gz"]
+    assert main(command(a_data_set, tmp_path, *own, methods=[])) == 2
+    assert main(command(a_data_set, tmp_path, "--no-figures", *own, methods=[])) == 0
+
+
 def test_a_volume_that_stands_in_two_folds_is_refused(a_data_set, a_whole_run, tmp_path, capsys):
     out = tmp_path / "copy"
     shutil.copytree(a_whole_run, out)
@@ -311,6 +321,7 @@ def test_a_volume_that_stands_in_two_folds_is_refused(a_data_set, a_whole_run, t
     shutil.copy(result, next(folders[1].glob("*")))
     assert main(command(a_data_set, out, *INTERPOLATIONS, "--collect")) == 2
     assert "Volumes were scored in two folds: trilinear: subject-" in capsys.readouterr().err
+    assert len(rows(out)) == len(read_results(out / "all-folds")) == 20  # what was collected before is still there
 
 
 def test_presets_of_different_scales_or_data_are_refused(a_data_set, tmp_path, capsys):

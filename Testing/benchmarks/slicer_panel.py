@@ -101,6 +101,4 @@ if __name__ == "__main__":
         click, longest, shown = time_run(Path(name))
     print(f"{1000 * click:.0f} ms  the click on Super-resolve, wanted below 100 ms")
     print(f"{1000 * longest:.0f} ms  longest hold of the event loop during the run, wanted below 100 ms")
-    print(
-        f"{shown:.2f} s  from the worker's end to the {4 * SIZE}^3 result shown, with zero-filled, wanted below 3 s"
-    )
+    print(f"{shown:.2f} s  from the worker's end to the {4 * SIZE}^3 result shown, with zero-filled, wanted below 3 s")

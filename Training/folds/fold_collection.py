@@ -37,10 +37,10 @@ def collect(plan: Plan) -> Path:
         OutputError: the folder cannot be written.
     """
     with locked(plan.out):  # two array tasks may both find that they finished last
-        for name in ("results", "methods"):  # of methods that are not in the plan any more
-            shutil.rmtree(plan.out / name, ignore_errors=True)
         results = [result for part in plan.parts for result in part_results(part)]
         _refuse_repetitions(results)
+        for name in ("results", "methods"):  # of methods that are not in the plan any more
+            shutil.rmtree(plan.out / name, ignore_errors=True)
         for result in results:
             write_result(plan.out, result)
         for method in plan.methods:
