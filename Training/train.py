@@ -32,7 +32,7 @@ from Training.config import LoopConfig, TrainConfig
 from Training.fitting.perceptual_loss import PerceptualLoss
 from Training.fitting.run_card import run_card
 from Training.fitting.stop_request import StopRequest
-from Training.fitting.together import FailedElsewhereError, first_here_then_others, together
+from Training.fitting.together import FailedElsewhereError, connection, first_here_then_others, together
 from Training.fitting.trainer import Trainer
 from Training.fitting.validation import Validation
 from Training.fitting.vgg19 import load_vgg19
@@ -100,12 +100,11 @@ def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
     """
     fabric = make_fabric(config.loop)
     fabric.launch()  # outside: who waits here for other processes hears no handler, so signals had better end it
-    with StopRequest(EXIT_AGAIN, config.loop.time_limit) as stop:
+    with StopRequest(EXIT_AGAIN, config.loop.time_limit) as stop, connection(fabric):
         trainer = make_trainer(config, command, fabric)
         if fabric.is_global_zero:  # only now: a run that refuses to be continued keeps its own
             _write_config(config.out / CONFIG_FILE, resolved)
         finished = trainer.fit(stop)
-        _take_leave(fabric)
     return 0 if finished else EXIT_AGAIN
 
 
@@ -155,13 +154,6 @@ def make_fabric(loop: LoopConfig) -> Fabric:
     return Fabric(
         accelerator=loop.accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=loop.precision
     )
-
-
-def _take_leave(fabric: Fabric) -> None:
-    """End the processes' connection: one that exits with it open may abort on the threads that serve it."""
-    fabric.barrier()  # none leaves while another still needs it
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 def recorded_command(arguments: list[str]) -> str:

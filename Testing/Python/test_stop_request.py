@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import contextmanager
 
 import pytest
 from test_resume import assert_equal_states, state_of
@@ -47,8 +48,15 @@ def test_a_signal_before_and_after_the_steps_is_kept_in_mind(index, tmp_path, mo
 
 
 def test_a_signal_while_the_processes_part_changes_nothing(index, tmp_path, monkeypatch):
-    original = train._take_leave
-    monkeypatch.setattr(train, "_take_leave", lambda fabric: (ask(), original(fabric)))
+    original = train.connection
+
+    @contextmanager
+    def asked(fabric):
+        with original(fabric):
+            yield
+            ask()
+
+    monkeypatch.setattr(train, "connection", asked)
     assert main(arguments(index, tmp_path / "run", **VALIDATING)) == 0
 
 

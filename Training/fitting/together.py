@@ -1,10 +1,12 @@
 """What all processes of a run succeed or fail in together: one that went on alone would wait for the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 import torch
 from lightning.fabric import Fabric
+from torch import distributed
 
 from SuperResolution3DLib.errors import ExitCode, SuperResolutionError
 
@@ -16,6 +18,20 @@ class FailedElsewhereError(SuperResolutionError):
 
     code = "failed-elsewhere"
     exit_code = ExitCode.BAD_INPUT
+
+
+@contextmanager
+def connection(fabric: Fabric) -> Iterator[None]:
+    """End the connection of a run's processes with the block: who exits with it open may abort on its threads."""
+    in_order = False
+    try:
+        yield
+        fabric.barrier()  # none leaves while another still needs it
+        in_order = True
+    finally:
+        # NCCL may wait for processes that have failed; the CPU's gloo does not.
+        if distributed.is_initialized() and (in_order or distributed.get_backend() == "gloo"):
+            distributed.destroy_process_group()
 
 
 def together(fabric: Fabric, action: Callable[[], Result]) -> Result:
