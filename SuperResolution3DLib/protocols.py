@@ -1,8 +1,9 @@
 """The two protocols under which an SR volume is compared with its HR: which voxels count, and in which range.
 
-``foreground``: the range is the 99.9 percentile of the HR; both volumes are cropped to the HR's foreground
-(``foreground_box``); blocks of exact zeros from defacing (``measured_mask``) do not count. ``paper``: the whole volume;
-the range is the HR's maximum - minimum; the SR is clipped to it. Percentile, box and mask are the whole HR's.
+``foreground``: the range goes from 0, or the 0.1 percentile of the HR where that is lower (CT), to its 99.9 percentile;
+both volumes are cropped to the HR's foreground (``foreground_box``); blocks of exact zeros from defacing
+(``measured_mask``) do not count. ``paper``: the whole volume; the range is the HR's maximum - minimum; the SR is
+clipped to it. Percentiles, box and mask are the whole HR's.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from SuperResolution3DLib.foreground import foreground_box, measured_mask
 
 Protocol = Literal["foreground", "paper"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-RANGE_PERCENTILE = 99.9
+LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9  # a few hot voxels must not stretch the range
 SSIM_WINDOW = 11  # voxels; a box that is compared is at least as large
 
 
@@ -70,8 +71,8 @@ def compared_pair(sr: np.ndarray, hr: np.ndarray, protocol: Protocol) -> Compare
 
     Raises:
         GeometryError: the shapes differ.
-        VolumeError: voxels that are not finite, a constant HR, or one whose 99.9 percentile is not above 0 under
-            the protocol ``foreground``.
+        VolumeError: voxels that are not finite, a constant HR, or one without a range under the protocol
+            ``foreground``.
         ValueError: an unknown protocol.
     """
     _check_protocol(protocol)
@@ -84,15 +85,17 @@ def reference(hr: np.ndarray, protocol: Protocol) -> Reference:
     _check_protocol(protocol)
     if protocol == "paper":
         return Reference(protocol, hr, whole(hr.shape), float(hr.min()), float(hr.max()), None)
-    high = float(np.percentile(hr, RANGE_PERCENTILE))
-    if high <= 0:
+    # Each by itself: of two at once numpy computes the second to another last digit.
+    lowest, high = float(np.percentile(hr, LOW_PERCENTILE)), float(np.percentile(hr, HIGH_PERCENTILE))
+    low = min(0.0, lowest)  # no signal is 0 in MR; in CT air lies near -1000 HU, and lungs between
+    if not low < high:
         raise VolumeError(
-            f"The HR's 99.9 percentile is {high:g}; the protocol 'foreground' takes it as the range and needs "
-            "intensities above 0, use the protocol 'paper'"
+            f"The HR's 0.1 percentile is {lowest:g} and its 99.9 percentile {high:g}, which leaves the protocol "
+            "'foreground' no range, use the protocol 'paper'"
         )
     box = _at_least_a_window(foreground_box(hr), hr.shape)
     mask = measured_mask(hr)[box]
-    return Reference(protocol, hr[box], box, 0.0, high, None if mask.all() else mask)
+    return Reference(protocol, hr[box], box, low, high, None if mask.all() else mask)
 
 
 def describe(protocol: Protocol) -> str:
@@ -103,8 +106,8 @@ def describe(protocol: Protocol) -> str:
     """
     _check_protocol(protocol)
     return {
-        "foreground": "Protocol foreground: range = 99.9 percentile of HR, cropped to the HR's foreground, blocks of "
-        "exact zeros left out, 3D Gaussian SSIM (window 11, sigma 1.5)",
+        "foreground": "Protocol foreground: range = 0 (CT: 0.1 percentile of HR) to 99.9 percentile of HR, cropped to "
+        "the HR's foreground, blocks of exact zeros left out, 3D Gaussian SSIM (window 11, sigma 1.5)",
         "paper": "Protocol paper: range = HR maximum - minimum, whole volume, SR clipped to the HR's range, "
         "3D Gaussian SSIM (window 11, sigma 1.5), uniform SSIM (7^3, scikit-image's default), "
         "2D Gaussian SSIM (slices, mean of three views)",

@@ -6,7 +6,8 @@ import pytest
 from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.foreground import foreground_box, measured_mask
 from SuperResolution3DLib.metrics import PROTOCOLS, added_detail, describe, psnr, score, ssim
-from SuperResolution3DLib.protocols import Protocol
+from SuperResolution3DLib.protocols import Protocol, compared_pair
+from Training.scoring.slices import SliceChoice, slice_batches
 
 SHAPE = (23, 31, 27)
 BOX = (slice(4, 19), slice(5, 28), slice(3, 22))
@@ -180,10 +181,33 @@ def test_a_constant_hr_is_refused(a_pair) -> None:
         score(a_pair[0], np.full(SHAPE, 3.0), "paper")
 
 
-def test_a_ct_below_zero_is_refused_under_the_foreground_protocol(a_pair) -> None:
-    sr, hr = (volume - 2000 for volume in a_pair)
-    with pytest.raises(VolumeError, match=r"99\.9 percentile is -1"):
-        score(sr, hr, "foreground")
+def test_what_lies_below_zero_in_a_ct_counts_under_the_foreground_protocol(a_pair) -> None:
+    sr, hr = (20 * volume - 1000 for volume in a_pair)  # HU: soft tissue in air
+    hr[6:10, 8:20, 6:12] = -850  # lung
+    hr[0, 0, 0] = -30000  # one cold voxel
+    box, (low, high) = foreground_box(hr), (np.percentile(hr, percent) for percent in (0.1, 99.9))
+    assert -1100 < low < -900
+    assert score(sr, hr, "foreground").psnr == pytest.approx(psnr(sr[box], hr[box], high - low))
+    assert compared_pair(sr, hr, "foreground").low == low
+    noisy_lung = np.where(hr < -300, np.random.default_rng(4).uniform(-1000, -300, SHAPE), hr)
+    pictures = [
+        next(slice_batches(compared_pair(volume, hr, "foreground"), "axial", SliceChoice()))[0]
+        for volume in (hr, noisy_lung)
+    ]
+    assert (pictures[0] - pictures[1]).abs().max() > 0.1  # what LPIPS sees
+
+
+def test_an_mr_without_negative_voxels_is_measured_from_zero_to_the_very_percentile(a_pair) -> None:
+    pair = compared_pair(*a_pair, "foreground")
+    assert a_pair[1].min() > 0
+    assert (pair.low, pair.high) == (0, float(np.percentile(a_pair[1], 99.9)))  # every digit
+
+
+def test_an_hr_that_is_one_value_but_for_hot_voxels_is_refused_under_the_foreground_protocol(a_pair) -> None:
+    hr = np.zeros(SHAPE)
+    hr[4, 5, 6] = 7
+    with pytest.raises(VolumeError, match=r"0\.1 percentile is 0 and its 99\.9 percentile 0"):
+        score(hr, hr, "foreground")
 
 
 def test_volumes_smaller_than_the_ssim_window_are_refused(a_pair) -> None:

@@ -2,9 +2,11 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from training_runs import arguments, index_of, log_lines, write_blobs
 
+from SuperResolution3DLib.volume import Volume, write_volume
 from Training.train import main
 
 
@@ -36,11 +38,14 @@ def test_lpips_asks_for_nothing_when_it_is_off(an_index_with_thin_volumes, tmp_p
     assert "1 volume cannot be scored in validation" in error and "validation/b.nii.gz" in error
 
 
-def test_a_volume_without_intensities_above_zero_is_named(tmp_path, capsys):
+def test_a_volume_without_a_range_is_named(tmp_path, capsys):
     write_blobs(tmp_path, "train/a", (20, 20, 20))
-    write_blobs(tmp_path, "validation/b", (20, 20, 20), offset=-600)
+    hr = np.zeros((24, 24, 24), np.int16)
+    hr[9:11, 10:12, 11:13] = 500  # 8 of 13824 voxels
+    (tmp_path / "data" / "validation").mkdir()
+    write_volume(Volume(hr, np.eye(4)), tmp_path / "data" / "validation" / "b.nii.gz")
     assert main(arguments(index_of(tmp_path), tmp_path / "run")) == 2
-    assert "validation/b.nii.gz: The HR's 99.9 percentile is -100" in capsys.readouterr().err
+    assert "validation/b.nii.gz: The HR's 0.1 percentile is 0 and its 99.9 percentile 0" in capsys.readouterr().err
 
 
 def test_volumes_of_the_smallest_size_are_scored(tmp_path):

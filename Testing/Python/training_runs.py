@@ -30,12 +30,12 @@ def make_index(folder: Path, size: int = 20) -> Path:
     return index_of(folder, folds=2)
 
 
-def write_blobs(folder: Path, name: str, shape: tuple[int, int, int], offset: int = 0) -> None:
+def write_blobs(folder: Path, name: str, shape: tuple[int, int, int]) -> None:
     """Write a volume (D, H, W) of blobs with sharp edges, drawn by the last letter of its name."""
     smooth = gaussian_filter(np.random.default_rng("abcdef".index(name[-1])).random(shape), 2)
     path = folder / "data" / f"{name}.nii.gz"
     path.parent.mkdir(exist_ok=True, parents=True)
-    array = (500 * (smooth > smooth.mean()) + offset).astype(np.int16)
+    array = (500 * (smooth > smooth.mean())).astype(np.int16)
     write_volume(Volume(array, np.eye(4)), path)
 
 

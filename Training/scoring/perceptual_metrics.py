@@ -47,8 +47,8 @@ class LpipsScores:
 class Lpips:
     """LPIPS v0.1 (Zhang et al. 2018) with the calibrated weights of the lpips package.
 
-    The range of the protocol becomes [-1, 1] and the rest is clipped: 0 to the HR's 99.9 percentile, or the HR's
-    minimum to maximum. Where the HR has blocks of exact zeros from defacing, the SR is taken as zero too.
+    The range of the protocol becomes [-1, 1] and the rest is clipped. Where the HR has blocks of exact zeros from
+    defacing, the SR is taken as zero too.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Lpips:
     def describe(self, protocol: Protocol = "foreground") -> str:
         """Return the line that stands above or below every table of these scores."""
         extent = {
-            "foreground": "cropped to the HR's foreground, range = 99.9 percentile of HR (below 0 is black)",
+            "foreground": "cropped to the HR's foreground, range = 0 (CT: 0.1 percentile of HR) to 99.9 percentile",
             "paper": "whole volume, range = HR maximum - minimum",
         }[protocol]
         return f"LPIPS v0.1 ({self.net}): {self.choice.describe()}, mean of the views, {extent}"
@@ -90,7 +90,7 @@ class Lpips:
 
         Raises:
             GeometryError: the shapes differ, or all slices are too small.
-            VolumeError: voxels that are not finite, a constant HR, or one whose 99.9 percentile is not above 0.
+            VolumeError: voxels that are not finite, a constant HR, or one without a range.
         """
         return self.compare(compared_pair(sr, hr, protocol))[0]
 

@@ -16,7 +16,7 @@ from Training.scoring.results import result_key
 from Training.volumes.hr_preparation import PreparationConfig
 from Training.volumes.index import Index, IndexEntry
 
-VERSION = 3  # of what is measured; another one makes old results invalid
+VERSION = 4  # of what is measured; another one makes old results invalid
 
 
 @dataclass(frozen=True, eq=False)
