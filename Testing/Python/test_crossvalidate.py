@@ -278,6 +278,16 @@ def test_changed_measuring_evaluates_again_without_training(a_data_set, tmp_path
     assert "paper/psnr" in (tmp_path / "folds-0" / "results.csv").read_text()
 
 
+def test_scores_of_another_version_of_the_figures_are_made_again(a_data_set, tmp_path, monkeypatch, capsys):
+    arguments = command(a_data_set, tmp_path, "--interpolations", "trilinear", "--folds", "0", methods=[])
+    assert main(arguments) == 0
+    for version, status in ((plan.VERSION, "done"), (plan.VERSION + 1, "to do")):
+        monkeypatch.setattr(plan, "VERSION", version)
+        capsys.readouterr()
+        assert main([*arguments, "--list"]) == 0
+        assert capsys.readouterr().out.split("\t")[2].strip() == status
+
+
 @pytest.mark.parametrize(
     ("options", "methods", "message"),
     [

@@ -16,6 +16,7 @@ from Training.config import MODEL_NAME, TrainConfig
 from Training.evaluate import make_parser as evaluate_parser
 from Training.folds.parts import EVALUATION, PREPARATION_FILE, RUN, Part
 from Training.scoring.methods import INTERPOLATIONS
+from Training.scoring.scoring_plan import VERSION
 from Training.train import check_parent, make_parser
 from Training.volumes.hr_preparation import PreparationConfig
 from Training.volumes.index import IndexEntry, read_index
@@ -237,7 +238,7 @@ class _PartMaker:
         place = (f"--index={options.index}", f"--out={folder / EVALUATION}", f"--fold={fold}")
         volumes = (f"--modality={self.modality}", f"--preparation={folder / PREPARATION_FILE}")
         measuring = sorted(option for option in options.evaluate if option.partition("=")[0] not in PICTURE)
-        scoring = {"options": measuring, "weights": options.weights if train else None}
+        scoring = {"version": VERSION, "options": measuring, "weights": options.weights if train else None}
         chosen = ("--no-figures", "--no-report", *(f"--{option}" for option in options.evaluate))
         arguments = (*what, *place, *volumes, *chosen)
         return Part(name, fold, folder, recipe, self.preparation, scoring, train, arguments)
