@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from SuperResolution3DLib.card_privacy import without_names
 from SuperResolution3DLib.checkpoint import Model
 from SuperResolution3DLib.errors import InputError, ModelError
 from SuperResolution3DLib.model_card import ModelCard
@@ -59,7 +60,7 @@ def blend(first: Model, second: Model, alpha: float, name: str = "") -> tuple[di
 
 
 def _parent(model: Model) -> dict[str, Any]:
-    return {"name": model.card.name, "sha256": model.sha256, "training": model.card.training}
+    return {"name": model.card.name, "sha256": model.sha256, "training": without_names(model.card.training)}
 
 
 def _both(one: str, other: str, joint: str) -> str:

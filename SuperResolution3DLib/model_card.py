@@ -57,7 +57,7 @@ class ModelCard:
     description: str = ""
     """one sentence for the person who chooses"""
     training: dict[str, Any] = field(default_factory=dict)
-    """recipe: command, seed, steps, data by name and sha256, sha256 of the config"""
+    """recipe: command, seed, steps, sha256 of the config and of every volume; no names"""
     metrics: dict[str, Any] = field(default_factory=dict)
     """measured quality, by data set and method"""
     performance: dict[str, Any] = field(default_factory=dict)

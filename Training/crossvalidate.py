@@ -26,6 +26,7 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from Training import evaluate, train
+from Training.command_record import without_folders
 from Training.folds.child_process import SignalRelay
 from Training.folds.fold_collection import collect
 from Training.folds.folder_lock import locked
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = make_parser().parse_args(given)
     try:
-        return run(options, shlex.join(["python", "Training/crossvalidate.py", *given]))
+        return run(options, shlex.join(["python", "Training/crossvalidate.py", *without_folders(given)]))
     except SuperResolutionError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -31,6 +31,7 @@ from SuperResolution3DLib.engine import EngineSettings
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.protocols import PROTOCOLS
+from Training.command_record import without_folders
 from Training.reporting.plan_figure import check_box, draw_figure
 from Training.reporting.report import write_report
 from Training.reporting.tables import MARKDOWN, counted, write_tables
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = make_parser().parse_args(given)
     try:
-        run(options, shlex.join(["python", "Training/evaluate.py", *given]))
+        run(options, shlex.join(["python", "Training/evaluate.py", *without_folders(given)]))
         return 0
     except SuperResolutionError as error:
         print(error, file=sys.stderr)
@@ -210,13 +211,13 @@ def _record(plan: ScoringPlan, options: argparse.Namespace, lines: Sequence[str]
         "Methods of another grid have another LR",
         f"HR volumes: {plan.preparation}",
     ]
-    config: dict[str, Any] = {name: value for name, value in vars(options).items() if value is not None}
+    config = {name: _recorded(value) for name, value in vars(options).items() if value is not None}
     return EvaluationRecord(
         dataset=plan.dataset,
         part=f"{part}{modality}, {counted(len(plan.entries), 'volume')} of {counted(len(subjects), 'subject')}",
         conventions=(*lead, *lines),
         methods={method.name: method.description for method in plan.methods},
-        config={name: value if isinstance(value, int | float | list) else str(value) for name, value in config.items()},
+        config=config,
         command=command,
         versions={
             "SuperResolution3D": __version__,
@@ -227,6 +228,13 @@ def _record(plan: ScoringPlan, options: argparse.Namespace, lines: Sequence[str]
         },
         lr_nyquist=_lr_nyquist(plan),
     )
+
+
+def _recorded(value: Any) -> Any:
+    """Return the value of an option as a report shows it, without folders."""
+    if isinstance(value, list):
+        return without_folders(map(str, value))
+    return value if isinstance(value, int | float) else without_folders([str(value)])[0]
 
 
 def _lr_nyquist(plan: ScoringPlan) -> float | None:

@@ -4,13 +4,13 @@ python Training/publish.py RUN/best.safetensors Resources/Models --metrics valid
     --trunk-halo 8 --cpu-seconds 0.9
 
 The figures come from Testing/benchmarks: quality.py --json, trunk_halo.py and engine_speed.py. The weights stay as they
-are.
+are. A card that names volumes or paths, which the files of older versions do, is refused without --without-names.
 """
 
 import argparse
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 
 import torch
 
+from SuperResolution3DLib.card_privacy import private_texts, without_names
 from SuperResolution3DLib.checkpoint import load_model, save_model
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cuda-seconds", type=float, help="seconds per million SR voxels on a GPU")
     parser.add_argument("--hardware", help="what the seconds were measured on")
     parser.add_argument("--note", help="what else a person should know of the training")
+    parser.add_argument("--without-names", action="store_true", help="take names of volumes and paths out of the card")
     options = parser.parse_args(arguments)
     try:
         path = publish(options)
@@ -52,7 +54,7 @@ def publish(options: argparse.Namespace) -> Path:
 
     Raises:
         ModelError: the model cannot be loaded.
-        InputError: no figures of that name, or the file would be too large to ship.
+        InputError: no figures of that name, a card that names volumes or paths, or a file too large to ship.
     """
     model = load_model(options.model)
     performance = {
@@ -67,6 +69,15 @@ def publish(options: argparse.Namespace) -> Path:
         performance=model.card.performance | {name: value for name, value in performance.items() if value is not None},
         training=model.card.training | ({"note": options.note} if options.note else {}),
     )
+    if options.without_names:
+        card = replace(card, training=without_names(card.training), metrics=without_names(card.metrics))
+    named = private_texts(asdict(card))
+    if named:
+        raise InputError(
+            f"The card of {options.model.name} names {len(named)} volumes or paths, which go wherever the model goes "
+            f"({', '.join(named[:3])}{' ...' if named[3:] else ''}); take them out with --without-names, or from "
+            "--hardware and the description"
+        )
     size = 2 * sum(tensor.numel() for tensor in model.network.state_dict().values())
     if size > LARGEST_FILE:
         raise InputError(f"The model takes {size} bytes in fp16, at most {LARGEST_FILE} are shipped")

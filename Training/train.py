@@ -28,9 +28,10 @@ from lightning.fabric.strategies import DDPStrategy
 
 from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
 from SuperResolution3DLib.model_card import read_card
+from Training.command_record import without_folders
 from Training.config import LoopConfig, TrainConfig
 from Training.fitting.perceptual_loss import PerceptualLoss
-from Training.fitting.run_card import run_card
+from Training.fitting.run_card import run_card, write_volume_names
 from Training.fitting.stop_request import StopRequest
 from Training.fitting.together import FailedElsewhereError, connection, first_here_then_others, together
 from Training.fitting.trainer import Trainer
@@ -122,7 +123,9 @@ def make_trainer(config: TrainConfig, command: str, fabric: Fabric) -> Trainer:
     card = run_card(config, command, selection, train, perceptual)
     validation = Validation(held_out, card, fabric, lpips)
     together(fabric, lambda: validation.check(selection.validation))
-    return together(fabric, lambda: Trainer(config, card, train, validation, perceptual, fabric))
+    trainer = together(fabric, lambda: Trainer(config, card, train, validation, perceptual, fabric))
+    together(fabric, lambda: write_volume_names(config.out, selection) if fabric.is_global_zero else None)
+    return trainer
 
 
 def _select(config: TrainConfig) -> tuple[Index, Selection]:
@@ -162,14 +165,7 @@ def recorded_command(arguments: list[str]) -> str:
     for name in ("--data.index", "--data.cache", "--out"):
         parser.add_argument(name)
     _, rest = parser.parse_known_args(arguments)
-    without_folders = [_file_name(word) for word in rest]
-    return shlex.join(["python", "Training/train.py", *without_folders, "--data.index", "INDEX", "--out", "RUN"])
-
-
-def _file_name(word: str) -> str:
-    """Return an absolute path's last part, and anything else as it is; ``--option=PATH`` likewise."""
-    option, separator, value = word.rpartition("=")
-    return option + separator + (Path(value).name if Path(value).is_absolute() else value)
+    return shlex.join(["python", "Training/train.py", *without_folders(rest), "--data.index", "INDEX", "--out", "RUN"])
 
 
 def _write_config(path: Path, text: str) -> None:

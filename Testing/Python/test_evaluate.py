@@ -93,6 +93,9 @@ def test_one_command_gives_every_file(evaluated: Run, tmp_path: Path, capsys: py
     assert record.part == "train, 2 volumes of 2 subjects"
     assert record.command.startswith("python Training/evaluate.py --index")
     json.dumps(record.config)
+    for name in ("evaluation.json", "report.html", "table.md", "table.tex", "results.csv"):  # nobody's folders
+        text = (out / name).read_text("utf-8")
+        assert str(tmp_path) not in text and tmp_path.name not in text, name
 
 
 def test_the_figures_in_the_table_are_those_of_the_library(evaluated: Run, tmp_path: Path, an_index_file: Path) -> None:
@@ -320,7 +323,7 @@ def test_a_prepared_volume_knows_where_it_lies(preparation: PreparationConfig) -
 def test_a_model_is_not_scored_on_its_own_training_data(
     evaluated: Run, tmp_path: Path, an_index_file: Path, capsys
 ) -> None:
-    seen = {entry.file: entry.sha256 for entry in read_index(an_index_file).entries if entry.split == "validation"}
+    seen = [entry.sha256 for entry in read_index(an_index_file).entries if entry.split == "validation"]
     model = a_tiny_model_file(tmp_path, training={"train": seen})
     assert evaluated("--model", str(model), "--split", "validation") == InputError.exit_code
     assert "tiny was trained on 1 of the subjects" in capsys.readouterr().err
@@ -329,7 +332,7 @@ def test_a_model_is_not_scored_on_its_own_training_data(
 def test_the_split_of_the_training_does_not_let_a_fold_leak(
     evaluated: Run, tmp_path: Path, an_index_file: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    seen = {entry.file: entry.sha256 for entry in read_index(an_index_file).entries}
+    seen = [entry.sha256 for entry in read_index(an_index_file).entries]
     model = a_tiny_model_file(tmp_path, training={"train": seen})
     assert evaluated("--model", str(model), "--split", "train", "--fold", "0") == InputError.exit_code
     assert "tiny was trained on" in capsys.readouterr().err

@@ -163,7 +163,7 @@ def trained(method: ModelMethod, **training: object) -> ModelMethod:
 def test_a_model_is_not_scored_on_subjects_of_its_training(a_model_method: ModelMethod) -> None:
     first, second, other = (an_entry(subject, file) for subject, file in (("a", "1"), ("a", "2"), ("b", "3")))
     index = an_index(first, second, other)
-    model = trained(a_model_method, train={"1": first.sha256})
+    model = trained(a_model_method, train=[first.sha256])
     assert check_unseen([model], index, [other]) == []
     for entry in (first, second):  # another volume of the subject is no better
         with pytest.raises(InputError, match="tiny was trained on 1 of the subjects: a"):
@@ -174,17 +174,17 @@ def test_a_model_is_not_scored_on_subjects_of_its_training(a_model_method: Model
 def test_what_a_models_parents_were_trained_on_counts_as_its_own(a_model_method: ModelMethod) -> None:
     first, second = an_entry("a", "1"), an_entry("b", "2")
     index = an_index(first, second)
-    parent = trained(a_model_method, train={"1": first.sha256}).model
-    other = trained(a_model_method, train={"3": "else"}).model
+    parent = trained(a_model_method, train=[first.sha256]).model
+    other = trained(a_model_method, train=["else"]).model
     of_parent = {"name": "parent", "sha256": "0", "training": parent.card.training}
-    fine_tuned = trained(a_model_method, train={"3": "else"}, init_from=of_parent)
+    fine_tuned = trained(a_model_method, train=["else"], init_from=of_parent)
     _, card = blend(fine_tuned.model, other, 0.5, "tiny")
     blended = replace(a_model_method, model=Model(a_model_method.model.network, card, "1"))
     for model in (fine_tuned, blended):
         assert check_unseen([model], index, [second]) == []
         with pytest.raises(InputError, match="tiny was trained on 1 of the subjects: a"):
             check_unseen([model], index, [first])
-    orphan = trained(a_model_method, train={"3": "else"}, init_from={"name": "parent", "sha256": "0"})
+    orphan = trained(a_model_method, train=["else"], init_from={"name": "parent", "sha256": "0"})
     assert check_unseen([orphan], index, [second]) == ["tiny: its file does not say all that it was trained on"]
 
 
@@ -192,7 +192,7 @@ def test_silence_and_validation_are_told(a_model_method: ModelMethod) -> None:
     entry = an_entry("a", "1")
     index = an_index(entry)
     assert check_unseen([a_model_method], index, [entry]) == ["tiny: its file does not say all that it was trained on"]
-    model = trained(a_model_method, train={"9": "else"}, validation={"1": entry.sha256})
+    model = trained(a_model_method, train=["else"], validation=[entry.sha256])
     assert check_unseen([model, InterpolationMethod("cubic")], index, [entry]) == [
         "tiny: 1 of 1 volumes validated its training"
     ]

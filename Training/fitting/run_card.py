@@ -1,18 +1,27 @@
-"""The card of the models that a run writes: what they are, and all that they were made from."""
+"""The card of the models that a run writes: what they are, and all that they were made from.
+
+The card goes with the models and names no volume: it has the sha256 of their contents. Names stay in the run's folder.
+"""
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from SuperResolution3DLib.card_privacy import without_names
 from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
 from Training.config import TrainConfig
 from Training.fitting.perceptual_loss import PerceptualLoss
+from Training.volumes.index import write_json
 from Training.volumes.preparation import TrainingVolume
 from Training.volumes.splits import Selection
+
+VOLUMES_FILE = "volumes.json"
 
 
 def run_card(
@@ -41,22 +50,22 @@ def run_card(
         del where[name]  # the same recipe in another folder is the same recipe
     recipe["network"]["config"] = config.network.complete
     text = json.dumps(recipe, sort_keys=True, default=lambda path: path.name)
-    files = {
-        part: {entry.file: entry.sha256 for entry in entries}
-        for part, entries in (("train", selection.train), ("validation", selection.validation))
-    }
+    parts = {"train": selection.train, "validation": selection.validation}
+    contents = {part: sorted(entry.sha256 for entry in entries) for part, entries in parts.items()}
+    counts = {part: dict(Counter(entry.modality for entry in entries)) for part, entries in parts.items()}
     training: dict[str, Any] = {
         "command": command,
         "recipe": json.loads(text),
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "data_sha256": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
-        **files,
+        "data_sha256": hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest(),
+        "volumes": counts,
+        **contents,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
     if config.init_from:
         parent = read_card(config.init_from)
         sha256 = file_sha256(config.init_from)
-        training["init_from"] = {"name": parent.name, "sha256": sha256, "training": parent.training}
+        training["init_from"] = {"name": parent.name, "sha256": sha256, "training": without_names(parent.training)}
     if perceptual:
         training["perceptual_backbone"] = asdict(perceptual.network.source)
     return ModelCard(
@@ -73,3 +82,14 @@ def run_card(
         description=config.model.description,
         training=training,
     )
+
+
+def write_volume_names(run: Path, selection: Selection) -> None:
+    """Write which volumes the run trains on and validates with, by name, for those who have its folder.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    parts = {"train": selection.train, "validation": selection.validation}
+    names = {part: {entry.file: entry.sha256 for entry in entries} for part, entries in parts.items()}
+    write_json(run / VOLUMES_FILE, "volumes", names)

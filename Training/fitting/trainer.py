@@ -210,7 +210,10 @@ class Trainer:
             "hours": round(self.progress.seconds / 3600, 2),
         }
         if result:
-            values["metrics"] = {"validation": result.volumes}
+            figures = {name: round(value, 4) for name, value in result.means.items()}
+            values["metrics"] = {
+                "validation": {"protocol": "foreground", "volumes": len(result.volumes), self.card.name: figures}
+            }
         return ModelCard(**values)
 
     def _save(self) -> None:

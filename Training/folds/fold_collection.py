@@ -7,6 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError
+from Training.command_record import without_folders
 from Training.evaluate import make_parser, make_plan
 from Training.folds.folder_lock import locked
 from Training.folds.parts import Part
@@ -112,7 +113,7 @@ def _record(plan: Plan, results: list[VolumeResult]) -> EvaluationRecord:
         records[0],
         part=f"{folds}, {counted(len(volumes), 'volume')} of {counted(len(subjects), 'subject')}",
         conventions=tuple(dict.fromkeys([how, *(line for line in lines if not line.endswith(VALIDATED))])),
-        config={"options": list(plan.parts[-1].evaluate_arguments), "weights": plan.weights},
+        config={"options": without_folders(plan.parts[-1].evaluate_arguments), "weights": plan.weights},
         command=plan.command,
         versions={
             name: " and ".join(dict.fromkeys(record.versions.get(name, "none") for record in records))

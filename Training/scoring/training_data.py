@@ -10,14 +10,15 @@ def contents(training: dict[str, Any], part: str = "train") -> set[str]:
         training: of the card.
         part: train, or validation.
     """
-    files = training.get(part)
-    own = set(files.values()) if isinstance(files, dict) else set()
+    stored = training.get(part)
+    # Files of older versions of this program have them by name.
+    own = set(stored.values() if isinstance(stored, dict) else stored if isinstance(stored, list) else ())
     return own.union(*(contents(parent, part) for parent in _parents(training)))
 
 
 def is_complete(training: dict[str, Any]) -> bool:
     """Tell whether the model and every model that it comes from say what they were trained on."""
-    own = isinstance(training.get("train"), dict) or isinstance(training.get("blend"), dict)
+    own = isinstance(training.get("train"), dict | list) or isinstance(training.get("blend"), dict)
     return own and all(map(is_complete, _parents(training)))
 
 
