@@ -7,7 +7,7 @@ from pathlib import Path
 from SuperResolution3DLib import __version__
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.job import COMMAND, add_job_arguments, job_of
+from SuperResolution3DLib.job import COMMAND, OVERWRITE, add_job_arguments, job_of
 from SuperResolution3DLib.model_card import MODELS_VARIABLE
 from SuperResolution3DLib.scale import upsampling_stages
 
@@ -169,7 +169,7 @@ def _add_grid(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_overwrite(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+    parser.add_argument("--overwrite", action="store_true", help=OVERWRITE)
 
 
 def parse_scale(text: str) -> Scale:

@@ -1,7 +1,6 @@
 """Model files: safetensors with a card in the header. Nothing is ever unpickled."""
 
 import importlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +15,7 @@ from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
 from SuperResolution3DLib.networks import NETWORKS
 from SuperResolution3DLib.networks.generator import Generator
+from SuperResolution3DLib.output_place import publish, temporary_name
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def save_model(path: Path, state: dict[str, Tensor], card: ModelCard, dtype: tor
         OutputError: it could not be written; an existing file is kept.
     """
     tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in state.items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         temporary.write_bytes(save(tensors, metadata={HEADER_KEY: card.to_json()}))
-        temporary.replace(path)
+        publish(temporary, path, overwrite=True)
     except OSError as error:
         raise OutputError(
             f"Model file {path} could not be written ({error.strerror}); free some space or write to another folder"

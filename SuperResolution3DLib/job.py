@@ -18,6 +18,7 @@ STAGES = ("read", "trunk", "tail", "consistency", "write")
 SMALLEST_AXIS = 4  # LR voxels; below, the network has no context
 SMALLEST_WINDOW = SMALLEST_AXIS
 MODALITY = r"[A-Z][A-Z0-9]{0,15}"  # as DICOM writes it
+OVERWRITE = "replace existing files; links are followed, devices and pipes are written into"
 DEFAULT_OVERLAP = 0.625  # of neighbouring windows, as published
 
 Region = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -123,7 +124,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     add("--modality", metavar="MR|CT|...", help="DICOM modality of the input, where the file does not say it")
     add("--report", type=Path, metavar="FILE.json", help="also write how the result came about")
     add("--events", action="store_true", help="print one JSON object a line for a program that listens")
-    add("--overwrite", action="store_true", help="replace existing files")
+    add("--overwrite", action="store_true", help=OVERWRITE)
 
 
 def job_of(namespace: argparse.Namespace) -> Job:

@@ -1,12 +1,12 @@
 """What all pictures share: how they are written, and how long a scale bar is. Imports matplotlib only to write."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError
+from SuperResolution3DLib.output_place import publish, temporary_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ def round_length(longest: float) -> float:
 
 
 def save_figure(figure: "Figure", path: Path, dots_per_inch: float, background: str) -> None:
-    """Write a figure under a temporary name in the same folder, then rename.
+    """Write a figure under a temporary name in the same folder, then publish it.
 
     Raises:
         OutputError: an unknown extension, or a picture that cannot be written.
@@ -30,10 +30,10 @@ def save_figure(figure: "Figure", path: Path, dots_per_inch: float, background: 
     file_format = path.suffix.lstrip(".").lower()
     if file_format not in formats:
         raise OutputError(f"{path.name}: pictures end in one of {', '.join(sorted(formats))}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = temporary_name(path)
     try:
         figure.savefig(temporary, format=file_format, dpi=dots_per_inch, facecolor=background)
-        os.replace(temporary, path)
+        publish(temporary, path, overwrite=True)
     except OSError as error:
         raise OutputError(f"{path}: the picture cannot be written: {error.strerror or error}") from error
     finally:

@@ -2,19 +2,23 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.volume import Volume, check_place, check_writable, write_volume
+from SuperResolution3DLib.output_place import check_place, is_stream, place_of, publish, temporary_name
+from SuperResolution3DLib.volume import Volume, check_writable, write_volume, written_extension
 
 
 class ResultFiles:
-    """Writes files under temporary names beside their final ones and renames them once all are complete.
+    """Writes files under temporary names beside their final ones and publishes them once all are complete.
 
-    Used in a ``with`` block, at whose end nothing temporary is left. Without ``place`` nothing else is left either.
+    Symbolic links are followed, devices and pipes are written into, and what came to stand at a name meanwhile is
+    replaced only where overwriting is allowed. Used in a ``with`` block, at whose end nothing temporary is left.
+    Without ``place`` nothing else is left either.
     """
 
     def __init__(
@@ -33,7 +37,9 @@ class ResultFiles:
         """
         self._volumes = [path for path in volumes if path is not None]
         self._others = [path for path in others if path is not None]
+        self._overwrite = overwrite
         self._staged: dict[Path, Path] = {}
+        self._kept: dict[Path, Path] = {}
         for path in self._volumes:
             check_writable(path, 0, overwrite=overwrite)
         for path in self._others:
@@ -48,8 +54,9 @@ class ResultFiles:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for path in (*self._volumes, *self._others):
-            _staging_name(path).unlink(missing_ok=True)
+        for path in (*self._staged.values(), *self._kept.values()):
+            with suppress(OSError):  # it hinders nobody, and the way the run ended is what counts
+                path.unlink(missing_ok=True)
 
     def try_volumes(self, like: Volume, num_bytes: int) -> None:
         """Make sure that volumes of this data type can be written and that the disk has room for all of them.
@@ -63,8 +70,8 @@ class ResultFiles:
         """
         sample = like.with_array(np.zeros((2, 2, 2), like.array.dtype))
         for path in self._volumes:
-            device = path.parent.stat().st_dev
-            on_one_disk = sum(other.parent.stat().st_dev == device for other in self._volumes)
+            device = place_of(path).parent.stat().st_dev
+            on_one_disk = sum(place_of(other).parent.stat().st_dev == device for other in self._volumes)
             check_writable(path, num_bytes * on_one_disk, overwrite=True)
             self.write_volume(path, sample)
             self._staged.pop(path).unlink()
@@ -94,26 +101,48 @@ class ResultFiles:
 
     def stage(self, path: Path) -> Path:
         """Return the temporary name, in the same folder and with the same extension, for others to write to."""
-        return self._staged.setdefault(path, _staging_name(path))
+        if path not in self._staged:
+            extension = written_extension(path) if path in self._volumes else path.suffix
+            self._staged[path] = temporary_name(path, extension)
+        return self._staged[path]
 
     def place(self) -> None:
         """Give all files their final names.
 
         Raises:
-            OutputError: a name is refused; no result stands under its final name then.
+            OutputError: a name is refused, or taken since the run began; no result stands under its final name then,
+                and what was replaced is back where links are possible.
         """
         placed: list[Path] = []
         try:
-            for path, staged in self._staged.items():
-                os.replace(staged, path)
+            for path in sorted(self._staged, key=is_stream):  # what is written into a device cannot be taken back
+                self._keep(path)
+                publish(self._staged[path], path, overwrite=self._overwrite)
                 placed.append(path)
         except BaseException as error:
-            for path in placed:
-                path.unlink(missing_ok=True)
+            for done in placed:
+                self._take_back(done)
+            if isinstance(error, FileExistsError):
+                raise OutputError(
+                    f"{path} was made by somebody else during the run and is left as it is; "
+                    "use --overwrite or another name"
+                ) from error
             if isinstance(error, OSError):
                 raise OutputError(f"{path} cannot be written ({error.strerror}); write to another folder") from error
             raise
 
+    def _keep(self, path: Path) -> None:
+        """Give a file that will be replaced a second name for the time being."""
+        if self._overwrite and not is_stream(path):
+            kept = temporary_name(path)
+            with suppress(OSError, NotImplementedError):  # nothing stands there, or no links are possible
+                os.link(place_of(path), kept)
+                self._kept[path] = kept
 
-def _staging_name(path: Path) -> Path:
-    return path.with_name(f".{os.getpid()}.part.{path.name}")
+    def _take_back(self, path: Path) -> None:
+        if is_stream(path):
+            return
+        if path in self._kept:
+            os.replace(self._kept[path], place_of(path))
+        else:
+            place_of(path).unlink(missing_ok=True)

@@ -4,7 +4,6 @@ Inside the library a volume is an array (D, H, W) with an affine to RAS mm; the 
 ``itk_image.py`` and ``dicom.py``.
 """
 
-import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from SuperResolution3DLib import dicom, itk_image, mgz, nifti
 from SuperResolution3DLib.errors import OutputError, VolumeError
 from SuperResolution3DLib.geometry import Orientation, check_affine, voxel_spacing
+from SuperResolution3DLib.output_place import check_place, place_of, publish, status, temporary_name
 
 READ_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh")
 WRITE_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mgz", ".mgh")
@@ -78,7 +78,7 @@ def read_volume(path: str | Path, series: str | None = None) -> Volume:
         GeometryError: a sheared or degenerate affine, one that is told in two ways, uneven slices, a gantry tilt.
     """
     path = Path(path)
-    if not path.exists():
+    if status(path, VolumeError) is None:
         raise VolumeError(f"There is no file or folder {path}; check the path")
     if series is not None and not path.is_dir():
         raise VolumeError(f"{path} is a file and --series chooses among the DICOM series of a folder; leave it away")
@@ -101,8 +101,8 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
     """
     path = Path(path)
     check_writable(path, volume.array.nbytes, overwrite=overwrite)
-    extension = _extension(path, WRITE_EXTENSIONS)
-    temporary = path.with_name(f".{path.name[: -len(extension)]}.{os.getpid()}.tmp{extension}")
+    extension = written_extension(path)
+    temporary = temporary_name(path, extension)
     try:
         if extension in (".nii", ".nii.gz"):
             nifti.write(temporary, volume.array, volume.affine)
@@ -110,7 +110,7 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
             mgz.write(temporary, volume.array, volume.affine)
         else:
             itk_image.write(temporary, volume.array, volume.affine)
-        os.replace(temporary, path)
+        publish(temporary, path, overwrite=overwrite)
     except (OSError, RuntimeError, VolumeError) as error:
         raise OutputError(
             f"{path} cannot be written ({itk_image.reason_of(error)}), nothing was left behind; write to another folder"
@@ -132,10 +132,10 @@ def check_writable(path: str | Path, num_bytes: int, *, overwrite: bool = False)
             less space on the disk than the voxels take.
     """
     path = Path(path)
-    if not _extension(path, WRITE_EXTENSIONS):
+    if not written_extension(path):
         raise OutputError(f"{path.name} has no extension that can be written; use one of {' '.join(WRITE_EXTENSIONS)}")
     check_place(path, overwrite=overwrite)
-    free = shutil.disk_usage(path.parent).free
+    free = shutil.disk_usage(place_of(path).parent).free
     if num_bytes > free:
         raise OutputError(
             f"{path.name} takes {num_bytes / GIB:.3g} GiB and {free / GIB:.3g} GiB are free in {path.parent}; "
@@ -143,20 +143,9 @@ def check_writable(path: str | Path, num_bytes: int, *, overwrite: bool = False)
         )
 
 
-def check_place(path: Path, *, overwrite: bool = False) -> None:
-    """Make sure that a file of any kind can be put where it shall be.
-
-    Raises:
-        OutputError: the name of a folder, a file of that name, folder missing or not writable.
-    """
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file in it")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; use --overwrite or another name")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent} to write {path.name} to; create it or use another one")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {path.parent} may not be written to; change its permissions or use another one")
+def written_extension(path: Path) -> str:
+    """Return the extension that decides the format of a volume to be written, an empty string if there is none."""
+    return _extension(path, WRITE_EXTENSIONS)
 
 
 def cast_like(array: np.ndarray, dtype: np.dtype | type) -> np.ndarray:

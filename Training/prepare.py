@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 from tqdm import tqdm
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.volume import check_place
+from SuperResolution3DLib.output_place import check_place
 from Training.datasets import DATA_SETS
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.folder import read_table

@@ -22,6 +22,7 @@ from SuperResolution3DLib.errors import ExitCode, OutputError
 from SuperResolution3DLib.geometry import sr_affine
 from SuperResolution3DLib.job import STAGES, Done, Event, Failed, Job, Progress, Started, Warned, decode
 from SuperResolution3DLib.monitors import EventMonitor, TerminalMonitor, format_duration
+from SuperResolution3DLib.output_place import publish
 from SuperResolution3DLib.result_files import ResultFiles
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
 from SuperResolution3DLib.worker import run_process
@@ -318,14 +319,13 @@ def test_a_bug_leaves_a_traceback_and_no_file(a_job, capfd, monkeypatch):
 
 def test_a_refused_name_takes_the_results_that_already_had_theirs_away(a_job, monkeypatch):
     job = with_all_results(a_job)
-    rename = os.replace
 
-    def refuse_the_report(source: Path, target: Path) -> None:
+    def refuse_the_report(source: Path, target: Path, *, overwrite: bool) -> None:
         if target == job.report:
             raise PermissionError(13, "Permission denied")
-        rename(source, target)
+        publish(source, target, overwrite=overwrite)
 
-    monkeypatch.setattr(os, "replace", refuse_the_report)
+    monkeypatch.setattr("SuperResolution3DLib.result_files.publish", refuse_the_report)
     assert run_process(job) == ExitCode.BAD_INPUT
     assert left_behind(job) == []
 
