@@ -10,6 +10,7 @@ from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.job import COMMAND, OVERWRITE, add_job_arguments, job_of
 from SuperResolution3DLib.model_card import MODELS_VARIABLE
 from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.standard_streams import never_fail
 
 DESCRIPTION = """\
 Super-resolve MR and CT volumes: smaller voxels, estimated by a network, on a grid that is exact in mm.
@@ -57,6 +58,7 @@ discriminator). Measured quality belongs to the parents and is not carried over.
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code; usage errors exit with 2 at once."""
+    never_fail()
     options = build_parser().parse_args(arguments)
     if options.command == COMMAND:
         try:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any, TextIO
 
 from SuperResolution3DLib.cancellation import Cancellation
@@ -55,11 +56,9 @@ class EventMonitor(CancellableMonitor):
         self._stream = stream
 
     def send(self, event: Event) -> None:
-        """Write an event; a listener that is gone wants no result."""
-        try:
+        """Write an event. One that cannot be told does not end the run; that is for stdin to do."""
+        with suppress(OSError):
             print(encode(event), file=self._stream, flush=True)
-        except OSError:
-            self._cancellation.cancel()
 
     def show(self, progress: Progress) -> None:
         self.send(progress)

@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,6 +19,7 @@ from SuperResolution3DLib.job import DEFAULT_OVERLAP, Done, Failed, Job, Region,
 from SuperResolution3DLib.model_card import find_model, read_card
 from SuperResolution3DLib.monitors import EventMonitor, Monitor, TerminalMonitor, format_duration
 from SuperResolution3DLib.result_files import ResultFiles
+from SuperResolution3DLib.standard_streams import never_fail, tolerant_stream
 from SuperResolution3DLib.volume import Volume, read_volume
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
 
 def run_process(job: Job) -> ExitCode:
     """Run a job as a process does: signals cancel it, and every end has its exit code."""
+    never_fail()
     if job.events:
         return run_with_events(job.output, lambda monitor: run_job(job, monitor))
     return _run_for_a_person(job)
@@ -90,12 +92,7 @@ def run_with_events(output: Path, work: Callable[[Monitor], dict[str, Any]]) -> 
         output: the result that the last event names.
         work: is given who follows it, and returns its report.
     """
-    try:
-        stdout = os.dup(1)
-    except OSError as error:
-        print_error("output", f"--events needs a standard output to write to ({error.strerror})")
-        return ExitCode.BAD_INPUT
-    with _alone_on(stdout) as stream, Cancellation() as cancellation:
+    with _alone_on(os.dup(1)) as stream, Cancellation() as cancellation:
         cancellation.watch_stdin()
         monitor = EventMonitor(stream, cancellation)
         monitor.send(Started(os.getpid()))
@@ -161,26 +158,15 @@ def _alone_on(stdout: int) -> Iterator[TextIO]:
     before   1 -> stdout   2 -> stderr
     inside   1 -> stderr   2 -> stderr   ``stdout``, a copy of 1 -> stdout
     """
-    stream = os.fdopen(stdout, "w", encoding="utf-8")
-    _flush(sys.stdout)
-    try:
-        os.dup2(2, 1)
-    except OSError:  # stderr is closed
-        with Path(os.devnull).open("w") as nothing:
-            os.dup2(nothing.fileno(), 1)
+    stream = tolerant_stream(stdout, closes=True)
+    sys.stdout.flush()
+    os.dup2(2, 1)
     try:
         yield stream
     finally:
-        _flush(sys.stdout)
+        sys.stdout.flush()
         os.dup2(stdout, 1)
-        with suppress(OSError):  # the reader may be gone
-            stream.close()
-
-
-def _flush(stream: TextIO | None) -> None:
-    if stream is not None:
-        with suppress(OSError):
-            stream.flush()
+        stream.close()
 
 
 def _with_modality(volume: Volume, modality: str | None) -> Volume:
