@@ -1,0 +1,102 @@
+"""The through-plane axis of a stack of slices: found from its spacing, named, and brought to D and back."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.geometry import Orientation, voxel_spacing
+
+AXES: Final = ("K", "J", "I")
+PLANES: Final = ("axial", "coronal", "sagittal")  # slices along canonical D = S, H = A, W = R
+MARGIN = 1.2  # how many times the next largest spacing the slices' must be
+STRAIGHT_DEGREES = 10.0  # between the slice axis and the body's up to which a stack is not called oblique
+
+
+@dataclass(frozen=True)
+class SliceAxis:
+    """The axis along which the slices of a volume lie."""
+
+    axis: int
+    """in the file's array order: 0, 1, 2 for K, J, I"""
+
+    plane: str
+    """the slices' plane, the nearest one if they are oblique: axial, coronal or sagittal"""
+
+    tilt: float
+    """angle between the slice axis and the normal of that plane, degrees"""
+
+    spacing: float
+    """distance between slice centres in mm"""
+
+    in_plane: tuple[float, float]
+    """pixel spacing along the other two axes, in their order in the file, mm"""
+
+    to_slices_first: Orientation
+    """puts the slice axis first (D) and the other two in canonical order, each running toward S, A or R; exact"""
+
+    @property
+    def letter(self) -> str:
+        """K, J or I."""
+        return AXES[self.axis]
+
+    @property
+    def description(self) -> str:
+        """The plane in a radiologist's words: "axial", or "oblique (axial tilted by 23 degrees)"."""
+        if self.tilt <= STRAIGHT_DEGREES:
+            return self.plane
+        return f"oblique ({self.plane} tilted by {self.tilt:.0f} degrees)"
+
+
+def find_slice_axis(affine: np.ndarray, axis: str | None = None) -> SliceAxis:
+    """Find the through-plane axis of a volume.
+
+    It is the axis that is named, else the one whose spacing is at least 1.2 times each of the others.
+
+    Args:
+        affine: (4, 4), any orientation, left-handed too.
+        axis: K, J or I where it is known.
+
+    Raises:
+        InputError: another name of an axis.
+        GeometryError: no axis is named and the volume is isotropic, or its two largest spacings are too alike.
+    """
+    if axis is not None and axis not in AXES:
+        raise InputError(f"The slice axis is one of {', '.join(AXES)}, not {axis!r}")
+    spacing = voxel_spacing(affine)
+    index = _largest(spacing) if axis is None else AXES.index(axis)
+    orientation = Orientation.of(affine)
+    canonical = orientation.order.index(index)
+    direction = affine[:3, 2 - index] / spacing[index]
+    cosine = abs(float(direction[2 - canonical]))
+    others = [place for place in range(3) if place != canonical]
+    first, second, third = (canonical, *others)
+    flips = orientation.flips
+    return SliceAxis(
+        axis=index,
+        plane=PLANES[canonical],
+        tilt=float(np.degrees(np.arccos(min(cosine, 1.0)))),
+        spacing=spacing[index],
+        in_plane=(spacing[0 if index else 1], spacing[1 if index == 2 else 2]),
+        to_slices_first=Orientation(
+            (orientation.order[first], orientation.order[second], orientation.order[third]),
+            (flips[first], flips[second], flips[third]),
+        ),
+    )
+
+
+def _largest(spacing: tuple[float, float, float]) -> int:
+    smallest, middle, largest = sorted(spacing)
+    sizes = f"{' x '.join(f'{value:.4g}' for value in spacing)} mm (K, J, I)"
+    if largest < MARGIN * smallest:
+        raise GeometryError(
+            f"The volume is isotropic, {sizes}, so there is nothing between slices to be computed; use a model or a "
+            "method for all three axes, or name the slice axis with --axis K, J or I"
+        )
+    if largest < MARGIN * middle:
+        raise GeometryError(
+            f"No axis of {sizes} stands out as the slice axis, whose spacing is at least {MARGIN:g} times each of the "
+            "others; name it with --axis K, J or I"
+        )
+    return spacing.index(largest)
