@@ -10,6 +10,7 @@ from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.job import COMMAND, OVERWRITE, add_job_arguments, job_of
 from SuperResolution3DLib.model_card import MODELS_VARIABLE
 from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.slice_arguments import CONSISTENT, add_degrade_arguments, add_interpolate_arguments
 from SuperResolution3DLib.standard_streams import never_fail
 
 DESCRIPTION = """\
@@ -32,12 +33,14 @@ Ctrl-C cancels and leaves no file; twice, at once.""",
 examples:
   superres3d degrade hr.nii.gz lr.nii.gz --scale 4 --hr-out hr-cropped.nii.gz
   superres3d degrade hr.nii.gz thick.nii.gz --scale 4,1,1
+  superres3d degrade hr.nii.gz slices.nii.gz --slice-thickness 5 --slice-spacing 6 --axis K    (2D slices with a gap)
 
 Voxels that do not fill a block of the scale are dropped, half of them at the start of each axis (along R, A, S);
 --hr-out writes the HR so cropped, the reference for a result computed from OUTPUT.""",
     "interpolate": """\
-example:
-  superres3d interpolate lr.nii.gz lr-x4.nii.gz --method zero-fill --scale 4""",
+examples:
+  superres3d interpolate lr.nii.gz lr-x4.nii.gz --method zero-fill --scale 4
+  superres3d interpolate slices.nii.gz isotropic.nii.gz --method consistent --slice-thickness 5""",
     "compare": """\
 example:
   superres3d compare --lr lr.nii.gz --sr sr.nii.gz --hr hr.nii.gz picture.png
@@ -118,6 +121,7 @@ def _add_degrade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hr", metavar="HR", type=Path, help="volume file or DICOM series folder")
     parser.add_argument("output", metavar="OUTPUT", type=Path, help="LR volume to write")
     _add_grid(parser)
+    add_degrade_arguments(parser)
     parser.add_argument("--hr-out", type=Path, metavar="FILE", help="also write the HR voxels that the LR stands for")
     parser.add_argument("--events", action="store_true", help="print one JSON object a line for a program that listens")
     _add_overwrite(parser)
@@ -129,10 +133,12 @@ def _add_interpolate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         required=True,
-        choices=("zero-fill", "cubic", "trilinear"),
-        help="zero-filled k-space (sinc), cubic spline or linear",
+        choices=("zero-fill", "cubic", "trilinear", CONSISTENT),
+        help="zero-filled k-space (sinc), cubic spline, linear, or for thick slices a spline corrected for their "
+        "thickness",
     )
     _add_grid(parser)
+    add_interpolate_arguments(parser)
     _add_overwrite(parser)
 
 
@@ -157,14 +163,12 @@ def _add_grid(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scale",
         type=parse_scale,
-        default=(4, 4, 4),
         metavar="4 | 4,1,1",
         help="factor, or one per axis in the file's order K,J,I; products of 2s and 3s (default: 4)",
     )
     parser.add_argument(
         "--grid",
         choices=("center", "corner"),
-        default="center",
         help="center: LR and HR cover the same field of view; corner: LR voxel i is HR voxel scale * i, counted along "
         "R, A, S (default: center)",
     )

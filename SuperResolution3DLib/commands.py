@@ -4,8 +4,9 @@ import argparse
 import math
 from typing import Any, Final
 
+from SuperResolution3DLib import slice_commands
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.geometry import contained_box
+from SuperResolution3DLib.geometry import Grid, Scale, contained_box
 from SuperResolution3DLib.grid_match import match_grids
 from SuperResolution3DLib.model_card import (
     MODELS_VARIABLE,
@@ -16,9 +17,12 @@ from SuperResolution3DLib.model_card import (
     user_model_folder,
 )
 from SuperResolution3DLib.result_files import ResultFiles
+from SuperResolution3DLib.slice_arguments import wants_slices
 from SuperResolution3DLib.volume import Volume, read_volume
 
 PROTOCOL: Final = "foreground"
+DEFAULT_SCALE: Final[Scale] = (4, 4, 4)
+DEFAULT_GRID: Final[Grid] = "center"
 
 
 def degrade(options: argparse.Namespace) -> None:
@@ -27,18 +31,22 @@ def degrade(options: argparse.Namespace) -> None:
     Raises:
         InputError: an unusable volume or output.
     """
+    if wants_slices(options):
+        slice_commands.degrade(options, _describe)
+        return
+    scale, grid = options.scale or DEFAULT_SCALE, options.grid or DEFAULT_GRID
     with ResultFiles([options.output, options.hr_out], inputs=[options.hr], overwrite=options.overwrite) as results:
         hr = read_volume(options.hr)
 
         from SuperResolution3DLib.super_resolve import degrade_volume
 
-        results.try_volumes(hr, hr.array.nbytes if options.hr_out else hr.array.nbytes // math.prod(options.scale))
-        lr, cropped = degrade_volume(hr, options.scale, options.grid)
+        results.try_volumes(hr, hr.array.nbytes if options.hr_out else hr.array.nbytes // math.prod(scale))
+        lr, cropped = degrade_volume(hr, scale, grid)
         results.write_volume(options.output, lr)
         if options.hr_out:
             results.write_volume(options.hr_out, cropped)
         results.place()
-    print(f"wrote {options.output}: {_describe(lr)}, {options.grid} grid")
+    print(f"wrote {options.output}: {_describe(lr)}, {grid} grid")
     if options.hr_out:
         origin = "the whole HR" if cropped.shape == hr.shape else f"cropped from {_size(hr)} (K, J, I)"
         print(f"wrote {options.hr_out}: {_describe(cropped)}, {origin}")
@@ -50,16 +58,20 @@ def interpolate(options: argparse.Namespace) -> None:
     Raises:
         InputError: an unusable volume or output.
     """
+    if wants_slices(options):
+        slice_commands.interpolate(options, _describe)
+        return
+    scale, grid = options.scale or DEFAULT_SCALE, options.grid or DEFAULT_GRID
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
         lr = read_volume(options.lr)
 
         from SuperResolution3DLib.super_resolve import interpolate_volume
 
-        results.try_volumes(lr, lr.array.nbytes * math.prod(options.scale))
-        sr = interpolate_volume(lr, options.scale, options.grid, options.method)
+        results.try_volumes(lr, lr.array.nbytes * math.prod(scale))
+        sr = interpolate_volume(lr, scale, grid, options.method)
         results.write_volume(options.output, sr)
         results.place()
-    print(f"wrote {options.output}: {_describe(sr)}, {options.method} on the {options.grid} grid")
+    print(f"wrote {options.output}: {_describe(sr)}, {options.method} on the {grid} grid")
 
 
 def compare(options: argparse.Namespace) -> None:

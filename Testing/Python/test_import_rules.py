@@ -23,7 +23,8 @@ NEVER = {
 }
 GUI_MODULES = [f"{LIBRARY}.{name}" for name in ("errors", "job", "geometry", "model_card", "memory_plan")]
 TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks", *GUI_MODULES] + [
-    f"{LIBRARY}.{name}" for name in ("intensity", "volume", "foreground", "metrics", "figure")
+    f"{LIBRARY}.{name}"
+    for name in ("intensity", "volume", "foreground", "metrics", "figure", "thick_slices", "forward.forward_model")
 ]
 WHERE_USED = {"nibabel", "tqdm", "matplotlib"}  # imported inside functions: the worker in Slicer runs without them
 

@@ -1,0 +1,266 @@
+"""Stacks of thick slices: what is known of them, making them from finer volumes, and interpolating between them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from SuperResolution3DLib.errors import InputError, ResourceError
+from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
+from SuperResolution3DLib.forward.forward_model import ForwardModel
+from SuperResolution3DLib.forward.slice_axis import SliceAxis, find_slice_axis
+from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
+from SuperResolution3DLib.geometry import crop_affine
+from SuperResolution3DLib.memory_plan import FREE_SHARE, free_memory, size_text
+from SuperResolution3DLib.volume import Volume, cast_like
+
+FINEST_AUTO_MM = 0.4  # below it pixels are mostly the scanner's own interpolation
+LARGEST_FACTOR = 32  # result voxels per slice; 8.75 mm slices at 0.4 mm are 22
+CONTRADICTION = 0.2  # of the file's thickness, above which a given one is worth a warning
+
+ThicknessSource = Literal["given", "file", "assumed"]
+
+
+@dataclass(frozen=True)
+class SliceStack:
+    """A volume's slices: along which axis, where, and how thick."""
+
+    axis: SliceAxis
+    """the through-plane axis"""
+
+    centres: tuple[float, ...]
+    """slice centres along it in mm, from the first one"""
+
+    thickness: float
+    """mm"""
+
+    thickness_source: ThicknessSource
+    """given by the person, read from the file, or assumed to be the spacing"""
+
+    warnings: tuple[str, ...] = ()
+    """what should be known before the thickness is trusted"""
+
+    @property
+    def spacing(self) -> float:
+        """Mean distance between slice centres in mm."""
+        return mean_spacing(self.centres)
+
+    def target_spacing(self, wanted: float | None = None) -> float:
+        """Return the voxel size to compute along the slice axis: as wanted, else the in-plane one but 0.4 mm at least.
+
+        Raises:
+            InputError: coarser than the slices, or more than 32 voxels per slice.
+        """
+        target = max(min(self.axis.in_plane), FINEST_AUTO_MM) if wanted is None else wanted
+        if not self.spacing / LARGEST_FACTOR <= target < self.spacing:
+            origin = " (the in-plane one, but 0.4 mm at least)" if wanted is None else ""
+            raise InputError(
+                f"A target spacing of {target:g} mm{origin} does not suit slices every {self.spacing:.4g} mm: it is "
+                f"below that and at least {self.spacing / LARGEST_FACTOR:.3g} mm, {LARGEST_FACTOR} voxels per slice"
+            )
+        return target
+
+    def profile(self, target_spacing: float, shape: ProfileShape = DEFAULT_SHAPE) -> SliceProfile:
+        """Return the slices over the HR grid of their own field of view, its voxels nearest to the target size."""
+        return SliceProfile.over_slices(shape, self.thickness, self.centres, target_spacing)
+
+
+@dataclass(frozen=True)
+class SliceReport:
+    """What was taken for the slices and what was made of them; lengths in mm."""
+
+    axis: str
+    plane: str
+    num_slices: int
+    slice_spacing_mm: float
+    slice_thickness_mm: float
+    thickness_source: ThicknessSource
+    in_plane_spacing_mm: tuple[float, float]
+    wanted_spacing_mm: float
+    result_spacing_mm: float
+    result_size: int
+    field_of_view_mm: float
+    profile: ProfileShape
+    noise: float
+    residual_rms_percent: float
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return this report as it is written to JSON."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @property
+    def sentence(self) -> str:
+        """The report for a person, in one sentence."""
+        sizes = " x ".join(f"{value:.3g}" for value in (*self.in_plane_spacing_mm, self.slice_spacing_mm))
+        wanted = f", {self.wanted_spacing_mm:.4g} mm were wanted"
+        adjusted = wanted if abs(self.wanted_spacing_mm - self.result_spacing_mm) > 5e-4 else ""
+        source = {"given": "as given", "file": "from the file", "assumed": "assumed to be the spacing"}
+        result = f"{self.result_spacing_mm:.4g} mm between slices{adjusted}"
+        return (
+            f"{self.plane} slices along {self.axis}, {sizes} mm, thickness {self.slice_thickness_mm:.3g} mm "
+            f"({source[self.thickness_source]}): {result}, through-plane "
+            f"x{self.slice_spacing_mm / self.result_spacing_mm:.3g}, field of view {self.field_of_view_mm:.2f} mm kept"
+        )
+
+
+def slice_stack(
+    volume: Volume, thickness: float | None = None, axis: str | None = None, centres: Sequence[float] | None = None
+) -> SliceStack:
+    """Say how the slices of a volume lie and how thick they are.
+
+    Args:
+        volume: any orientation.
+        thickness: mm; by default what the file says, else the slice spacing.
+        axis: K, J or I; by default the axis of the largest spacing.
+        centres: slice centres in mm along the axis, rising, where they are uneven; by default evenly spaced.
+
+    Raises:
+        InputError: an impossible thickness or name of an axis.
+        GeometryError: no unique slice axis, or slices that are too uneven.
+        ValueError: another number of centres than of slices.
+    """
+    found = find_slice_axis(volume.affine, axis)
+    num_slices = volume.shape[found.axis]
+    if centres is None:
+        centres = [found.spacing * index for index in range(num_slices)]
+    if len(centres) != num_slices:
+        raise ValueError(f"{num_slices} slices have as many centres, not {len(centres)}")
+    spacing = mean_spacing(centres)
+    in_file: float | None = getattr(volume, "slice_thickness", None)
+    source: ThicknessSource = "given" if thickness is not None else "file" if in_file is not None else "assumed"
+    chosen = thickness if thickness is not None else in_file if in_file is not None else spacing
+    check_thickness(chosen, spacing)
+    warnings = []
+    if thickness is not None and in_file is not None and abs(thickness - in_file) > CONTRADICTION * in_file:
+        warnings.append(f"A slice thickness of {thickness:g} mm was given and the file says {in_file:g} mm")
+    return SliceStack(found, tuple(float(c - centres[0]) for c in centres), chosen, source, tuple(warnings))
+
+
+def interpolate_slices(
+    volume: Volume,
+    stack: SliceStack | None = None,
+    target_spacing: float | None = None,
+    shape: ProfileShape = DEFAULT_SHAPE,
+    noise: float = DEFAULT_NOISE,
+) -> tuple[Volume, SliceReport]:
+    """Interpolate between slices, in agreement with what the slices measured; no network.
+
+    Args:
+        volume: any orientation and data type.
+        stack: its slices; by default what ``slice_stack`` finds.
+        target_spacing: wanted voxel size along the slice axis in mm; by default the in-plane one, 0.4 mm at least.
+        shape: assumed profile of a slice.
+        noise: regularisation, see ``forward.consistent_interpolation``; 0 reproduces the slices exactly.
+
+    Returns:
+        The volume in the file's axis order, data type and unit, with the slices' field of view, and the report.
+
+    Raises:
+        InputError: an impossible thickness or target spacing.
+        GeometryError: no unique slice axis.
+        ResourceError: the result does not fit into main memory.
+    """
+    stack = stack or slice_stack(volume)
+    wanted = stack.target_spacing(target_spacing)
+    profile = stack.profile(wanted, shape)
+    axis = stack.axis.axis
+    model = ForwardModel.slices(profile, noise, axis)
+    result_shape = model.hr_shape(volume.shape)
+    _check_memory(math.prod(result_shape) * volume.array.dtype.itemsize, profile.hr_spacing)
+    result = np.empty(result_shape, volume.array.dtype)
+    squares, lowest, highest = 0.0, np.inf, -np.inf
+    for block in model.blocks(result_shape):
+        lr = _as_float(volume.array[block])
+        hr = model.interpolate(lr)
+        squares += float(np.square(model.residual(hr, lr), dtype=np.float64).sum())
+        lowest, highest = min(lowest, float(lr.min())), max(highest, float(lr.max()))
+        result[block] = cast_like(hr, result.dtype)
+    affine = _along(volume.affine, axis, profile.hr_spacing, (profile.hr_spacing - profile.spacing) / 2)
+    report = SliceReport(
+        axis=stack.axis.letter,
+        plane=stack.axis.description,
+        num_slices=profile.lr_size,
+        slice_spacing_mm=profile.spacing,
+        slice_thickness_mm=profile.thickness,
+        thickness_source=stack.thickness_source,
+        in_plane_spacing_mm=stack.axis.in_plane,
+        wanted_spacing_mm=wanted,
+        result_spacing_mm=profile.hr_spacing,
+        result_size=profile.hr_size,
+        field_of_view_mm=profile.hr_size * profile.hr_spacing,
+        profile=shape,
+        noise=noise,
+        residual_rms_percent=100 * math.sqrt(squares / volume.array.size) / max(highest - lowest, 1e-300),
+        warnings=stack.warnings,
+    )
+    return volume.with_array(result, affine), report
+
+
+def degrade_slices(
+    hr: Volume,
+    slice_spacing: float,
+    thickness: float | None = None,
+    axis: str | None = None,
+    shape: ProfileShape = "gaussian",
+) -> tuple[Volume, Volume, ForwardModel]:
+    """Make the stack of thick slices that a 2D scan would have measured of a volume, in its own data type.
+
+    Args:
+        hr: any orientation; voxels beyond the last whole slice are dropped, half at the start of the axis.
+        slice_spacing: distance between slice centres in mm.
+        thickness: full width of the profile at half its height in mm; by default the slice spacing.
+        axis: K, J or I; by default the axis of the largest spacing.
+        shape: profile of a slice.
+
+    Returns:
+        The stack, the HR volume cropped to the voxels that it stands for, and the model that leads from one to the
+        other; both volumes in the file's axis order.
+
+    Raises:
+        InputError: an impossible thickness, or slices closer than the volume's own voxels.
+        GeometryError: no unique slice axis, or fewer than two slices fit.
+    """
+    found = find_slice_axis(hr.affine, axis)
+    if slice_spacing < found.spacing:
+        raise InputError(
+            f"Slices every {slice_spacing:g} mm are closer than the volume's own {found.spacing:.4g} mm along "
+            f"{found.letter}; choose a larger slice spacing"
+        )
+    chosen = slice_spacing if thickness is None else thickness
+    profile, kept = SliceProfile.over_volume(shape, chosen, slice_spacing, hr.shape[found.axis], found.spacing)
+    box = tuple(kept if index == found.axis else slice(0, size) for index, size in enumerate(hr.shape))
+    start = (box[0].start, box[1].start, box[2].start)
+    cropped = hr.with_array(hr.array[box], crop_affine(hr.affine, start))
+    model = ForwardModel.slices(profile, axis=found.axis)
+    array = np.empty(model.lr_shape(cropped.shape), hr.array.dtype)
+    for block in model.blocks(cropped.shape):
+        array[block] = cast_like(model.degrade(_as_float(cropped.array[block])), array.dtype)
+    affine = _along(cropped.affine, found.axis, slice_spacing, profile.centres[0] - profile.hr_spacing / 2)
+    return hr.with_array(array, affine), cropped, model
+
+
+def _along(affine: np.ndarray, axis: int, spacing: float, shift: float) -> np.ndarray:
+    """Return an affine with another spacing along an array axis (mm), its first voxel shifted along it by mm."""
+    column = affine[:3, 2 - axis]
+    direction = column / np.linalg.norm(column)
+    moved = np.array(affine, dtype=np.float64)
+    moved[:3, 2 - axis] = direction * spacing
+    moved[:3, 3] += direction * shift
+    return moved
+
+
+def _as_float(array: np.ndarray) -> np.ndarray:
+    """Return voxels in the smallest precision that holds them all: float32 for 16 bits, else float64."""
+    return array.astype(np.result_type(array.dtype, np.float32), copy=False)
+
+
+def _check_memory(num_bytes: int, spacing: float) -> None:
+    allowed = FREE_SHARE * free_memory()
+    if num_bytes > allowed:
+        raise ResourceError(
+            f"The result with {spacing:.3g} mm between slices takes {size_text(num_bytes)} of main memory and may use "
+            f"{size_text(int(allowed))}: choose a larger target spacing"
+        )
