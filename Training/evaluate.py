@@ -4,7 +4,9 @@ python Training/evaluate.py --index index.json --split test --modality "MR T1w" 
     --model rrdb-mr-brain-x4 GAN=run/best.safetensors --out EVALUATION
 
 The folder gets results.csv, table.md, table.tex, report.html and figure2-DATASET.png. The same command continues after
-a stop: results that are finished are not computed again. Exit codes: 0 done, 1 bug, 2 bad input, 3 out of memory.
+a stop: results that are finished are not computed again. Started by torchrun or srun, several processes share the
+volumes and make the same table, if each has the same device and --threads as one alone.
+Exit codes: 0 done, 1 bug, 2 bad input, 3 out of memory.
 """
 
 import argparse
@@ -32,6 +34,7 @@ from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.protocols import PROTOCOLS
 from Training.command_record import without_folders
+from Training.fitting.together import FailedElsewhereError
 from Training.reporting.plan_figure import check_box, draw_figure
 from Training.reporting.report import write_report
 from Training.reporting.tables import MARKDOWN, counted, write_tables
@@ -49,6 +52,7 @@ from Training.scoring.methods import (
     model_method,
 )
 from Training.scoring.perceptual_metrics import CHECKPOINTS
+from Training.scoring.processes import Processes, connected
 from Training.scoring.provenance import check_unseen, common_preparation
 from Training.scoring.results import EvaluationRecord, write_record
 from Training.scoring.scoring import Scoring, ScoringPlan
@@ -67,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run(options, shlex.join(["python", "Training/evaluate.py", *without_folders(given)]))
         return 0
+    except FailedElsewhereError as error:
+        return error.exit_code
     except SuperResolutionError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -119,16 +125,28 @@ def run(options: argparse.Namespace, command: str = "") -> None:
     """
     if options.threads:
         torch.set_num_threads(options.threads)
-    plan = make_plan(options)
-    reference = _reference(options.reference, plan.methods)
+    with connected() as processes:
+        plan, reference, notes = processes.together(lambda: _plan(options, processes))
+        scoring = Scoring(plan, processes)
+        scoring.run()
+        record = _record(plan, options, [*scoring.evaluation.describe(), *notes], command)
+        processes.first(lambda: _write(plan, record, reference, report=options.report))
+
+
+def _plan(options: argparse.Namespace, processes: Processes) -> tuple[ScoringPlan, str, list[str]]:
+    """Return what is to be done, the method that others are tested against, and lines that stand with the table."""
+    own = argparse.Namespace(**vars(options) | {"device": processes.device(options.device)})
+    plan = make_plan(own)
     on_training_data = options.fold is None and options.split == "train"
     notes = check_unseen(plan.methods, plan.index, plan.entries, allowed=on_training_data)
-    scoring = Scoring(plan)
-    scoring.run()
-    write_record(plan.out, _record(plan, options, [*scoring.evaluation.describe(), *notes], command))
+    return plan, _reference(options.reference, plan.methods), notes
+
+
+def _write(plan: ScoringPlan, record: EvaluationRecord, reference: str, *, report: bool) -> None:
+    write_record(plan.out, record)
     write_tables(plan.out, reference)
     figures = draw_figure(plan)
-    if options.report:
+    if report:
         write_report(plan.out, reference, figures)
     print((plan.out / MARKDOWN).read_text("utf-8"))
     log.info("Results: %s", plan.out / MARKDOWN)

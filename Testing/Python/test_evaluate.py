@@ -377,7 +377,9 @@ def test_what_goes_wrong_with_a_volume_begins_with_its_name(tmp_path: Path, caps
     index = make_index(tmp_path, size=10)  # voxels, fewer than SSIM's window has
     options = ["--index", str(index), "--out", str(tmp_path / "out"), "--scale", "2,2,2", "--lpips", "none"]
     assert evaluate.main([*options, "--split", "validation", "--interpolations", "cubic"]) == InputError.exit_code
-    assert capsys.readouterr().err.startswith("validation/c.nii.gz: ")
+    error = capsys.readouterr().err
+    assert error.startswith("1 volume cannot be scored")
+    assert error.splitlines()[1].startswith("  c: validation/c.nii.gz: SSIM needs 11 voxels")
 
 
 def test_a_changed_file_is_refused(evaluated: Run, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.box import Box, Shape, box_shape, box_start, intersection, relative
-from SuperResolution3DLib.errors import GeometryError, InputError, ResourceError, VolumeError
+from SuperResolution3DLib.devices import is_out_of_memory
+from SuperResolution3DLib.errors import GeometryError, InputError, ModelError, OutputError, ResourceError, VolumeError
 from SuperResolution3DLib.geometry import Grid, Scale, crop_affine
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade
 from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
 from Training.volumes.index import Index, IndexEntry, Split, check_unchanged, read_entry, refuse_problems
 from Training.volumes.splits import check_leaks, select
 
+OF_A_VOLUME = (VolumeError, GeometryError, ResourceError)  # errors that other volumes need not have
 SMALLEST_LR = 4  # voxels of each axis; below, there is no context for a network
 
 
@@ -132,13 +134,28 @@ def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationCon
 
 @contextmanager
 def named(entry: IndexEntry) -> Iterator[None]:
-    """Begin what is said of a volume with the name of its file."""
+    """Begin what is said of a volume with the name of its file, whatever goes wrong with it.
+
+    Raises:
+        VolumeError, GeometryError, ResourceError: the volume cannot be used.
+    """
     try:
         yield
-    except (VolumeError, GeometryError, ResourceError) as error:
+    except OF_A_VOLUME as error:
         if entry.file in str(error):
             raise
         raise type(error)(f"{entry.file}: {error}") from error
+    except (ModelError, OutputError):
+        raise
+    except InputError as error:
+        raise VolumeError(f"{entry.file}: {error}") from error
+    except OSError as error:
+        raise VolumeError(f"{entry.file}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise ResourceError(f"{entry.file}: the memory does not suffice ({error or 'MemoryError'})") from error
+        error.add_note(f"This happened with the volume {entry.file}")  # a bug, and where to look for it
+        raise
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -1,21 +1,29 @@
-"""Scoring: every method on every held-out volume, each result written when it is finished and not computed again."""
+"""Scoring: every method on every held-out volume, each result written when it is finished and not computed again.
+
+Several processes share the volumes, one each at a time. The first one writes what they found, in the order of the
+volumes: the slices' statistics, which depend on it in their last digits, are those of a single process.
+"""
 
 import logging
 import time
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from SuperResolution3DLib.box import box_shape
-from SuperResolution3DLib.errors import InputError, ModelError, OutputError
+from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
 from SuperResolution3DLib.fourier_shell import ShellCorrelation
 from SuperResolution3DLib.protocols import PROTOCOLS
 from SuperResolution3DLib.volume import Volume, write_volume
 from Training.scoring.evaluation import Evaluation, Measured, VolumeScores
-from Training.scoring.held_out import HeldOutVolume, named
+from Training.scoring.frechet import SliceFeatures
+from Training.scoring.held_out import OF_A_VOLUME, HeldOutVolume, named
 from Training.scoring.methods import Method
 from Training.scoring.perceptual_metrics import SMALLEST_SLICE
+from Training.scoring.processes import Processes
 from Training.scoring.results import (
     CORRELATION,
     FREQUENCY,
@@ -29,6 +37,7 @@ from Training.scoring.results import (
     write_result,
 )
 from Training.scoring.scoring_plan import ScoringPlan
+from Training.scoring.scoring_progress import ScoringProgress
 from Training.scoring.slice_sets import SliceSets
 from Training.scoring.slices import VIEWS
 from Training.volumes.index import IndexEntry
@@ -36,13 +45,23 @@ from Training.volumes.index import IndexEntry
 log = logging.getLogger(__name__)
 
 LEFT_OUT = "all slices are too small for LPIPS, and for the distance between sets of slices by its features"
-SHOWN = ("psnr", "ssim", "lpips")
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What scoring one method on one volume, or preparing a volume, came to."""
+
+    entry: IndexEntry
+    result: VolumeResult | None = None
+    features: Sequence[SliceFeatures] = ()
+    error: SuperResolutionError | None = None
+    """why there is no result"""
 
 
 class Scoring:
     """Goes through the volumes one by one, and through the methods within each."""
 
-    def __init__(self, plan: ScoringPlan) -> None:
+    def __init__(self, plan: ScoringPlan, processes: Processes | None = None) -> None:
         """Load the networks that measure, and what was finished before.
 
         Raises:
@@ -50,48 +69,73 @@ class Scoring:
             InputError: the folder holds results of other volumes, or damaged ones.
             OutputError: the folder cannot be made.
         """
-        self.plan = plan
-        _make_folder(plan.out)
-        self._refuse_other_volumes()
-        self.evaluation = Evaluation(plan.measures)
-        self.sets = {method.name: self._open_sets(method) for method in plan.methods}
+        self.plan, self.processes = plan, processes or Processes()
+        self.sets: dict[str, SliceSets] = {}
+        """of the first process, which writes them"""
+        self.processes.first(self._open)
+        self.evaluation = self.processes.together(lambda: Evaluation(plan.measures))
 
     def run(self) -> None:
         """Score whatever is not finished.
 
         Raises:
-            VolumeError, GeometryError: a volume that cannot be scored.
+            InputError: volumes that cannot be scored, all of them by subject, when the others are finished.
             ModelError: features of a network whose weights are not the original ones.
             OutputError: a result cannot be written.
         """
-        pending = [
-            (entry, [method for method in self.plan.methods if not self._is_done(method, entry)])
-            for entry in self.plan.entries
-        ]
-        total, done = sum(len(methods) for _, methods in pending), 0
-        finished = len(self.plan.entries) * len(self.plan.methods) - total
+        pending = self.processes.first(self._pending)
+        size, rank = self.processes.size, self.processes.rank
+        progress = ScoringProgress(sum(len(names) for _, names in pending))
+        for start in range(0, len(pending), size):
+            share = pending[start : start + size][rank : rank + 1]
+            outcomes = (outcome for number, names in share for outcome in self._score_volume(number, names))
+            if size == 1:  # each is written at once
+                self._write(outcomes, progress)
+            else:
+                found: list[_Outcome] = self.processes.gathered(self.processes.together(partial(list, outcomes)))
+                self.processes.together(partial(self._write, found, progress))
+        self.processes.first(lambda: self._finish(progress))
+
+    def _open(self) -> None:
+        _make_folder(self.plan.out)
+        self._refuse_other_volumes()
+        self.sets = {method.name: self._open_sets(method) for method in self.plan.methods}
+
+    def _pending(self) -> list[tuple[int, list[str]]]:
+        """Return the numbers of the volumes that are not finished, each with the names of the methods left."""
+        pending = []
+        for number, entry in enumerate(self.plan.entries):
+            done = [method for method in self.plan.methods if self._is_done(method, entry)]
+            for method in done:
+                self._rename(method, entry)
+            if len(done) < len(self.plan.methods):
+                pending.append((number, [method.name for method in self.plan.methods if method not in done]))
+        finished = len(self.plan.entries) * len(self.plan.methods) - sum(len(names) for _, names in pending)
         if finished:
             log.info("%d results were finished before", finished)
-        started = time.monotonic()
-        for entry, methods in pending:
-            for method in self.plan.methods:
-                if method not in methods:
-                    self._rename(method, entry)
-            if not methods:
-                continue
+        return pending
+
+    def _score_volume(self, number: int, names: Sequence[str]) -> Iterator[_Outcome]:
+        """Score methods on a volume; one that cannot be scored is told, and no reason to leave out others."""
+        entry = self.plan.entries[number]
+        try:
             with named(entry):
                 volume = self.plan.volume(entry)
-            hr = self._in_region(entry, volume.scored)
-            for method in methods:
-                with named(entry):
-                    result = self._score(method, entry, volume, hr)
-                done += 1
-                remaining = (time.monotonic() - started) * (total - done) / done
-                log.info("[%d/%d] %s; %s left", done, total, _line(result), _duration(remaining))
+        except OF_A_VOLUME as error:
+            yield _Outcome(entry, error=error)
+            return
+        hr = self._in_region(entry, volume.scored)
         for method in self.plan.methods:
-            self._finish(method)
+            if method.name not in names:
+                continue
+            try:
+                with named(entry):
+                    outcome = self._score(method, entry, volume, hr)
+            except OF_A_VOLUME as error:
+                outcome = _Outcome(entry, error=error)
+            yield outcome
 
-    def _score(self, method: Method, entry: IndexEntry, volume: HeldOutVolume, hr: np.ndarray) -> VolumeResult:
+    def _score(self, method: Method, entry: IndexEntry, volume: HeldOutVolume, hr: np.ndarray) -> _Outcome:
         """Score a method on the region of an HR volume (D, H, W) that every method has."""
         plan, started = self.plan, time.monotonic()
         enlarged = method.enlarge(volume)
@@ -101,7 +145,9 @@ class Scoring:
             measured = Measured(volume.lr(method.grid), plan.scale, method.grid, (enlarged.sr, volume.hr))
         sr = volume.without_padding(enlarged.sr)
         scores = self.evaluation.score(self._in_region(entry, sr), hr, volume.spacing, measured)
-        self._add_slices(method, entry, scores)
+        doubts = {item.doubt for item in scores.features if item.doubt is not None}
+        if doubts:
+            raise ModelError(f"No table is made of these features: {'; '.join(sorted(doubts))}")
         notes = [*volume.notes, *self._region_note(entry, volume), *enlarged.notes, *scores.notes, *_left_out(scores)]
         self._keep(method, entry, volume, sr)
         result = VolumeResult(
@@ -115,8 +161,17 @@ class Scoring:
             tuple(notes),
             plan.key(method, entry),
         )
-        write_result(plan.out, result)
-        return result
+        return _Outcome(entry, result, scores.features)
+
+    def _write(self, outcomes: Iterable[_Outcome], progress: ScoringProgress) -> None:
+        for outcome in outcomes:
+            if outcome.error is not None:
+                progress.tell_problem(outcome.entry, outcome.error)
+            if outcome.result is None:
+                continue
+            self._add_slices(outcome.result.method, outcome.entry, outcome.features)
+            write_result(self.plan.out, outcome.result)
+            progress.tell(outcome.result)
 
     def _in_region(self, entry: IndexEntry, volume: np.ndarray) -> np.ndarray:
         """Cut a volume on the scored HR's grid (D, H, W) to what every method is scored on."""
@@ -130,16 +185,13 @@ class Scoring:
         )
         return [f"HR cropped from {before} to the {after} voxels (S, A, R) that every SR has"]
 
-    def _add_slices(self, method: Method, entry: IndexEntry, scores: VolumeScores) -> None:
+    def _add_slices(self, method: str, entry: IndexEntry, features: Sequence[SliceFeatures]) -> None:
         """Take the slices into the method's sets, which are written before the result is."""
-        sets = self.sets[method.name]
-        doubts = {item.doubt for item in scores.features if item.doubt is not None}
-        if doubts:
-            raise ModelError(f"No table is made of these features: {'; '.join(sorted(doubts))}")
+        sets = self.sets[method]
         if not self._measures_slices or entry.sha256 in sets.volumes:  # written, and ended before its result was
             return
-        sets.add(entry.sha256, scores.features)
-        sets.write(method_path(self.plan.out, method.name, ".npz"))
+        sets.add(entry.sha256, features)
+        sets.write(method_path(self.plan.out, method, ".npz"))
 
     def _open_sets(self, method: Method) -> SliceSets:
         """Return the slices of volumes that were finished before, if they are some of those wanted now."""
@@ -176,10 +228,12 @@ class Scoring:
         if entry == self.plan.figure_entry:
             keep_for_figure(self.plan.figure_path(method), sr)
 
-    def _finish(self, method: Method) -> None:
-        sets = self.sets[method.name]
-        result = MethodResult(self.plan.dataset, method.name, sets.figures(), tuple(sets.describe()))
-        write_method_result(self.plan.out, result)
+    def _finish(self, progress: ScoringProgress) -> None:
+        progress.refuse_problems()
+        for method in self.plan.methods:
+            sets = self.sets[method.name]
+            result = MethodResult(self.plan.dataset, method.name, sets.figures(), tuple(sets.describe()))
+            write_method_result(self.plan.out, result)
 
     def _refuse_other_volumes(self) -> None:
         wanted = {entry.file for entry in self.plan.entries}
@@ -241,17 +295,3 @@ def _curves(shells: ShellCorrelation | None) -> dict[str, list[float]]:
         FREQUENCY: [round(float(value), 5) for value in shells.frequency],
         CORRELATION: [round(float(value), 5) for value in shells.correlation],
     }
-
-
-def _line(result: VolumeResult) -> str:
-    protocol = next(name.split("/")[0] for name in result.metrics if "/" in name)
-    figures = [
-        f"{name.upper()} {result.metrics[f'{protocol}/{name}']:.{2 if name == 'psnr' else 3}f}"
-        for name in SHOWN
-        if f"{protocol}/{name}" in result.metrics
-    ]
-    return f"{result.file}, {result.method}: {', '.join(figures)} ({protocol}), {result.seconds:.1f} s"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
