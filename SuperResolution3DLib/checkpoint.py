@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from SuperResolution3DLib.errors import ModelError, OutputError
@@ -95,8 +95,10 @@ def load_model(path: Path) -> Model:
     """
     card = read_card(path)
     try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+        tensors = load(path.read_bytes())  # its own reader refuses names that are no UTF-8
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+    except (SafetensorError, ValueError) as error:
         raise ModelError(f"{path.name} is damaged: {error}") from error
     network = build_network(card.network, card.config)
     check_fit(network, card, path.name)

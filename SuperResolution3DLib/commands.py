@@ -14,7 +14,7 @@ from SuperResolution3DLib.model_card import (
     InstalledModel,
     find_model,
     installed_models,
-    user_model_folder,
+    where_to_put_models,
 )
 from SuperResolution3DLib.result_files import ResultFiles
 from SuperResolution3DLib.slice_arguments import wants_slices
@@ -126,7 +126,7 @@ def models(options: argparse.Namespace) -> None:
             print(f"\n{_model_details(model)}")
     else:
         print(
-            f"No model is installed. Put a model file (.safetensors) into {user_model_folder()}, name its folder in "
+            f"No model is installed. Put a model file (.safetensors) into {where_to_put_models()}, name its folder in "
             f"${MODELS_VARIABLE}, or give the file itself with --model."
         )
     for model in found:

@@ -65,11 +65,3 @@ def device_name(device: torch.device) -> str:
 def free_device_memory(device: torch.device) -> int:
     """Return the free bytes of main or GPU memory."""
     return free_memory() if device.type == "cpu" else torch.cuda.mem_get_info(device)[0]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an allocation failed, on the CPU (a plain RuntimeError) or on a GPU."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)

@@ -21,9 +21,8 @@ from SuperResolution3DLib.devices import (
     choose_precision,
     device_name,
     free_device_memory,
-    is_out_of_memory,
 )
-from SuperResolution3DLib.errors import CancelledError, ResourceError
+from SuperResolution3DLib.errors import CancelledError, ResourceError, is_out_of_memory
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Grid
 from SuperResolution3DLib.half_precision import converted, is_accurate

@@ -1,5 +1,6 @@
 """What can go wrong through a person's doing, each with the code that events carry and the exit code of the process."""
 
+import errno
 from enum import IntEnum
 
 
@@ -62,3 +63,30 @@ class CancelledError(SuperResolutionError):
 
     code = "cancelled"
     exit_code = ExitCode.CANCELLED
+
+
+_NO_MEMORY = (  # how the libraries beneath say it, in small letters
+    "out of memory",  # CUDA, cuFFT, MPS, zlib
+    "can't allocate memory",  # PyTorch on the CPU
+    "cannot allocate memory",  # the operating system
+    "not enough memory",  # Windows
+    "insufficient memory",
+    "failed to allocate",  # ITK
+    "unable to allocate",  # NumPy
+    "bad_alloc",  # C++ on Linux and macOS
+    "bad allocation",  # C++ on Windows
+    "status_alloc_failed",  # cuDNN, cuBLAS, cuSPARSE
+    "cufft_alloc_failed",
+    "cublas_status_not_initialized",  # there was no room for its workspace
+    "cudnn_status_not_initialized",
+    "unable to find an engine to execute this computation",  # cuDNN, when no workspace fits
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an allocation failed, in Python, in a library beneath it, on the CPU or on a GPU."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _NO_MEMORY)

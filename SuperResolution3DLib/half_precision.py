@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from SuperResolution3DLib.devices import is_out_of_memory
+from SuperResolution3DLib.errors import is_out_of_memory
 from SuperResolution3DLib.networks.generator import Generator
 
 log = logging.getLogger(__name__)

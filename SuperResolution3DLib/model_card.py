@@ -9,13 +9,16 @@ import json
 import math
 import os
 import re
+import stat
 import struct
 import sys
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import suppress
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.errors import InputError, ModelError
+from SuperResolution3DLib.output_place import is_file, status
 from SuperResolution3DLib.scale import upsampling_stages
 
 FORMAT_VERSION = 1
@@ -87,7 +90,7 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str, source: str) -> "ModelCard":
-        """Read a card; ``source`` names the file in errors.
+        """Read a card; ``source`` names the file in errors, fields that this program does not know are left out.
 
         Raises:
             ModelError: not a card, of another format version, or with fields missing or unusable.
@@ -101,13 +104,11 @@ class ModelCard:
         version = values.get("format_version")
         if version != FORMAT_VERSION:
             raise ModelError(f"{source}: model format version {version}, this program reads {FORMAT_VERSION}")
-        required = {item.name for item in fields(cls)} - {"description", "training", "metrics", "performance"}
-        missing = sorted(required - set(values))
-        unknown = sorted(set(values) - {item.name for item in fields(cls)})
-        if missing or unknown:
-            raise ModelError(f"{source}: the model's header lacks {missing or 'nothing'}, has unknown {unknown}")
-        try:
-            card = cls(**values)
+        required = {item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING}
+        if missing := sorted(required - set(values)):
+            raise ModelError(f"{source}: the model's header lacks {missing}")
+        try:  # what a newer program of the same format version added can be left out
+            card = cls(**{item.name: values[item.name] for item in fields(cls) if item.name in values})
             card._check()
         except (TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{source}: the model's header cannot be used: {error}") from error
@@ -174,7 +175,7 @@ def read_card(path: Path) -> ModelCard:
     Raises:
         ModelError: no such file, no safetensors file, or no usable card.
     """
-    if not path.is_file():
+    if not is_file(path, ModelError):
         raise ModelError(f"No such model file: {path}")
     try:
         with path.open("rb") as file:
@@ -184,7 +185,9 @@ def read_card(path: Path) -> ModelCard:
                 raise ModelError(f"{path.name} is not a model file (no safetensors header)")
             header = json.loads(file.read(length))
         metadata = header.get("__metadata__", {})
-    except (OSError, ValueError, AttributeError) as error:
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+    except (ValueError, AttributeError) as error:
         raise ModelError(f"{path.name} is not a model file (unreadable safetensors header)") from error
     if not isinstance(metadata, dict) or not isinstance(metadata.get(HEADER_KEY), str):
         raise ModelError(f"{path.name} holds no model card of this program (no {HEADER_KEY!r} entry in its header)")
@@ -197,22 +200,47 @@ def file_sha256(path: Path) -> str:
 
 
 def user_model_folder() -> Path:
-    """Return the user's model folder: outside the package, so that it survives updates; it may not exist yet."""
+    """Return the user's model folder: outside the package, so that it survives updates; it may not exist yet.
+
+    Raises:
+        ModelError: the user has no home folder.
+    """
     if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+        base = _home("APPDATA", "AppData", "Roaming")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
+        base = _home("", "Library", "Application Support")
     else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        base = _home("XDG_DATA_HOME", ".local", "share")
     return base / "SuperResolution3D" / "Models"
+
+
+def _home(variable: str, *parts: str) -> Path:
+    if os.environ.get(variable):
+        return Path(os.environ[variable])
+    try:
+        return Path.home().joinpath(*parts)
+    except RuntimeError as error:  # HOME is not set and the user has no entry, as in containers
+        raise ModelError(
+            f"You have no home folder: set HOME, or name a folder of models in ${MODELS_VARIABLE}"
+        ) from error
+
+
+def where_to_put_models() -> str:
+    """Return the user's model folder as a text, or what stands in its place where there is none."""
+    try:
+        return str(user_model_folder())
+    except ModelError:
+        return "a folder (you have no home folder)"
 
 
 def model_folders() -> list[Path]:
     """Return the folders that are searched, first to last: $SUPERRES3D_MODELS, the user's, the shipped one."""
-    from_variable = [Path(part) for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part]
+    folders = [Path(part) for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part]
+    with suppress(ModelError):
+        folders.append(user_model_folder())
     library = Path(__file__).resolve().parent
-    shipped = [library / "Resources" / "Models", library.parent / "Resources" / "Models"]  # wheel or extension, source
-    return [folder for folder in (*from_variable, user_model_folder(), *shipped) if folder.is_dir()]
+    folders += [library / "Resources" / "Models", library.parent / "Resources" / "Models"]  # wheel or extension, source
+    return [folder for folder in folders if _may_be_folder(folder)]
 
 
 def installed_models() -> list[InstalledModel]:
@@ -220,7 +248,12 @@ def installed_models() -> list[InstalledModel]:
     found: list[InstalledModel] = []
     names: set[str] = set()
     for folder in model_folders():
-        for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem):  # NAME before NAME-gan
+        try:
+            files = [path for path in folder.iterdir() if path.name.endswith(SUFFIX)]
+        except OSError as error:
+            found.append(InstalledModel(folder, None, f"The folder cannot be read ({error.strerror})"))
+            continue
+        for path in sorted(files, key=lambda path: path.stem):  # NAME before NAME-gan
             try:
                 card = read_card(path)
             except ModelError as error:
@@ -232,21 +265,30 @@ def installed_models() -> list[InstalledModel]:
     return found
 
 
+def _may_be_folder(path: Path) -> bool:
+    """Tell whether a folder stands at a path, or something that may not be looked at, which is told later."""
+    try:
+        found = status(path)
+    except InputError:
+        return True
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
 def find_model(name_or_file: str | None) -> Path:
     """Return the model file that a person named, or the first installed one.
 
     Raises:
         ModelError: nothing of that name, or no model installed at all.
     """
-    if name_or_file and (name_or_file.endswith(SUFFIX) or Path(name_or_file).is_file()):
+    if name_or_file and (name_or_file.endswith(SUFFIX) or is_file(Path(name_or_file), ModelError)):
         path = Path(name_or_file)
-        if not path.is_file():
+        if not is_file(path, ModelError):
             raise ModelError(f"No such model file: {path}")
         return path
     usable = [(model.card.name, model.path) for model in installed_models() if model.card]
     if not usable:
         raise ModelError(
-            f"No model is installed: put a model file into {user_model_folder()} "
+            f"No model is installed: put a model file into {where_to_put_models()} "
             f"or name its folder in ${MODELS_VARIABLE}"
         )
     for name, path in usable:

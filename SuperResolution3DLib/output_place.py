@@ -31,6 +31,12 @@ def status(path: Path, kind: type[InputError] = InputError) -> os.stat_result | 
         raise kind(f"{str(path)!r} is no name of a file ({error}); use another one") from error
 
 
+def is_file(path: Path, kind: type[InputError] = InputError) -> bool:
+    """Tell whether a regular file stands at a path, links followed; raises what ``status`` raises."""
+    found = status(path, kind)
+    return found is not None and stat.S_ISREG(found.st_mode)
+
+
 def check_place(path: Path, *, overwrite: bool = False) -> None:
     """Make sure that a file of any kind can be put where it shall be.
 

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from SuperResolution3DLib.cancellation import Cancellation
-from SuperResolution3DLib.errors import CancelledError, ExitCode, InputError, ResourceError, SuperResolutionError
+from SuperResolution3DLib.errors import (
+    CancelledError,
+    ExitCode,
+    InputError,
+    ResourceError,
+    SuperResolutionError,
+    is_out_of_memory,
+)
 from SuperResolution3DLib.job import DEFAULT_OVERLAP, Done, Failed, Job, Region, Started, format_region
 from SuperResolution3DLib.model_card import find_model, read_card
 from SuperResolution3DLib.monitors import EventMonitor, Monitor, TerminalMonitor, format_duration
@@ -120,9 +127,13 @@ def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> E
         fail(error.code, str(error))
         return error.exit_code
     except Exception as error:
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             fail(ResourceError.code, "Out of memory: choose a smaller region, or close other programs")
             return ExitCode.OUT_OF_MEMORY
+        if isinstance(error, OSError) and error.strerror:  # of the machine, in a place that nobody thought of
+            where = f"{error.filename}: " if error.filename else ""
+            fail(InputError.code, f"{where}{error.strerror}; check permissions, names, free space and open files")
+            return ExitCode.BAD_INPUT
         traceback.print_exc()
         fail("bug", f"This is a bug of the program ({type(error).__name__}: {error})")
         return ExitCode.BUG
@@ -213,14 +224,6 @@ def _step(monitor: Monitor, stage: str, done: int, total: int) -> None:
 def _raise_if_cancelled(monitor: Monitor) -> None:
     if monitor.is_cancelled():
         raise CancelledError("Cancelled; nothing was written")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError) or "torch" not in sys.modules:
-        return isinstance(error, MemoryError)
-    from SuperResolution3DLib.devices import is_out_of_memory
-
-    return is_out_of_memory(error)
 
 
 def _summary(report: dict[str, Any]) -> str:

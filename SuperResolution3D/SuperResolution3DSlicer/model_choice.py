@@ -14,7 +14,7 @@ from SuperResolution3DLib.model_card import (
     file_sha256,
     installed_models,
     read_card,
-    user_model_folder,
+    where_to_put_models,
 )
 
 from .model_card_text import card_text
@@ -55,7 +55,7 @@ class ModelChoice:
         self._combo.toolTip = "\n".join(
             [
                 _("Models are searched in {folder} and ${variable}.").format(
-                    folder=user_model_folder(), variable=MODELS_VARIABLE
+                    folder=where_to_put_models(), variable=MODELS_VARIABLE
                 ),
                 *problems,
             ]
@@ -134,5 +134,5 @@ def unusable_sentence(models: list[InstalledModel]) -> str:
 
 def no_model_sentence() -> str:
     return _("No model is installed: use <i>Add model file...</i>, or put a model file into {folder}.").format(
-        folder=user_model_folder()
+        folder=where_to_put_models()
     )

@@ -1,7 +1,9 @@
 """Model files: what goes in comes out, and a bad file gets one sentence."""
 
 import json
+import os
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from SuperResolution3DLib.errors import ModelError, OutputError
 from SuperResolution3DLib.model_card import (
     HEADER_KEY,
     MODELS_VARIABLE,
+    InstalledModel,
     ModelCard,
     file_sha256,
     find_model,
     installed_models,
     read_card,
+    user_model_folder,
 )
 
 
@@ -86,7 +90,6 @@ def test_the_card_is_read_without_the_tensors(a_model_file):
         ({"modality": " "}, "modality is empty"),
         ({"skip": "cubic"}, "neither none nor zero-filled"),
         ({"spacing_range": [2, 1]}, "not two increasing numbers"),
-        ({"surprise": 1}, "has unknown \\['surprise'\\]"),
         ({"config": []}, r"config must be a JSON object, not \[\]"),
         ({"metrics": []}, "metrics must be a JSON object"),
         ({"performance": []}, "performance must be a JSON object"),
@@ -126,6 +129,36 @@ def test_a_header_without_a_field_is_refused(a_model_file):
     rewrite(a_model_file, header=json.dumps(values))
     with pytest.raises(ModelError, match=r"lacks \['grid'\]"):
         read_card(a_model_file)
+
+
+def test_fields_that_a_newer_program_added_are_left_out(a_model_file):
+    rewrite(a_model_file, header=json.dumps(json.loads(a_tiny_card().to_json()) | {"axes": "slice", "operator": {}}))
+    assert load_model(a_model_file).card.to_json() == a_tiny_card().to_json()
+
+
+def test_fields_with_a_default_may_be_missing(a_model_file):
+    values = json.loads(a_tiny_card().to_json())
+    for name in ("description", "training", "metrics", "performance"):
+        del values[name]
+    rewrite(a_model_file, header=json.dumps(values))
+    assert read_card(a_model_file).training == {}
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(a_model_file, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ModelError, match=r"tiny\.safetensors cannot be read \(Permission denied\)"):
+        load_model(a_model_file)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ModelError, match=r"tiny\.safetensors cannot be read \(Permission denied\)"):
+        read_card(a_model_file)
+
+
+def test_a_model_whose_name_is_no_utf8_is_loaded(a_model_file):
+    other = a_model_file.rename(a_model_file.with_name("t\udcffny.safetensors"))
+    assert load_model(other).card.to_json() == a_tiny_card().to_json()
 
 
 def test_a_card_that_is_no_text_is_refused(tmp_path):
@@ -243,3 +276,46 @@ def test_a_model_comes_before_its_variants(tmp_path, monkeypatch):
     monkeypatch.setattr("SuperResolution3DLib.model_card.user_model_folder", lambda: tmp_path / "none")
     assert [model.card.name for model in installed_models() if model.card][:2] == ["brain", "brain-gan"]
     assert find_model(None).stem == "brain"
+
+
+def test_a_user_without_a_home_folder_still_has_the_other_models(two_folders, monkeypatch):
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    in_first = a_tiny_model_file(two_folders[0], name="mine")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    assert find_model("mine") == in_first
+    with pytest.raises(ModelError, match="You have no home folder: set HOME"):
+        user_model_folder()
+    monkeypatch.setattr("SuperResolution3DLib.model_card.model_folders", list)
+    with pytest.raises(ModelError, match=r"put a model file into a folder \(you have no home folder\) or name"):
+        find_model(None)
+
+
+def test_a_folder_that_may_not_be_entered_is_listed_and_passed_over(two_folders, monkeypatch):
+    first, user = two_folders
+    in_user = a_tiny_model_file(user, name="mine")
+    look, enter = Path.stat, Path.iterdir
+
+    def stat_of(path: Path, **options: bool) -> os.stat_result:
+        if path == first:
+            raise PermissionError(13, "Permission denied")
+        return look(path, **options)
+
+    def entries(path: Path) -> Iterator[Path]:
+        if path == first:
+            raise PermissionError(13, "Permission denied")
+        return enter(path)
+
+    monkeypatch.setattr(Path, "stat", stat_of)  # root, who runs containers, may enter anywhere
+    monkeypatch.setattr(Path, "iterdir", entries)
+    assert find_model("mine") == in_user
+    assert installed_models()[0] == InstalledModel(first, None, "The folder cannot be read (Permission denied)")
+
+
+def test_a_name_that_is_too_long_or_a_circle_of_links_is_told(tmp_path):
+    (tmp_path / "circle.safetensors").symlink_to(tmp_path / "circle.safetensors")
+    for name, reason in (("n" * 300, "File name too long"), (str(tmp_path / "circle.safetensors"), "Too many levels")):
+        with pytest.raises(ModelError, match=f"cannot be looked at .{reason}"):
+            find_model(name)

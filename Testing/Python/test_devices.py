@@ -1,10 +1,12 @@
 """Devices: names, number formats, and which errors mean that memory ran out."""
 
+import errno
+
 import pytest
 import torch
 
-from SuperResolution3DLib.devices import choose_device, choose_precision, is_out_of_memory
-from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.devices import choose_device, choose_precision
+from SuperResolution3DLib.errors import InputError, is_out_of_memory
 
 CPU = torch.device("cpu")
 
@@ -47,9 +49,37 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
         choose_device("cuda:x")
 
 
-def test_only_failed_allocations_count_as_out_of_memory():
-    assert is_out_of_memory(MemoryError())
-    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
-    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
-    assert not is_out_of_memory(RuntimeError("shapes do not match"))
-    assert not is_out_of_memory(ValueError("not enough memory"))
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("std::bad_alloc"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("bad allocation"),
+        RuntimeError("Exception thrown in SimpleITK: Failed to allocate memory for image."),
+    ],
+)
+def test_failed_allocations_of_any_library_count_as_out_of_memory(error):
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("shapes do not match"),
+        RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+        ValueError("not enough memory"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+)
+def test_other_errors_do_not_count_as_out_of_memory(error):
+    assert not is_out_of_memory(error)
