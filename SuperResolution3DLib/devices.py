@@ -1,11 +1,13 @@
 """Devices: which are there, what memory is free on them, which number format suits them."""
 
 import torch
+from torch.nn.functional import conv3d
 
-from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.memory_plan import free_memory
+from SuperResolution3DLib.errors import InputError, ResourceError, is_out_of_memory
+from SuperResolution3DLib.free_memory import free_memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_GPU_LIBRARIES = ("cuda", "cudnn", "cublas", "cufft", "nvrtc", "hip error", "miopen")  # named in their errors
 
 
 def choose_device(name: str) -> torch.device:
@@ -29,6 +31,51 @@ def choose_device(name: str) -> torch.device:
     if index >= torch.cuda.device_count():
         raise InputError(f"There is no GPU {index}: {torch.cuda.device_count()} found, counted from 0")
     return torch.device("cuda", index)
+
+
+def usable_device(name: str) -> tuple[torch.device, str]:
+    """Return the device of a name after one convolution on it; under auto the CPU and why, where the GPU fails.
+
+    Raises:
+        InputError: no such device, or one that this PyTorch cannot compute on (too old or too new a GPU or driver).
+        ResourceError: the GPU has no memory even for that.
+    """
+    device = choose_device(name)
+    if device.type == "cpu":
+        return device, ""
+    try:
+        _convolve(device)
+    except (MemoryError, RuntimeError) as error:
+        reason = reason_of(error)
+        if name == "auto":
+            return torch.device("cpu"), f"The GPU cannot be used ({reason}): using the CPU"
+        if is_out_of_memory(error):
+            raise ResourceError(
+                f"{name} has no memory left ({reason}): close other programs that use it, or choose cpu or auto"
+            ) from error
+        raise InputError(
+            f"{name} cannot be used by this installation of PyTorch ({reason}): choose cpu or auto"
+        ) from error
+    return device, ""
+
+
+def _convolve(device: torch.device) -> None:
+    """Run one convolution; a GPU for which this PyTorch has no kernels is found and yet fails here."""
+    volume, kernel = torch.ones(1, 1, 4, 4, 4, device=device), torch.ones(1, 1, 3, 3, 3, device=device)
+    total = float(conv3d(volume, kernel, padding=1).sum())
+    if total != 1000:  # (3 + 4 - 1 + 4) ** 3 pairs of a voxel and its neighbours
+        raise RuntimeError(f"a convolution that gives 1000 gave {total:g}")
+
+
+def is_device_failure(error: BaseException) -> bool:
+    """Tell whether a GPU or one of its libraries failed, for want of memory or not."""
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(word in text for word in _GPU_LIBRARIES)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of a library's message, or the kind of an error that says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def choose_precision(name: str, device: torch.device) -> str:
@@ -59,7 +106,12 @@ def _cpu_computes_bf16() -> bool:
 
 
 def device_name(device: torch.device) -> str:
-    return "CPU" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return "CPU"
+    try:
+        return torch.cuda.get_device_name(device)
+    except RuntimeError:  # it has failed, which is what shall be told
+        return str(device)
 
 
 def free_device_memory(device: torch.device) -> int:

@@ -6,7 +6,7 @@ changes by the cutting. Where memory is short the trunk is tiled too, with a hal
 the figure in the model's card.
 """
 
-import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,13 +17,14 @@ from SuperResolution3DLib.box import Box, Shape, box_shape, expand, intersection
 from SuperResolution3DLib.checkpoint import Model
 from SuperResolution3DLib.devices import (
     DTYPES,
-    choose_device,
     choose_precision,
     device_name,
     free_device_memory,
+    is_device_failure,
+    reason_of,
+    usable_device,
 )
-from SuperResolution3DLib.errors import CancelledError, ResourceError, is_out_of_memory
-from SuperResolution3DLib.footprint import footprint
+from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, is_out_of_memory
 from SuperResolution3DLib.geometry import Grid
 from SuperResolution3DLib.half_precision import converted, is_accurate
 from SuperResolution3DLib.job import Warned
@@ -31,6 +32,7 @@ from SuperResolution3DLib.kspace import zero_fill
 from SuperResolution3DLib.memory_plan import (
     FREE_SHARE,
     GIB,
+    Run,
     TilePlan,
     chosen_windows,
     plan_tiles,
@@ -88,7 +90,8 @@ class Engine:
         """Choose the device; the precision is chosen when the first volume is there to test it on.
 
         Raises:
-            InputError: a device that is not there, or an unknown precision.
+            InputError: a device that is not there or cannot compute, or an unknown precision.
+            ResourceError: a GPU without any memory left.
         """
         self.model = model
         self.settings = settings or EngineSettings()
@@ -96,7 +99,9 @@ class Engine:
         self.report = EngineReport()
         self.scale = model.card.scale
         self.grid: Grid = "center" if model.card.grid == "center" else "corner"
-        self.device = choose_device(self.settings.device)
+        self.device, problem = usable_device(self.settings.device)
+        if problem:
+            self._warn("device", problem)
         self.precision = choose_precision(self.settings.precision, self.device)
         self.network = model.network
         self.window, self.overlap = self.settings.window, self.settings.overlap
@@ -117,28 +122,33 @@ class Engine:
 
         Raises:
             ResourceError: not even the smallest tiles fit.
+            InputError: the GPU that was asked for fails.
             CancelledError: the monitor said so.
         """
         region = region or whole(lr.shape)
         volume = torch.from_numpy(np.ascontiguousarray(lr, dtype=np.float32))
         if self.network.window not in (None, self.window):
             self._warn("window", f"Windows of {self.window} LR voxels; the model was made for {self.network.window}")
-        plan = self._prepare(volume, region)
+        plan: TilePlan | None = None
         while True:
-            convolutions = [module for module in self.network.modules() if isinstance(module, nn.Conv3d)]
             try:
-                # fp32 means fp32: no TF32 convolutions behind the caller's back
-                with (
-                    torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-                    before_each(convolutions, self._check_cancelled),  # one window or tile may take long
-                ):
-                    if self.window is not None:
-                        return self._run_windows(volume, region, self.window)
-                    return self._run_whole(volume, region, plan)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            plan = self._after_running_out(plan, volume, region)
+                if plan is None:
+                    plan = self._prepare(volume, region)
+                return self._run_planned(volume, region, plan)
+            except (MemoryError, RuntimeError, ResourceError) as error:
+                reason = self._reason_to_go_on(error)
+            plan = self._after_failure(reason, plan)
+
+    def _run_planned(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
+        convolutions = [module for module in self.network.modules() if isinstance(module, nn.Conv3d)]
+        # fp32 means fp32: no TF32 convolutions behind the caller's back
+        with (
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+            before_each(convolutions, self._check_cancelled),  # one window or tile may take long
+        ):
+            if self.window is not None:
+                return self._run_windows(volume, region, self.window)
+            return self._run_whole(volume, region, plan)
 
     def _run_whole(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
         """Run the trunk into one block of features and the tail out of it, tile by tile.
@@ -227,31 +237,43 @@ class Engine:
             self.precision = "fp32"
         self.network = converted(network, self.device, DTYPES[self.precision])
         self.report.device, self.report.precision = device_name(self.device), self.precision
-        return self._plan(_shape(volume), region)
-
-    def _plan(self, shape: Shape, region: Box) -> TilePlan:
         limit = self.settings.memory_limit
         allowed = FREE_SHARE * free_device_memory(self.device) if limit is None else limit * GIB
-        needed = expand(region, footprint(self.model.card).tail_halo, shape)
-        fixed = 4 * math.prod(shape)
-        if self.device.type == "cpu":  # the result shares the memory with the network; windows sum their weights, too
-            fixed += 4 * math.prod(sr_shape(box_shape(region), self.scale)) * (2 if self.window else 1)
-        return plan_tiles(self.model.card, box_shape(needed), shape, DTYPES[self.precision].itemsize, allowed, fixed)
+        run = Run(self.model.card, _shape(volume), region, self.window)
+        return plan_tiles(run, DTYPES[self.precision].itemsize, allowed, on_cpu=self.device.type == "cpu")
 
-    def _after_running_out(self, plan: TilePlan, volume: Tensor, region: Box) -> TilePlan:
-        """Return a smaller plan, on the CPU when the device has no room even for the smallest tiles."""
+    def _reason_to_go_on(self, error: Exception) -> str:
+        """Return why the run failed ("": no memory) where tiles or the CPU may help; the error itself holds memory."""
+        if is_out_of_memory(error):
+            return ""
+        may_choose = self.settings.device == "auto"
+        if self.device.type == "cpu" or not (
+            is_device_failure(error) or (isinstance(error, ResourceError) and may_choose)
+        ):
+            raise error
+        if not may_choose:
+            raise InputError(f"The GPU failed ({reason_of(error)}): choose cpu or auto") from error
+        return reason_of(error)
+
+    def _after_failure(self, reason: str, plan: TilePlan | None) -> TilePlan | None:
+        """Return a smaller plan, or None to plan anew on the CPU where the GPU was nobody's wish."""
+        name = device_name(self.device)
         if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        smaller = plan.halved() if self.window is None else None
+            with suppress(RuntimeError):  # a GPU that has failed may refuse this, too
+                torch.cuda.empty_cache()
+        smaller = plan.halved() if plan is not None and self.window is None and not reason else None
         if smaller is not None:
-            self._warn("memory", f"Out of memory on {device_name(self.device)}: halving the tiles")
+            self._warn("memory", f"Out of memory on {name}: halving the tiles")
             return smaller
         if self.device.type == "cpu":
             raise ResourceError("Out of memory on the CPU even with the smallest tiles: choose a smaller region")
-        self._warn("memory", f"Out of memory on {device_name(self.device)} even with the smallest tiles: using the CPU")
+        if self.settings.device != "auto":
+            raise ResourceError(f"Out of memory on {name} even with the smallest tiles: choose a region, cpu or auto")
+        why = f"{name} cannot be used ({reason})" if reason else f"Out of memory on {name} even with the smallest tiles"
+        self._warn("device" if reason else "memory", f"{why}: using the CPU")
         self.device = torch.device("cpu")
         self.precision = choose_precision(self.settings.precision, self.device)
-        return self._prepare(volume, region)
+        return None
 
     def _to_device(self, tile: Tensor) -> Tensor:
         tile = tile[None, None].to(self.device, DTYPES[self.precision])

@@ -1,12 +1,9 @@
 """Sizes, bytes and seconds of a run, from the model's card and the volume's shape alone (no torch)."""
 
 import math
-import os
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-from SuperResolution3DLib.box import Box, Shape
+from SuperResolution3DLib.box import Box, Shape, box_shape, expand
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import Scale
@@ -43,16 +40,47 @@ class TilePlan:
         )
 
 
+@dataclass(frozen=True)
+class Run:
+    """What is computed; the engine plans by it, and whoever forecasts a run."""
+
+    card: ModelCard
+    shape: Shape
+    """(D, H, W) of the LR volume"""
+    region: Box
+    """LR voxels (D, H, W) whose result is wanted"""
+    window: int | None = None
+    """edge of the windows that were asked for, LR voxels"""
+
+    @property
+    def edge(self) -> int | None:
+        """Return the edge of the windows that it runs in, asked for or not."""
+        windows = chosen_windows(self.card, self.window, 0)
+        return None if windows is None else windows[0]
+
+    @property
+    def result_voxels(self) -> int:
+        return math.prod(sr_shape(box_shape(self.region), self.card.scale))
+
+    @property
+    def needed(self) -> Shape:
+        """Return the shape (D, H, W) of the LR voxels whose features the tail sees."""
+        return box_shape(expand(self.region, tail_halo(self.card), self.shape))
+
+
 def sr_shape(lr_shape: Shape, scale: Scale) -> Shape:
     """Return the shape (D, H, W) of the result."""
     depth, height, width = (size * factor for size, factor in zip(lr_shape, scale, strict=True))
     return depth, height, width
 
 
-def host_bytes(lr_shape: Shape, scale: Scale, itemsize: int, *, with_zero_filled: bool = False) -> int:
-    """Return the main memory that the result takes: in fp32 while it is computed, and in the file's type."""
-    voxels = math.prod(sr_shape(lr_shape, scale))
-    return voxels * (4 + itemsize) + (voxels * itemsize if with_zero_filled else 0)
+def host_bytes(run: "Run", itemsize: int, *, with_zero_filled: bool = False) -> int:
+    """Return the main memory that the result takes: in fp32 while it is computed, and in the file's type.
+
+    In windows there is the sum of their weights in fp32, too, but only until the result gets the file's type.
+    """
+    second = itemsize if run.edge is None else max(itemsize, 4)
+    return run.result_voxels * (4 + second + (itemsize if with_zero_filled else 0))
 
 
 def tail_halo(card: ModelCard) -> Shape:
@@ -96,29 +124,29 @@ def window_voxels(shape: Shape, region: Box, edge: int, overlap: float) -> int:
     return grid.count(region) * math.prod(grid.window)
 
 
-def plan_tiles(
-    card: ModelCard, shape: Shape, volume_shape: Shape, itemsize: int, device_bytes: float, fixed_bytes: float
-) -> TilePlan:
-    """Choose the largest tiles that fit: all at once through the trunk if possible.
+def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) -> TilePlan:
+    """Choose the largest tiles that fit: all at once through the trunk if possible; windows are taken as they are.
 
     Args:
-        card: of the model.
-        shape: (D, H, W) of the LR voxels whose features are wanted.
-        volume_shape: (D, H, W) of the LR volume that they lie in, which bounds the halos.
+        run: what is computed.
         itemsize: bytes of a number on the device, 2 or 4.
         device_bytes: what the run may take on the device.
-        fixed_bytes: what it takes there whatever the tiles, besides the trunk's features.
+        on_cpu: whether the result shares that memory.
 
     Raises:
         ResourceError: not even the smallest tiles fit.
     """
+    card, shape, volume_shape = run.card, run.needed, run.shape
     size = footprint(card)
+    fixed_bytes = 4 * math.prod(volume_shape)
+    if on_cpu:  # windows sum their weights, too
+        fixed_bytes += 4 * run.result_voxels * (1 if run.edge is None else 2)
     around_trunk, around_tail = trunk_halo(card), size.tail_halo
     fixed = fixed_bytes + math.prod(shape) * size.features * itemsize
     smallest = SMALLEST_TILE
-    if size.window is not None:  # the windows are the tiles; they are neither widened nor halved
-        around_trunk, around_tail, fixed, smallest = 0, (0, 0, 0), fixed_bytes, size.window
-        shape = _limited(volume_shape, size.window)
+    if run.edge is not None:  # the windows are the tiles; they are neither widened nor halved
+        around_trunk, around_tail, fixed, smallest = 0, (0, 0, 0), fixed_bytes, run.edge
+        shape = _limited(volume_shape, run.edge)
 
     def trunk_bytes(tile: Shape) -> float:
         return _bytes(tile, (around_trunk,) * 3, volume_shape, size.trunk_channels * itemsize)
@@ -150,36 +178,6 @@ def seconds(card: ModelCard, lr_shape: Shape, device: str) -> float | None:
     """Forecast the seconds of a run from the card's measured speed on ``cpu`` or ``cuda``; None if unmeasured."""
     rate = card.performance.get(f"{device}_seconds_per_million_voxels")
     return None if rate is None else float(rate) * math.prod(sr_shape(lr_shape, card.scale)) / 1e6
-
-
-def free_memory() -> int:
-    """Return the main memory (bytes) that can be taken without swapping, within the container's limit if any."""
-    if sys.platform == "win32":
-        return _free_memory_windows()
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.exists():  # macOS tells the total only
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    values = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-    free = int(values["MemAvailable"].split()[0]) * 1024
-    limit, usage = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.exists() and usage.exists() and limit.read_text().strip() != "max":
-        free = min(free, int(limit.read_text()) - int(usage.read_text()))
-    return free
-
-
-def _free_memory_windows() -> int:
-    import ctypes
-
-    class Status(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
-            (name, ctypes.c_ulonglong)
-            for name in ("total", "free", "page_total", "page_free", "virtual_total", "virtual_free", "extended")
-        ]
-
-    status = Status()
-    status.length = ctypes.sizeof(Status)
-    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined, unused-ignore]
-    return int(status.free)
 
 
 def _bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int) -> float:

@@ -9,15 +9,16 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.box import Box, Shape, box_shape, box_start, scaled, tiles, whole
+from SuperResolution3DLib.box import Box, box_shape, box_start, scaled, tiles, whole
 from SuperResolution3DLib.checkpoint import Model
 from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
+from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.interpolation import Method, interpolate
 from SuperResolution3DLib.job import SMALLEST_AXIS, Warned
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
-from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, free_memory, host_bytes, size_text, sr_shape
+from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, Run, host_bytes, size_text, sr_shape
 from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.volume import Volume, cast_like
@@ -81,7 +82,8 @@ def super_resolve(
     region = _canonical_region(volume, orientation, settings.region)
     to_network = model.intensity.fit(canonical.array)
     lr = to_network.to_network(canonical.array)
-    _check_memory(box_shape(region), card, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled)
+    run = Run(card, canonical.shape, region, settings.window)
+    _check_memory(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled)
     engine = Engine(model, settings, monitor)
     sr = engine.run(lr, region)
     consistency = _make_consistent(sr, lr, card, settings, monitor)
@@ -177,9 +179,9 @@ def _check_size(volume: Volume) -> None:
         )
 
 
-def _check_memory(shape: Shape, card: ModelCard, itemsize: int, *, with_zero_filled: bool) -> None:
+def _check_memory(run: Run, itemsize: int, *, with_zero_filled: bool) -> None:
     """Refuse a result that main memory cannot hold, before anything is computed."""
-    needed = host_bytes(shape, card.scale, itemsize, with_zero_filled=with_zero_filled)
+    needed = host_bytes(run, itemsize, with_zero_filled=with_zero_filled)
     allowed = FREE_SHARE * free_memory()
     if needed > allowed:
         raise ResourceError(

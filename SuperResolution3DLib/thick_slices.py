@@ -12,8 +12,9 @@ from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE,
 from SuperResolution3DLib.forward.forward_model import ForwardModel
 from SuperResolution3DLib.forward.slice_axis import SliceAxis, find_slice_axis
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
+from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.geometry import crop_affine
-from SuperResolution3DLib.memory_plan import FREE_SHARE, free_memory, size_text
+from SuperResolution3DLib.memory_plan import FREE_SHARE, size_text
 from SuperResolution3DLib.volume import Volume, cast_like
 
 FINEST_AUTO_MM = 0.4  # below it pixels are mostly the scanner's own interpolation

@@ -7,19 +7,19 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import ResourceError
+from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.geometry import Orientation, Scale, voxel_spacing
 from SuperResolution3DLib.job import Region
 from SuperResolution3DLib.memory_plan import (
     FREE_SHARE,
     GIB,
+    Run,
     TilePlan,
     chosen_windows,
-    free_memory,
     host_bytes,
     plan_tiles,
     size_text,
     sr_shape,
-    tail_halo,
     trunk_halo,
     window_voxels,
 )
@@ -78,12 +78,11 @@ def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None)
     shape = sr_shape(part, scale)
     volume, wanted = (_reorder(sizes, orientation) for sizes in (plan.shape, part))
     free, problem = free_memory(), ""
-    held = host_bytes(wanted, card.scale, plan.itemsize, with_zero_filled=plan.with_zero_filled)
+    run = Run(card, volume, _wanted_box(plan), plan.window)
+    held = host_bytes(run, plan.itemsize, with_zero_filled=plan.with_zero_filled)
     allowed = FREE_SHARE * (free if gpu_free_bytes is None else gpu_free_bytes)
-    needed = _widened(wanted, tail_halo(card), volume)
-    on_device = 4 * math.prod(volume) + (4 * math.prod(sr_shape(wanted, card.scale)) if gpu_free_bytes is None else 0)
     try:
-        tiles = plan_tiles(card, needed, volume, DEVICE_ITEMSIZE, allowed, on_device)
+        tiles = plan_tiles(run, DEVICE_ITEMSIZE, allowed, on_cpu=gpu_free_bytes is None)
     except ResourceError as error:
         tiles, problem = None, str(error)
     memory = held if tiles is None or gpu_free_bytes is not None else max(held, tiles.peak_bytes)
@@ -91,7 +90,7 @@ def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None)
         problem = _("The result takes {needed:.1f} GiB of memory and {free:.1f} GiB are free.").format(
             needed=held / GIB, free=free / GIB
         )
-    work = _work(plan, tiles, needed, volume, wanted)
+    work = _work(plan, tiles, run.needed, volume, wanted)
     result_bytes = math.prod(shape) * plan.itemsize * (2 if plan.with_zero_filled else 1)
     measured = speed is not None and speed.is_measured
     seconds = None if speed is None else speed.seconds(work if measured else _work_of_card(plan, work, wanted))
@@ -178,13 +177,6 @@ def _sizes(region: Region) -> Triple:
 
 def _reorder(sizes: Triple, orientation: Orientation) -> Triple:
     depth, height, width = (sizes[axis] for axis in orientation.order)
-    return depth, height, width
-
-
-def _widened(wanted: Triple, halo: Triple, volume: Triple) -> Triple:
-    depth, height, width = (
-        min(size + 2 * reach, whole) for size, reach, whole in zip(wanted, halo, volume, strict=True)
-    )
     return depth, height, width
 
 

@@ -16,7 +16,7 @@ from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.geometry import sr_affine
 from SuperResolution3DLib.kspace import zero_fill
-from SuperResolution3DLib.memory_plan import GIB, TilePlan, plan_tiles, trunk_halo
+from SuperResolution3DLib.memory_plan import GIB, Run, TilePlan, plan_tiles, trunk_halo
 from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.networks.trilinear import trilinear
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
@@ -58,8 +58,8 @@ def whole_network(model, lr: np.ndarray) -> np.ndarray:
 def with_tiles(monkeypatch, trunk_tile, tail_tile, *, halos=(None, None)):
     """Make the engine use these tiles whatever the memory, with the halos of the plan unless others are given."""
 
-    def plan(card, *_):
-        trunk, tail = trunk_halo(card), footprint(card).tail_halo
+    def plan(run, *_, **__):
+        trunk, tail = trunk_halo(run.card), footprint(run.card).tail_halo
         return TilePlan(trunk_tile, trunk if halos[0] is None else halos[0], tail_tile, halos[1] or tail, 0)
 
     monkeypatch.setattr(engine_module, "plan_tiles", plan)
@@ -203,7 +203,7 @@ def test_progress_rises_to_its_total_in_every_stage(tmp_path, an_lr_volume, size
 def test_a_memory_limit_makes_smaller_tiles_and_the_same_voxels(tmp_path, size):
     model = a_baseline(tmp_path, size)
     lr = np.random.default_rng(0).random((8, 8, 90), np.float32)
-    unlimited = plan_tiles(model.card, lr.shape, lr.shape, 4, GIB, 4 * lr.size * 9)  # the LR and the SR volume
+    unlimited = plan_tiles(Run(model.card, lr.shape, whole(lr.shape)), 4, GIB, on_cpu=True)
     engine = Engine(model, EngineSettings("cpu", "fp32", memory_limit=0.75 * unlimited.peak_bytes / GIB))
     np.testing.assert_allclose(engine.run(lr), whole_network(model, lr), atol=1e-5)
     assert engine.report.tail_tiles > len(tiles(whole(lr.shape), unlimited.tail_tile))

@@ -6,8 +6,8 @@ import torch
 from models import a_tiny_model
 from torch import nn
 
+from SuperResolution3DLib import devices, half_precision
 from SuperResolution3DLib import engine as engine_module
-from SuperResolution3DLib import half_precision
 from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError
 from SuperResolution3DLib.kspace import zero_fill
@@ -52,8 +52,8 @@ def whole_network(model, lr: np.ndarray) -> np.ndarray:
 def with_tiles(monkeypatch, trunk_tile, tail_tile, trunk_halo=16):
     """Make the engine use these tiles whatever the memory."""
 
-    def plan(card, *_):
-        return TilePlan(trunk_tile, trunk_halo, tail_tile, tail_halo(card), 0)
+    def plan(run, *_, **__):
+        return TilePlan(trunk_tile, trunk_halo, tail_tile, tail_halo(run.card), 0)
 
     monkeypatch.setattr(engine_module, "plan_tiles", plan)
 
@@ -79,7 +79,7 @@ def test_a_streamed_tail_changes_nothing(tmp_path, monkeypatch, an_lr_volume, sc
 def test_a_halo_too_short_would_be_noticed(tmp_path, monkeypatch, an_lr_volume):
     model = a_tiny_model(tmp_path)
     plan = TilePlan((7, 10, 9), 16, (3, 4, 2), (0, 0, 0), 0)
-    monkeypatch.setattr(engine_module, "plan_tiles", lambda *_: plan)
+    monkeypatch.setattr(engine_module, "plan_tiles", lambda *_, **__: plan)
     assert np.abs(Engine(model, FP32).run(an_lr_volume) - whole_network(model, an_lr_volume)).max() > 1e-4
 
 
@@ -174,6 +174,100 @@ def test_out_of_memory_halves_the_tiles_and_says_so(tmp_path, monkeypatch):
 
 def test_out_of_memory_to_the_end_is_an_error_that_says_what_to_do(tmp_path, an_lr_volume, monkeypatch):
     out_of_memory_above(0, monkeypatch)
+    with pytest.raises(ResourceError, match="choose a smaller region"):
+        Engine(a_tiny_model(tmp_path), FP32).run(an_lr_volume)
+
+
+NO_KERNELS = RuntimeError("CUDA error: no kernel image is available for execution on the device\nCompile with ...")
+GPU_IS_FULL = RuntimeError("CUDA error: out of memory")
+
+
+def a_gpu_that_fails(monkeypatch, error: Exception, *, when_probed: bool = False) -> None:
+    """Let a GPU be found that fails in its first convolution, or when the network is moved to it."""
+    convert = half_precision.converted
+
+    def converted(network, device, dtype):
+        if device.type == "cuda":
+            raise error
+        return convert(network, device, dtype)
+
+    def convolve(device):
+        if when_probed:
+            raise error
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Old GPU")
+    monkeypatch.setattr(devices, "_convolve", convolve)
+    monkeypatch.setattr(engine_module, "converted", converted)
+
+
+@pytest.mark.parametrize(
+    ("error", "when_probed", "warning"),
+    [
+        (NO_KERNELS, True, ("device", "The GPU cannot be used (CUDA error: no kernel image is available for exec")),
+        (GPU_IS_FULL, True, ("device", "The GPU cannot be used (CUDA error: out of memory): using the CPU")),
+        (NO_KERNELS, False, ("device", "Old GPU cannot be used (CUDA error: no kernel image is available for exec")),
+        (GPU_IS_FULL, False, ("memory", "Out of memory on Old GPU even with the smallest tiles: using the CPU")),
+        (
+            RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+            False,
+            ("device", "Old GPU cannot be used (cuDNN error: CUDNN_STATUS_EXECUTION_FAILED): using the CPU"),
+        ),
+    ],
+)
+def test_a_gpu_that_fails_is_replaced_by_the_cpu_under_auto(
+    tmp_path, an_lr_volume, monkeypatch, error, when_probed, warning
+):
+    model, monitor = a_tiny_model(tmp_path), Recorder()
+    a_gpu_that_fails(monkeypatch, error, when_probed=when_probed)
+    engine = Engine(model, EngineSettings("auto", "fp32"), monitor)
+    np.testing.assert_allclose(engine.run(an_lr_volume), whole_network(model, an_lr_volume), atol=1e-5)
+    assert [(code, text[: len(warning[1])]) for code, text in monitor.warnings] == [warning]
+    assert engine.report.device == "CPU"
+
+
+@pytest.mark.parametrize(
+    ("error", "when_probed", "kind", "message"),
+    [
+        (NO_KERNELS, True, InputError, r"^cuda:0 cannot be used by this installation of PyTorch \(CUDA error: no ker"),
+        (GPU_IS_FULL, True, ResourceError, "^cuda:0 has no memory left .*: close other programs that use it"),
+        (
+            NO_KERNELS,
+            False,
+            InputError,
+            r"^The GPU failed \(CUDA error: no kernel .* device\): choose cpu or auto$",
+        ),
+        (GPU_IS_FULL, False, ResourceError, "^Out of memory on Old GPU even with the smallest tiles: choose a region"),
+    ],
+)
+def test_a_gpu_that_was_asked_for_and_fails_is_an_error_in_one_sentence(
+    tmp_path, an_lr_volume, monkeypatch, error, when_probed, kind, message
+):
+    a_gpu_that_fails(monkeypatch, error, when_probed=when_probed)
+    with pytest.raises(kind, match=message):
+        Engine(a_tiny_model(tmp_path), EngineSettings("cuda:0", "fp32")).run(an_lr_volume)
+
+
+def test_a_gpu_too_full_for_the_smallest_tiles_is_replaced_by_the_cpu_under_auto(tmp_path, an_lr_volume, monkeypatch):
+    a_gpu_that_fails(monkeypatch, ValueError("is not reached"))
+    monkeypatch.setattr(engine_module, "converted", lambda network, device, dtype: network)
+    free = {"cuda": 1000, "cpu": 10**9}
+    monkeypatch.setattr(engine_module, "free_device_memory", lambda device: free[device.type])
+    model, monitor = a_tiny_model(tmp_path), Recorder()
+    engine = Engine(model, EngineSettings("auto", "fp32"), monitor)
+    np.testing.assert_allclose(engine.run(an_lr_volume), whole_network(model, an_lr_volume), atol=1e-5)
+    assert [code for code, _ in monitor.warnings] == ["device"]
+    assert "may use 0.00 GiB" in monitor.warnings[0][1]
+    with pytest.raises(ResourceError, match=r"may use 0\.00 GiB"):
+        Engine(model, EngineSettings("cuda:0", "fp32")).run(an_lr_volume)
+
+
+def test_memory_that_runs_out_before_there_is_a_plan_is_told(tmp_path, an_lr_volume, monkeypatch):
+    def full(*_):
+        raise MemoryError("std::bad_alloc")
+
+    monkeypatch.setattr(engine_module, "converted", full)
     with pytest.raises(ResourceError, match="choose a smaller region"):
         Engine(a_tiny_model(tmp_path), FP32).run(an_lr_volume)
 

@@ -21,7 +21,9 @@ NEVER = {
     LIBRARY: {"slicer", "qt", "vtk", "monai", "lpips", "torchvision", "Training"},
     "Training": {"slicer", "qt", "vtk", "SuperResolution3D", "SuperResolution3DSlicer"},
 }
-GUI_MODULES = [f"{LIBRARY}.{name}" for name in ("errors", "job", "geometry", "model_card", "memory_plan")]
+GUI_MODULES = [
+    f"{LIBRARY}.{name}" for name in ("errors", "job", "geometry", "model_card", "memory_plan", "free_memory")
+]
 TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks", *GUI_MODULES] + [
     f"{LIBRARY}.{name}"
     for name in ("intensity", "volume", "foreground", "metrics", "figure", "thick_slices", "forward.forward_model")

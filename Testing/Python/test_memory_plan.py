@@ -1,20 +1,21 @@
 """Memory plans: what fits, what does not, and the forecast."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from baseline_models import SIZES, TILED, a_baseline_card
 from models import a_tiny_card
 
-from SuperResolution3DLib.box import intersection
+from SuperResolution3DLib.box import intersection, whole
 from SuperResolution3DLib.errors import ModelError, ResourceError
 from SuperResolution3DLib.footprint import footprint
 from SuperResolution3DLib.memory_plan import (
     GIB,
     SMALLEST_TILE,
+    Run,
     TilePlan,
     chosen_windows,
-    free_memory,
     host_bytes,
     plan_tiles,
     seconds,
@@ -31,7 +32,7 @@ SHAPE = (40, 60, 100)
 
 
 def a_plan(device_bytes: float, shape=SHAPE) -> TilePlan:
-    return plan_tiles(a_tiny_card(), shape, SHAPE, 4, device_bytes, 1000)
+    return plan_tiles(Run(a_tiny_card(), SHAPE, whole(shape)), 4, device_bytes, on_cpu=False)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +85,6 @@ def test_the_forecast_comes_from_the_cards_speed():
     assert sr_shape((2, 3, 4), (4, 1, 2)) == (8, 3, 8)
 
 
-def test_free_memory_is_a_plausible_number():
-    assert 1e7 < free_memory() < 1e14
-
-
 # --- Every network ---------------------------------------------------------------------------------------------------
 
 
@@ -104,26 +101,49 @@ def test_the_footprint_of_the_shipped_networks_is_as_before():
 @pytest.mark.parametrize("size", TILED)
 def test_tiles_of_every_network_stay_within_the_memory(size):
     card = a_baseline_card(size, (4, 4, 4))
-    plenty = plan_tiles(card, SHAPE, SHAPE, 4, 100 * GIB, 1000)
+    run = Run(card, SHAPE, whole(SHAPE))
+    plenty = plan_tiles(run, 4, 100 * GIB, on_cpu=False)
     assert plenty.trunk_tile == SHAPE
     assert plenty.tail_tile == (32, 32, 32)
-    less = plan_tiles(card, SHAPE, SHAPE, 4, plenty.peak_bytes * 0.6, 1000)
+    less = plan_tiles(run, 4, plenty.peak_bytes * 0.6, on_cpu=False)
     assert less.peak_bytes <= plenty.peak_bytes * 0.6
     assert math.prod(less.tail_tile) < math.prod(plenty.tail_tile)
     with pytest.raises(ResourceError, match="choose a smaller region"):
-        plan_tiles(card, SHAPE, SHAPE, 4, 1e6, 1000)
+        plan_tiles(run, 4, 1e6, on_cpu=False)
 
 
 def test_windows_are_planned_as_they_are_and_never_halved():
     card = a_baseline_card("rcan", (4, 4, 4))
-    plan = plan_tiles(card, SHAPE, SHAPE, 4, GIB, 1000)
+    plan = plan_tiles(Run(card, SHAPE, whole(SHAPE)), 4, GIB, on_cpu=False)
     assert plan.trunk_tile == plan.tail_tile == (8, 8, 8)
-    assert plan.peak_bytes == 1000 + int(1.3 * 8**3 * 64 * 3 * 3 * 4)  # three layers of three channels at 4x
-    assert plan_tiles(card, SHAPE, (5, 60, 100), 4, GIB, 1000).tail_tile == (5, 8, 8)
+    volume = 4 * math.prod(SHAPE)
+    assert plan.peak_bytes == volume + int(1.3 * 8**3 * 64 * 3 * 3 * 4)  # three layers of three channels at 4x
+    assert plan_tiles(Run(card, (5, 60, 100), whole((5, 60, 100))), 4, GIB, on_cpu=False).tail_tile == (5, 8, 8)
     larger = a_baseline_card("rcan", config=card.config | {"patch_size": 48})
-    assert plan_tiles(larger, SHAPE, SHAPE, 4, GIB, 1000).tail_tile == (40, 48, 48)
+    assert plan_tiles(Run(larger, SHAPE, whole(SHAPE)), 4, GIB, on_cpu=False).tail_tile == (40, 48, 48)
     with pytest.raises(ResourceError, match="choose a smaller region, or close other programs"):
-        plan_tiles(card, SHAPE, SHAPE, 4, plan.peak_bytes - 1, 1000)
+        plan_tiles(Run(card, SHAPE, whole(SHAPE)), 4, plan.peak_bytes - 1, on_cpu=False)
+
+
+def test_windows_that_were_asked_for_are_planned_as_those_that_a_network_needs():
+    run = Run(a_tiny_card((4, 4, 4)), SHAPE, whole(SHAPE), window=24)
+    plan = plan_tiles(run, 4, GIB, on_cpu=False)
+    assert plan.trunk_tile == plan.tail_tile == (24, 24, 24)
+    in_windows = plan_tiles(run, 4, 100 * GIB, on_cpu=True).peak_bytes
+    assert in_windows == plan.peak_bytes + 2 * 4 * math.prod(SHAPE) * 64  # the sums of voxels and of weights
+    whole_volume = plan_tiles(Run(run.card, SHAPE, run.region), 4, 100 * GIB, on_cpu=False).peak_bytes
+    assert plan.peak_bytes < whole_volume
+    assert plan_tiles(run, 4, plan.peak_bytes + 1, on_cpu=False) == plan
+
+
+def test_the_result_of_windows_takes_room_for_their_weights():
+    region = (slice(3, 8), slice(0, 6), slice(1, 8))
+    run = Run(a_tiny_card((4, 1, 1)), SHAPE, region)
+    voxels = 4 * 5 * 6 * 7
+    assert host_bytes(run, 2) == voxels * 6
+    assert host_bytes(run, 2, with_zero_filled=True) == voxels * 8
+    assert host_bytes(replace(run, window=8), 2) == voxels * 8
+    assert host_bytes(replace(run, window=8), 8) == voxels * 12
 
 
 @pytest.mark.parametrize("region", [((0, 11), (0, 30), (0, 7)), ((3, 5), (10, 21), (6, 7)), ((9, 11), (0, 1), (2, 5))])
@@ -155,7 +175,8 @@ def test_a_trunk_with_a_known_reach_is_tiled_exactly_unless_the_card_measured_a_
 def test_sizes_and_forecasts_need_no_more_than_the_card(size):
     card = a_baseline_card(size, (4, 1, 1), performance={"cpu_seconds_per_million_voxels": 3.0})
     assert seconds(card, (50, 50, 100), "cpu") == pytest.approx(3.0)
-    assert host_bytes((5, 6, 7), card.scale, 2) == 4 * 5 * 6 * 7 * 6
+    run = Run(card, SHAPE, whole((5, 6, 7)))
+    assert host_bytes(run, 2) == 4 * 5 * 6 * 7 * (8 if run.edge else 6)
 
 
 def test_a_card_of_another_network_or_without_its_size_is_refused():

@@ -10,8 +10,9 @@ import slicer
 from baseline_models import a_baseline_card
 
 import Testing.Slicer.module  # noqa: F401 - installs the double
+from SuperResolution3DLib.box import whole
 from SuperResolution3DLib.job import Event, Progress, Started, Warned
-from SuperResolution3DLib.memory_plan import GIB, seconds
+from SuperResolution3DLib.memory_plan import GIB, Run, host_bytes, plan_tiles, seconds
 from SuperResolution3DLib.model_card import InstalledModel, read_card
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double
@@ -122,6 +123,13 @@ def test_memory_that_is_not_there_is_a_problem_and_not_an_error(monkeypatch) -> 
     result = forecast(PLAN, None)
     assert result.problem
     assert result.problem in describe(PLAN, result)
+
+
+def test_windows_are_forecast_as_the_engine_plans_them(plenty) -> None:
+    result = forecast(replace(PLAN, window=4), None)
+    run = Run(CARD, (12, 14, 10), whole((12, 14, 10)), window=4)
+    assert result.memory_bytes == plan_tiles(run, 4, GIB, on_cpu=True).peak_bytes
+    assert forecast(replace(PLAN, window=4), None, gpu_free_bytes=GIB).memory_bytes == host_bytes(run, 2)
 
 
 def test_free_memory_of_the_gpu_bounds_the_tiles_not_the_result(plenty) -> None:
