@@ -10,7 +10,7 @@ from SuperResolution3DLib.checkpoint import Model
 from SuperResolution3DLib.errors import InputError, ModelError
 from SuperResolution3DLib.model_card import ModelCard
 
-SHARED = ("network", "config", "scale", "grid", "skip", "intensity")
+SHARED = ("network", "config", "scale", "grid", "skip", "intensity", "intensity_from")
 
 
 def blend(first: Model, second: Model, alpha: float, name: str = "") -> tuple[dict[str, Tensor], ModelCard]:

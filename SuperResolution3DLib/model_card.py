@@ -65,6 +65,8 @@ class ModelCard:
     """measured quality, by data set and method"""
     performance: dict[str, Any] = field(default_factory=dict)
     """seconds per million SR voxels by device; trunk_halo: LR voxels for 1e-3 relative error of a tiled trunk"""
+    intensity_from: str = "lr"
+    """lr or hr: whose percentiles, or minimum and maximum, became 0 and 1 in training; in use it is always the LR's"""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -79,6 +81,11 @@ class ModelCard:
     def fits_modality(self, modality: str) -> bool:
         """Tell whether the model was trained on volumes of a DICOM modality; an unknown one ("") counts as such."""
         return not modality or modality in self.dicom_modalities
+
+    @property
+    def needs_hr_range(self) -> bool:
+        """Tell whether training knew an intensity range that nobody has in use."""
+        return self.intensity_from == "hr" and self.intensity.get("policy") != "fixed"
 
     def covers(self, spacing: tuple[float, ...]) -> bool:
         """Tell whether voxel spacings (mm) lie in the range that the model was trained on, or 5 % beyond."""
@@ -122,6 +129,8 @@ class ModelCard:
             raise ValueError(f"grid {self.grid!r} is neither center nor corner")
         if self.skip not in ("none", "zero-filled"):
             raise ValueError(f"skip {self.skip!r} is neither none nor zero-filled")
+        if self.intensity_from not in ("lr", "hr"):
+            raise ValueError(f"intensity_from {self.intensity_from!r} is neither lr nor hr")
         are_numbers = len(self.spacing_range) == 2 and all(is_finite_number(value) for value in self.spacing_range)
         if not are_numbers or not 0 < self.spacing_range[0] <= self.spacing_range[1]:
             raise ValueError(f"spacing range {self.spacing_range} is not two increasing numbers (mm)")

@@ -88,7 +88,8 @@ def super_resolve(
     sr = engine.run(lr, region)
     consistency = _make_consistent(sr, lr, card, settings, monitor)
     # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
-    consistency["model_dependent"] = bool(warnings) or "CT" in (volume.modality, *card.dicom_modalities)
+    unlike = any(warned.code in ("modality", "spacing") for warned in warnings)
+    consistency["model_dependent"] = unlike or "CT" in (volume.modality, *card.dicom_modalities)
     if not np.isfinite(sr).all():
         raise ArithmeticError("The network produced values that are not finite")
     sr *= np.float32(to_network.width)
@@ -207,6 +208,12 @@ def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> list[Warne
             f"{_numbers(spacing)} mm (K, J, I), {size_text(result_bytes(volume, card, settings))}"
         )
         warnings.append(Warned("spacing", message))
+    if card.needs_hr_range:
+        message = (
+            f"{card.name} was trained with the intensity range of the HR volume, which is not known here; that of the "
+            "input is used, so the result may be too bright or too dark in parts"
+        )
+        warnings.append(Warned("intensity", message))
     return warnings
 
 

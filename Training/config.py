@@ -183,6 +183,8 @@ class ModelConfig:
     """zero-filled: the network adds detail to the zero-filled volume; none: it makes the whole volume"""
     intensity: IntensityPolicy = field(default_factory=IntensityPolicy)
     """What of the LR volume becomes 0 and 1 in network units"""
+    intensity_from: Literal["lr", "hr"] = "lr"
+    """hr: what of the HR volume does, as in the paper; nobody has it in use, where it is the LR's, with a warning"""
 
     def __post_init__(self) -> None:
         if not MODEL_NAME.fullmatch(self.name):

@@ -97,7 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--preparation", type=Path, metavar="PRESET", help="YAML of train.py; default: as the models were trained")
     add("--protocol", choices=(*PROTOCOLS, "both"), default="both", help="what counts, and in which range")
     add("--windows", choices=("engine", "paper"), default="engine", help="paper: 24^3 LR voxels, overlap 0.625")
-    add("--intensity", choices=("lr", "hr"), default="lr", help="whose range becomes [0, 1]; the paper's is hr")
+    add("--intensity", choices=("lr", "hr"), help="whose range becomes [0, 1] (default: as in training)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     add("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     add("--threads", type=int, default=0, help="CPU threads; on a machine with other work 1 is the quickest")

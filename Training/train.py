@@ -224,6 +224,7 @@ def _prepare(
             scale=scale,
             grid=data.grid,
             intensity=config.model.intensity,
+            intensity_from=config.model.intensity_from,
             num_shifts=num_shifts,
             seed=config.seed,
             cache=data.cache,

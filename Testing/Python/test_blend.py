@@ -54,6 +54,7 @@ def test_an_alpha_outside_the_parents_is_refused(two_models):
     [
         ({"grid": "corner"}, "their grid differs, center and corner"),
         ({"skip": "none"}, "their skip differs"),
+        ({"intensity_from": "hr"}, "their intensity_from differs, lr and hr"),
         ({"spacing_range": (6.0, 7.0)}, "nothing in common"),
     ],
 )

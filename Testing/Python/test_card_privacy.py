@@ -69,11 +69,12 @@ def test_scores_by_the_names_of_volumes_are_taken_out_and_those_by_methods_stay(
 
 def test_the_models_of_a_run_name_no_volume_and_its_folder_does(tmp_path) -> None:
     index, run = make_index(tmp_path), tmp_path / "run"
-    assert main(arguments(index, run)) == 0
+    assert main(arguments(index, run, **{"model.intensity_from": "hr"})) == 0
     entries = {part: [e for e in read_index(index).entries if e.split == part] for part in ("train", "validation")}
     written = json.loads((run / VOLUMES_FILE).read_text("utf-8"))
     for name in ("best", "last"):
         card = read_card(run / f"{name}.safetensors")
+        assert card.intensity_from == "hr"
         assert private_texts(json.loads(card.to_json())) == []
         assert not any(entry.file in card.to_json() for part in entries.values() for entry in part)
         for part, wanted in entries.items():

@@ -89,6 +89,7 @@ def test_the_card_is_read_without_the_tensors(a_model_file):
         ({"grid": "middle"}, "neither center nor corner"),
         ({"modality": " "}, "modality is empty"),
         ({"skip": "cubic"}, "neither none nor zero-filled"),
+        ({"intensity_from": "both"}, "intensity_from 'both' is neither lr nor hr"),
         ({"spacing_range": [2, 1]}, "not two increasing numbers"),
         ({"config": []}, r"config must be a JSON object, not \[\]"),
         ({"metrics": []}, "metrics must be a JSON object"),

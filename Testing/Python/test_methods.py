@@ -88,9 +88,23 @@ def test_a_model_does_what_it_does_for_users(tmp_path: Path, grid) -> None:
     assert found.notes == ()
 
 
+def test_a_model_is_scored_with_the_intensity_map_of_its_training_and_another_is_told(tmp_path, caplog) -> None:
+    trained_with_hr = a_tiny_model_file(tmp_path, name="hr", intensity_from="hr")
+    method = model_method(str(trained_with_hr), CPU)
+    assert method.intensity_from == "hr" and "intensity map from the HR;" in method.description
+    assert caplog.text == ""
+    contradicted = model_method(str(trained_with_hr), CPU, intensity_from="lr")
+    assert "intensity map from the LR, not the HR as trained" in contradicted.description
+    assert "hr is scored with the intensity map of the LR and was trained with that of the HR" in caplog.text
+    assert method.identity != contradicted.identity
+    fixed = {"policy": "fixed", "low": -1024.0, "high": 3000.0}
+    same = a_tiny_model_file(tmp_path, name="fixed", intensity_from="hr", intensity=fixed)
+    assert not model_method(str(same), CPU, intensity_from="lr").contradicts_training
+
+
 def test_the_intensity_map_can_be_that_of_the_hr(a_model_method: ModelMethod) -> None:
     volume = a_volume()
-    from_hr = replace(a_model_method, intensity_from="hr")
+    from_hr = replace(a_model_method, intensity_source="hr")
     assert from_hr.identity != a_model_method.identity
     assert not np.allclose(from_hr.enlarge(volume).sr, a_model_method.enlarge(volume).sr, atol=1e-4)
     # HR and LR of the same range make the same map.

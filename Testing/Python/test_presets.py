@@ -38,6 +38,14 @@ def test_a_preset_can_be_read(preset):
     assert config["model"].name and config["network"].scale == (4, 4, 4)
 
 
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_the_paper_s_presets_and_no_others_take_the_intensity_map_of_the_hr(preset):
+    parser = train.make_parser()
+    model = parser.instantiate(parser.parse_args([f"--config={preset}", "--data.index=i.json", "--out=run"]))["model"]
+    is_paper_s = "-paper" in preset.stem and model.intensity.policy != "fixed"
+    assert model.intensity_from == ("hr" if is_paper_s else "lr")
+
+
 def test_each_data_set_has_its_presets_and_the_paper_s_baselines():
     kinds = ("paper", "recommended", "paper-srresnet", "paper-dcsrn", "paper-rcan")
     assert {f"{name}-{kind}" for name in DATA_SETS for kind in kinds} <= {path.stem for path in PRESETS}

@@ -136,6 +136,18 @@ def test_a_spacing_outside_the_models_range_is_a_warning_with_numbers(tmp_path, 
     assert report["data_consistency"]["model_dependent"]
 
 
+def test_a_model_that_was_trained_with_the_range_of_the_hr_uses_that_of_the_input_with_a_warning(tmp_path, a_phantom):
+    models = [a_tiny_model(tmp_path, intensity_from=source) for source in ("lr", "hr")]
+    plain, warned = (super_resolve(a_volume(a_phantom), model, FP32) for model in models)
+    np.testing.assert_array_equal(plain.volume.array, warned.volume.array)
+    (warning,) = warned.report["warnings"]
+    assert warning["code"] == "intensity" and plain.report["warnings"] == []
+    assert "tiny was trained with the intensity range of the HR volume" in warning["message"]
+    assert not warned.report["data_consistency"]["model_dependent"]
+    fixed = {"policy": "fixed", "low": 0.0, "high": 1.0}  # which needs no volume
+    assert not a_tiny_model(tmp_path, intensity_from="hr", intensity=fixed).card.needs_hr_range
+
+
 def test_a_volume_of_another_modality_is_a_warning(a_model, a_phantom):
     report = super_resolve(replace(a_volume(a_phantom), modality="CT"), a_model, FP32).report
     assert report["warnings"] == [{"code": "modality", "message": "The volume is CT, tiny was trained on MR"}]

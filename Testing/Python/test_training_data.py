@@ -13,7 +13,8 @@ from SuperResolution3DLib.kspace import degrade, zero_fill
 from SuperResolution3DLib.volume import Volume, write_volume
 from Training.config import DataConfig
 from Training.volumes.data import PatchDataset, SampleOrder
-from Training.volumes.preparation import prepare_volume
+from Training.volumes.index import Index, IndexEntry, content_sha256
+from Training.volumes.preparation import PreparationConfig, prepare_volume, prepare_volumes
 
 SCALE = (2, 2, 2)
 CONFIG = DataConfig(index=Path(), patch_size=5, grid_shifts=3, flips=False, intensity_jitter=0.0)
@@ -45,6 +46,27 @@ def test_each_degraded_copy_is_the_whole_shifted_volume_degraded(a_training_volu
         hr = hr[tuple(slice(0, size // 2 * 2) for size in hr.shape)]
         lr = degrade(hr.astype(np.float64), SCALE, "center")
         np.testing.assert_allclose(degraded.lr * degraded.width + degraded.offset, lr, atol=1e-4)
+
+
+def test_the_intensity_map_may_be_that_of_the_hr(tmp_path):
+    path = a_volume_file(tmp_path)
+    facts = {"sha256": content_sha256(path), "num_bytes": path.stat().st_size, "dtype": "float32"}
+    entry = IndexEntry("s", path.name, "MR", (1.5, 1, 1), (19, 22, 24), **facts)
+    index, policy = Index("set", tmp_path, (entry,)), IntensityPolicy("min-max")
+    options = {"scale": SCALE, "grid": "corner", "intensity": policy, "num_shifts": 2, "seed": 0}
+    for cache in (None, tmp_path / "cache"):
+        by_source = {}
+        for source in ("lr", "hr"):
+            (volume,) = prepare_volumes(
+                index, [entry], PreparationConfig(), **options, cache=cache, intensity_from=source
+            )
+            by_source[source] = volume.degraded
+        for lr, hr in zip(by_source["lr"], by_source["hr"], strict=True):
+            box = tuple(slice(s, s + n * 2) for s, n in zip(hr.start, hr.lr.shape, strict=True))
+            wanted = policy.fit(volume.hr[box])
+            assert (hr.offset, hr.width) == (wanted.offset, wanted.width)
+            assert hr.width > 1.02 * lr.width  # degrading lowers peaks
+            np.testing.assert_allclose(hr.lr * hr.width + hr.offset, lr.lr * lr.width + lr.offset, atol=1e-3)
 
 
 def test_patches_are_aligned_and_cut_from_whole_volumes(a_training_volume):

@@ -12,7 +12,7 @@ from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.networks.generator import Generator
 from Training.config import TrainConfig
 
-KEPT_BY_FINE_TUNING = ("network", "config", "scale", "grid", "skip", "intensity")
+KEPT_BY_FINE_TUNING = ("network", "config", "scale", "grid", "skip", "intensity", "intensity_from")
 
 
 def initial_generator(config: TrainConfig, card: ModelCard) -> Generator:

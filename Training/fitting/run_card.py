@@ -76,6 +76,7 @@ def run_card(
         grid=config.data.grid,
         skip=config.model.skip,
         intensity=asdict(config.model.intensity),
+        intensity_from=config.model.intensity_from,
         modality=config.model.modality,
         spacing_range=(round(min(spacings), 2), round(max(spacings), 2)),
         licence=config.model.licence,

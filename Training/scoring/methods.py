@@ -1,5 +1,6 @@
 """What a table compares: interpolations and models, each of which enlarges a held-out volume to the HR's grid."""
 
+import logging
 import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, get_args
@@ -33,6 +34,8 @@ ALIGNED: dict[str, Aligned] = {"trilinear": "trilinear", "cubic": "cubic", "zero
 PAPER_WINDOW, PAPER_OVERLAP = 24, 0.625  # LR voxels, and share of them (paper 5.1)
 
 COLUMNS = ("LR", "HR")  # of Figure 2, besides the methods
+
+log = logging.getLogger(__name__)
 
 IntensitySource = Literal["lr", "hr"]
 
@@ -106,9 +109,19 @@ class ModelMethod:
     name: str
     model: Model
     settings: EngineSettings
-    intensity_from: IntensitySource = "lr"
-    """whose percentiles, or minimum and maximum, become 0 and 1; hr: the paper's, which nobody has in use"""
+    intensity_source: IntensitySource | None = None
+    """whose percentiles, or minimum and maximum, become 0 and 1; None: as in training (hr: the paper's)"""
     paper_windows: bool = False
+
+    @property
+    def intensity_from(self) -> str:
+        return self.intensity_source or self.model.card.intensity_from
+
+    @property
+    def contradicts_training(self) -> bool:
+        """Tell whether it is scored with another volume's range than it was trained with; fixed values are nobody's."""
+        card = self.model.card
+        return self.intensity_from != card.intensity_from and card.intensity.get("policy") != "fixed"
 
     @property
     def grid(self) -> Grid:
@@ -121,6 +134,9 @@ class ModelMethod:
         windows = f"; windows of {PAPER_WINDOW} LR voxels, overlap {PAPER_OVERLAP}" if self.paper_windows else ""
         device, precision = self._hardware
         hr = "; intensity map from the HR" if self.intensity_from == "hr" else ""
+        if self.contradicts_training:
+            used, trained = self.intensity_from.upper(), card.intensity_from.upper()
+            hr = f"; intensity map from the {used}, not the {trained} as trained"
         return (
             f"{card.network}, {_count(parameters)} parameters, model {card.name}; {card.grid} grid{windows}{hr}; "
             f"{precision} on {device}; sha256 {self.model.sha256[:12]}"
@@ -169,7 +185,7 @@ class ModelMethod:
 
 
 def model_method(
-    chosen: str, settings: EngineSettings, *, intensity_from: IntensitySource = "lr", paper_windows: bool = False
+    chosen: str, settings: EngineSettings, *, intensity_from: IntensitySource | None = None, paper_windows: bool = False
 ) -> ModelMethod:
     """Load a model by its name or file, with LABEL= in front of it if it shall stand in the table under another name.
 
@@ -178,7 +194,15 @@ def model_method(
     """
     label, _, file = chosen.rpartition("=")
     model = load_model(find_model(file))
-    return ModelMethod(label or model.card.name, model, settings, intensity_from, paper_windows)
+    method = ModelMethod(label or model.card.name, model, settings, intensity_from, paper_windows)
+    if method.contradicts_training:
+        log.warning(
+            "%s is scored with the intensity map of the %s and was trained with that of the %s: leave out --intensity",
+            method.name,
+            method.intensity_from.upper(),
+            model.card.intensity_from.upper(),
+        )
+    return method
 
 
 def check_methods(methods: list[Method], scale: Scale | None) -> Scale:

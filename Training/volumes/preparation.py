@@ -32,7 +32,7 @@ class DegradedVolume:
     """(D, H, W) float32, network units"""
     start: Start
     offset: float
-    """network units = (intensity - offset) / width, from the LR volume alone"""
+    """network units = (intensity - offset) / width, from the LR volume alone unless the HR's range is asked for"""
     width: float
     foreground: np.ndarray
     """(P, 3) int16, LR voxels (D, H, W) above Otsu's threshold, the centres of patches"""
@@ -63,6 +63,7 @@ def prepare_volumes(
     scale: Scale,
     grid: Grid,
     intensity: IntensityPolicy,
+    intensity_from: str = "lr",
     num_shifts: int,
     seed: int,
     cache: Path | None = None,
@@ -77,6 +78,7 @@ def prepare_volumes(
         scale: factor per axis (D, H, W).
         grid: where LR voxels lie among HR voxels.
         intensity: what of the LR volume becomes 0 and 1 in network units.
+        intensity_from: "hr" takes it of the HR volume instead.
         num_shifts: the first position is the one that ``crop_to_multiple`` gives, the others are drawn.
         seed: of the positions.
         cache: folder where the arrays are kept and mapped from; None holds them in memory.
@@ -91,7 +93,7 @@ def prepare_volumes(
     generator = np.random.default_rng(seed)
     shifts = [draw_shifts(scale, num_shifts, generator) for _ in entries]
     jobs = [
-        _Job(index.root, entry, preparation, scale, grid, intensity, drawn)
+        _Job(index.root, entry, preparation, scale, grid, intensity, drawn, intensity_from)
         for entry, drawn in zip(entries, shifts, strict=True)
     ]
     if preparation.keeps_shape:  # told before anything is computed
@@ -150,6 +152,7 @@ class _Job:
     grid: Grid
     intensity: IntensityPolicy
     shifts: tuple[Start, ...]
+    intensity_from: str = "lr"
 
     def volume(self, cache: ArrayCache | None) -> TrainingVolume:
         prepared = self._prepared(cache)
@@ -188,9 +191,10 @@ class _Job:
         return cache_key(content=entry.sha256, orientation=entry.orientation, preparation=asdict(self.preparation))
 
     def _degraded_key(self, start: Start) -> str:
-        return cache_key(
-            hr=self._hr_key(), scale=self.scale, grid=self.grid, intensity=asdict(self.intensity), start=start
-        )
+        intensity = asdict(self.intensity)
+        if self.intensity_from == "hr":
+            intensity["from"] = "hr"
+        return cache_key(hr=self._hr_key(), scale=self.scale, grid=self.grid, intensity=intensity, start=start)
 
     def _prepared(self, cache: ArrayCache | None) -> PreparedVolume:
         if cache is not None and (kept := cache.load(self._hr_key())) is not None:
@@ -206,7 +210,7 @@ class _Job:
     def _degraded(self, hr: np.ndarray, start: Start, cache: ArrayCache | None) -> DegradedVolume:
         kept = None if cache is None else cache.load(self._degraded_key(start))
         if kept is None:
-            made = _degrade_from(hr, start, self.scale, self.grid, self.intensity)
+            made = _degrade_from(hr, start, self)
             if cache is None:
                 return made
             facts = {"offset": made.offset, "width": made.width}
@@ -216,13 +220,13 @@ class _Job:
         return DegradedVolume(kept.arrays["lr"], start, facts["offset"], facts["width"], kept.arrays["foreground"])
 
 
-def _degrade_from(hr: np.ndarray, start: Start, scale: Scale, grid: Grid, intensity: IntensityPolicy) -> DegradedVolume:
+def _degrade_from(hr: np.ndarray, start: Start, job: _Job) -> DegradedVolume:
     box = tuple(
         slice(first, first + (size - first) // factor * factor)
-        for first, size, factor in zip(start, hr.shape, scale, strict=True)
+        for first, size, factor in zip(start, hr.shape, job.scale, strict=True)
     )
-    lr = degrade(hr[box].astype(np.float64), scale, grid)
-    to_network = intensity.fit(lr)
+    lr = degrade(hr[box].astype(np.float64), job.scale, job.grid)
+    to_network = job.intensity.fit(hr[box] if job.intensity_from == "hr" else lr)
     foreground = np.argwhere(lr > otsu_threshold(lr)).astype(np.int16)
     return DegradedVolume(to_network.to_network(lr), start, to_network.offset, to_network.width, foreground)
 
