@@ -1,5 +1,6 @@
 """Super-resolution of MR and CT volumes in 3D Slicer: module, panel, logic and self-test."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from SuperResolution3DSlicer.model_file import model_of
 from SuperResolution3DSlicer.panel import Panel
 from SuperResolution3DSlicer.parameters import Parameters
 from SuperResolution3DSlicer.run import Follower, Outcome, Task
+from SuperResolution3DSlicer.run_folder import sweep
 from SuperResolution3DSlicer.run_queue import RunQueue
 from SuperResolution3DSlicer.sample_data import register_sample_data
 from SuperResolution3DSlicer.self_test import SelfTest
@@ -38,6 +40,16 @@ from SuperResolution3DSlicer.worker_process import Process, WorkerProcess
 from SuperResolution3DLib.errors import CancelledError, SuperResolutionError
 
 PAUSE = 0.01  # seconds between two looks at a run that a script waits for
+
+
+def begin() -> None:
+    """Do what is due when Slicer has started, and again when the panel is made: Slicer may have started long ago."""
+    register_layout(slicer.mrmlScene)
+    sweep(Path(slicer.app.temporaryPath))
+    try:
+        register_sample_data()
+    except (SuperResolutionError, ImportError) as error:  # the panel works without
+        logging.warning(error)
 
 
 class SuperResolution3D(ScriptedLoadableModule):
@@ -58,8 +70,7 @@ class SuperResolution3D(ScriptedLoadableModule):
         self.parent.acknowledgementText = _(
             "The network and its training follow the paper arXiv:2402.04171, which to cite; sample volume: CC0."
         )
-        slicer.app.connect("startupCompleted()", lambda: register_layout(slicer.mrmlScene))
-        slicer.app.connect("startupCompleted()", register_sample_data)
+        slicer.app.connect("startupCompleted()", begin)
 
 
 class SuperResolution3DWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -80,7 +91,7 @@ class SuperResolution3DWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.logic = SuperResolution3DLogic()
         self.panel = Panel(self.ui, self.logic)
         scene = slicer.mrmlScene
-        register_layout(scene)
+        begin()
         for event, function in (
             (scene.StartCloseEvent, self.onSceneStartClose),
             (scene.EndCloseEvent, self.onSceneEndClose),
@@ -196,6 +207,8 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
             time.sleep(PAUSE)
         outcome = queue.outcomes[0]
         if outcome.state == "done":
+            for note in outcome.task.notes:
+                logging.warning(note)
             return outcome.node
         raise (CancelledError if outcome.state == "cancelled" else SuperResolutionError)(outcome.sentence)
 

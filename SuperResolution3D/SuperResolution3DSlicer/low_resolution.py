@@ -12,6 +12,7 @@ from SuperResolution3DLib.geometry import Orientation, Scale
 from SuperResolution3DLib.job import SMALLEST_AXIS
 from SuperResolution3DLib.model_card import ModelCard
 
+from .placement import Placement
 from .volume_checks import check_input, node_affine
 from .volume_nodes import add_result, read_result, write_node
 
@@ -23,6 +24,8 @@ class LowResolution:
         self.input_node = input_node
         self.card = card
         self.title = input_node.GetName()
+        self.notes: list[str] = []
+        self._placement: Placement | None = None
 
     def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
         return [self.input_node]
@@ -50,12 +53,13 @@ class LowResolution:
             )
 
     def prepare(self, folder: Path) -> list[str]:
-        """Write the volume and return the worker's command line.
+        """Write the volume and return the worker's command line, with names relative to the folder.
 
         Raises:
             SuperResolutionError: the volume cannot be used, or the disk is full.
         """
         self.check()
+        self._placement = Placement.of(self.input_node)
         write_node(self.input_node, folder / "input.nrrd")
         return [
             "degrade",
@@ -63,8 +67,8 @@ class LowResolution:
             f"--grid={self.card.grid}",
             "--events",
             "--",
-            str(folder / "input.nrrd"),
-            str(folder / "result.nrrd"),
+            "input.nrrd",
+            "result.nrrd",
         ]
 
     def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLScalarVolumeNode:
@@ -75,7 +79,11 @@ class LowResolution:
         """
         name = _("{input} LR").format(input=self.input_node.GetName())
         about = {"Kind": "simulated LR", "Grid": self.card.grid, "Scale": " ".join(map(str, self.card.scale))}
-        return add_result(read_result(folder / "result.nrrd"), name, self.input_node, about)
+        read = read_result(folder / "result.nrrd")
+        node = add_result(read, name, self.input_node, about)
+        moved = self._placement.put(node, self.input_node)
+        self.notes += [moved] if moved else []
+        return node
 
     def _scale_in_file(self) -> Scale:
         """Return the factor per axis (K, J, I) of the volume."""

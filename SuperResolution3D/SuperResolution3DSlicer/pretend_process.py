@@ -20,7 +20,7 @@ from .worker_process import Listener, WorkerEnd
 Ending = Literal["done", "failed", "crashed", "silent"]
 STEP_MS = 5
 FAILURE = "Volume shape (1, 2, 3) is too small"
-CRASH = "The worker ended without a result (exit code 139); the log says more."
+CRASH = "The worker crashed, most likely because memory ran out"
 
 
 class PretendProcess:
@@ -31,10 +31,11 @@ class PretendProcess:
         self.arguments: list[str] = []
         self.was_cancelled = False
         self.was_killed = False
+        self.folder = Path()
         self._listener: Listener | None = None
 
-    def start(self, arguments: list[str], listener: Listener) -> None:
-        self.arguments = arguments
+    def start(self, arguments: list[str], folder: Path, listener: Listener) -> None:
+        self.arguments, self.folder = arguments, folder
         self._listener = listener
         if self.ending != "silent":
             steps = [
@@ -66,7 +67,7 @@ class PretendProcess:
     def _succeed(self) -> None:
         if self._listener is None:
             return
-        source, target = (Path(text) for text in self.arguments[-2:])
+        source, target = (self.folder / text for text in self.arguments[-2:])
         node = _read(source)
         card = read_card(Path(self.option("model"))) if self.option("model") else None
         factors = [int(part) for part in self.option("scale").split(",")] if card is None else None
@@ -75,7 +76,9 @@ class PretendProcess:
             _write(node, voxels, node_affine(node) @ np.diag([*factors[::-1], 1.0]), target)
             report: dict[str, Any] = {}
         else:
-            report = _super_resolve(node, card, target, self.option("zero-filled"))
+            zero_filled = self.option("zero-filled")
+            targets = [target, self.folder / zero_filled] if zero_filled else [target]
+            report = _super_resolve(node, card, targets)
             mode, region = self.option("data-consistency") or "check", self.option("region") or None
             report["region"] = region
             report["data_consistency"] = {
@@ -84,7 +87,7 @@ class PretendProcess:
                 "projected": mode == "project",
                 "model_dependent": False,
             }
-        self._tell(Done(str(target), report))
+        self._tell(Done(self.arguments[-1], report))
         self._end(WorkerEnd("done", report=json.loads(json.dumps(report))))
 
     def _fail(self) -> None:
@@ -118,7 +121,7 @@ def pretend(*endings: Ending) -> tuple[Callable[[], PretendProcess], list[Preten
     return new_process, made
 
 
-def _super_resolve(node: slicer.vtkMRMLScalarVolumeNode, card: Any, target: Path, zero_filled: str) -> dict[str, Any]:
+def _super_resolve(node: slicer.vtkMRMLScalarVolumeNode, card: Any, targets: list[Path]) -> dict[str, Any]:
     """Repeat each voxel on the grid that the model's result has, and report as the worker does."""
     orientation = Orientation.of(node_affine(node))
     voxels = orientation.to_canonical(slicer.util.arrayFromVolume(node))
@@ -127,8 +130,8 @@ def _super_resolve(node: slicer.vtkMRMLScalarVolumeNode, card: Any, target: Path
         voxels = voxels.repeat(factor, axis)
     in_file = orientation.file_affine(affine, voxels.shape)
     voxels = orientation.from_canonical(voxels)
-    for path in filter(None, (str(target), zero_filled)):
-        _write(node, voxels, in_file, Path(path))
+    for path in targets:
+        _write(node, voxels, in_file, path)
     return {
         "program": "0",
         "torch": "none",

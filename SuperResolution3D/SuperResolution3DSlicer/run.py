@@ -1,7 +1,5 @@
 """One run of the worker: files are prepared in a folder of its own, followed, taken over and removed."""
 
-import shutil
-import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.job import Event, Progress, TimeLeft, Warned
 
+from .run_folder import RunFolder
 from .sentences import without_files
 from .speed import SpeedMeter
 from .worker_process import Listener, Process, WorkerEnd
@@ -25,12 +24,14 @@ class Task(Protocol):
 
     title: str
     """what it is done to, for the person who waits"""
+    notes: list[str]
+    """what to tell of a result that was taken over"""
 
     def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
         """Return the nodes without which the run has no sense."""
 
     def prepare(self, folder: Path) -> list[str]:
-        """Write the worker's input into a folder and return its command line."""
+        """Write the worker's input into a folder and return its command line, with names relative to the folder."""
 
     def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLNode | None:
         """Take the result over into the scene, whole or not at all."""
@@ -84,7 +85,7 @@ class Run:
         self.outcome: Outcome | None = None
         self._process = process
         self._follower = follower or Follower()
-        self._folder: Path | None = None
+        self._folder: RunFolder | None = None
         self._time_left = TimeLeft()
         self._meter = SpeedMeter()
         self._scene_tags: list[int] = []
@@ -92,10 +93,12 @@ class Run:
     def start(self) -> None:
         """Start and return at once; what cannot be started ends here."""
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="SuperResolution3D-", dir=slicer.app.temporaryPath))
-            arguments = self.task.prepare(self._folder)
+            self._folder = RunFolder(Path(slicer.app.temporaryPath))
+            arguments = self.task.prepare(self._folder.path)
             self._watch()
-            self._process.start(arguments, Listener(self._on_event, self._follower.log, self._on_end))
+            self._process.start(
+                arguments, self._folder.path, Listener(self._on_event, self._follower.log, self._on_end)
+            )
         except SuperResolutionError as error:
             self._finish("failed", str(error))
         except OSError as error:
@@ -157,7 +160,7 @@ class Run:
             self._finish(end.state, end.sentence)
             return
         try:
-            node = self.task.finish(self._folder, end.report)
+            node = self.task.finish(self._folder.path, end.report)
         except SuperResolutionError as error:
             self._finish("failed", str(error))
         except Exception as error:
@@ -169,8 +172,8 @@ class Run:
     def _finish(self, state: Literal["done", "failed", "cancelled"], sentence: str = "", **values: Any) -> None:
         self._unwatch()
         if self._folder is not None:
-            sentence = without_files(sentence, self._folder, self.task.title)
-            shutil.rmtree(self._folder, ignore_errors=True)  # a killed worker may still hold a file
+            sentence = without_files(sentence, self._folder.path, self.task.title)
+            self._folder.remove()
         self.outcome = Outcome(self.task, state, sentence, meter=self._meter, **values)
         if sentence:
             self._follower.log(sentence)

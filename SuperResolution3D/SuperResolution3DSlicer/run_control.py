@@ -84,7 +84,8 @@ class RunControl:
             if outcome.state != "done":
                 return " ".join([_not_done(outcome), *_unchanged(outcomes)])
             on_done(outcome.node)
-            return _("{lr} was added; the original is the HR reference.").format(lr=outcome.node.GetName())
+            added = _("{lr} was added; the original is the HR reference.").format(lr=outcome.node.GetName())
+            return "\n".join([added, *outcome.task.notes])
 
         self._start([LowResolution(input_node, card)], describe)
 
@@ -159,7 +160,7 @@ def _describe(outcome: Outcome) -> str:
         name=outcome.node.GetName(), time=duration(report["seconds"]), device=report["device"]
     )
     warnings = [warning_sentence(warned, request.input_node, request.card) for warned in report["warnings"]]
-    return "\n".join([sentence, consistency_sentence(report), *warnings])
+    return "\n".join([sentence, consistency_sentence(report), *warnings, *outcome.task.notes])
 
 
 def _unchanged(outcomes: list[Outcome]) -> list[str]:

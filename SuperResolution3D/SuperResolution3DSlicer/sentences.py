@@ -1,5 +1,6 @@
 """Sentences of the library and the worker, made fit for the person at the panel."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.model_card import ModelCard
 
 from .volume_checks import modality_warning, spacing_warning
+
+WORKING_FOLDER = r"(?<=\s)\.(?=[;,\s])"  # "are free in .; free some": the worker names it so, no sentence ends so
 
 
 def with_full_stop(sentence: str) -> str:
@@ -45,4 +48,5 @@ def without_files(sentence: str, folder: Path, title: str) -> str:
     for file, name in names.items():
         for written in (str(folder / file), file):
             sentence = sentence.replace(written, name)
+    sentence = re.sub(WORKING_FOLDER, lambda _found: str(folder), sentence)
     return sentence.replace(str(folder), slicer.app.temporaryPath)

@@ -15,6 +15,7 @@ from SuperResolution3DLib.model_card import InstalledModel, ModelCard
 from .difference import renew_difference
 from .forecast import Plan
 from .modality import modality_of
+from .placement import Placement
 from .roi_region import region_of_roi
 from .run_report import attributes
 from .volume_checks import check_input, node_affine
@@ -72,23 +73,23 @@ class Request:
                     " Project for a preview, or the whole volume."
                 )
             )
-        self.job(Path())
+        self.job()
 
-    def job(self, folder: Path) -> Job:
-        """Return the worker's job on files in a folder.
+    def job(self) -> Job:
+        """Return the worker's job; the names of its volumes are relative to the folder in which it works.
 
         Raises:
             InputError: a setting that no run can use, or a ROI outside the volume.
         """
         return Job(
-            folder / "input.nrrd",
-            folder / "result.nrrd",
+            Path("input.nrrd"),
+            Path("result.nrrd"),
             model=str(self.model.path),
             device=self.device,
             window=self.window,
             overlap=None if self.window is None else self.overlap,
             data_consistency=self.data_consistency,
-            zero_filled=folder / "zero-filled.nrrd" if self.with_zero_filled else None,
+            zero_filled=Path("zero-filled.nrrd") if self.with_zero_filled else None,
             region=None if self.roi_node is None else region_of_roi(self.input_node, self.roi_node),
             modality=modality_of(self.input_node) or None,
             events=True,
@@ -96,7 +97,7 @@ class Request:
 
     def plan(self, num_inputs: int = 1) -> Plan:
         """Return what the forecast needs to know."""
-        image, job = self.input_node.GetImageData(), self.job(Path())
+        image, job = self.input_node.GetImageData(), self.job()
         k, j, i = reversed(image.GetDimensions())
         return Plan(
             self.card,
@@ -117,20 +118,23 @@ class SuperResolution:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.title = request.input_node.GetName()
+        self.notes: list[str] = []
+        self._placement: Placement | None = None
 
     def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
         return [self.request.input_node]
 
     def prepare(self, folder: Path) -> list[str]:
-        """Write the input and return the worker's command line.
+        """Write the input and return the worker's command line, with names relative to the folder.
 
         Raises:
             InputError: the request cannot be run.
             OutputError: the disk is full.
         """
         self.request.check()
-        job = self.request.job(folder)
-        write_node(self.request.input_node, job.input)
+        job = self.request.job()
+        self._placement = Placement.of(self.request.input_node)
+        write_node(self.request.input_node, folder / job.input)
         return job.to_arguments()
 
     def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLScalarVolumeNode:
@@ -152,6 +156,9 @@ class SuperResolution:
         else:
             replace_result(output_node, read, input_node, about)
             node = output_node
+        for added in filter(None, (zero_filled_node, node)):
+            moved = self._placement.put(added, input_node)
+        self.notes += [moved] if moved else []
         node.SetNodeReferenceID(INPUT_ROLE, input_node.GetID())
         node.SetNodeReferenceID(ZERO_FILLED_ROLE, zero_filled_node.GetID() if zero_filled_node else None)
         renew_difference(node, zero_filled_node, input_node)

@@ -38,6 +38,7 @@ class TimedTile:
         self.card = card
         self.device = device
         self.title = _("timing one tile")
+        self.notes: list[str] = []
 
     @property
     def work(self) -> Work:
@@ -50,14 +51,14 @@ class TimedTile:
         return []
 
     def prepare(self, folder: Path) -> list[str]:
-        """Write the tile and return the worker's command line."""
+        """Write the tile and return the worker's command line, with names relative to the folder."""
         low, high = self.card.spacing_range
         voxels = np.random.default_rng(0).normal(500, 100, (TILE,) * 3).astype("<f4")
         header = HEADER.format(size=TILE, mm=(low + high) / 2).encode("ascii")
         (folder / "tile.nrrd").write_bytes(header + voxels.tobytes())
         return Job(
-            folder / "tile.nrrd",
-            folder / "result.nrrd",
+            Path("tile.nrrd"),
+            Path("result.nrrd"),
             model=str(self.model_file),
             device=self.device,
             data_consistency="off",

@@ -18,7 +18,9 @@ from SuperResolution3DLib.errors import ExitCode, InputError
 from SuperResolution3DLib.job import Done, Event, Failed, Started, decode
 
 GRACE_MS = 1000  # for the worker to end by itself after a cancel, before its process is ended
-KILLED_CODES = (9, 137)  # by the system when memory runs out: the signal, and how a launcher passes it on
+FIRST_CRASH_CODE = 128  # a shell adds the signal to it; Windows tells crashes by far larger numbers
+# PythonSlicer is a launcher: whatever ended its Python by force, it prints this to stderr and ends with exit code 1.
+LAUNCHER_TELLS_CRASH = re.compile(r"error: \[.*\] exit abnormally")
 NO_TORCH = re.compile(r"No module named '(torch|safetensors)'")
 
 
@@ -46,8 +48,8 @@ class Listener:
 class Process(Protocol):
     """What a run needs of a process; tests pass one that computes nothing."""
 
-    def start(self, arguments: list[str], listener: Listener) -> None:
-        """Start with the arguments of the command line ``superres3d`` and return at once."""
+    def start(self, arguments: list[str], folder: Path, listener: Listener) -> None:
+        """Start in a folder with the arguments of the command line ``superres3d`` and return at once."""
 
     def cancel(self) -> None:
         """End soon; the listener hears of it."""
@@ -68,16 +70,21 @@ class WorkerProcess:
         self._line = {"out": b"", "error": b""}  # what has no end of line yet
         self._last: Done | Failed | None = None
         self._last_error = ""
+        self._crashed = False
         self._cancelled = False
 
-    def start(self, arguments: list[str], listener: Listener) -> None:
+    def start(self, arguments: list[str], folder: Path, listener: Listener) -> None:
         """Start the worker and return at once.
+
+        It works in the folder, so that the names of its files can be relative: on Windows its libraries open none whose
+        folder has letters of another code page, as a user's name in the path of the temporary folder may have.
 
         Raises:
             InputError: no Python to run it with.
         """
         program = worker_program()
         self._listener = listener
+        self._process.setWorkingDirectory(str(folder))
         self._process.setProcessEnvironment(worker_environment())
         self._process.readyReadStandardOutput.connect(self._read_output)
         self._process.readyReadStandardError.connect(self._read_error)
@@ -130,7 +137,11 @@ class WorkerProcess:
 
     def _read_error(self) -> None:
         for line in self._lines("error", self._process.readAllStandardError()):
-            if line.startswith("error: "):
+            if LAUNCHER_TELLS_CRASH.match(line):
+                self._crashed = True
+                if self._cancelled:  # we ended it
+                    continue
+            elif line.startswith("error: "):
                 self._last_error = line.removeprefix("error: ")
             self._log(line)
 
@@ -154,6 +165,7 @@ class WorkerProcess:
         for rest in self._line.values():
             if rest:
                 self._log(rest.decode("utf-8", "replace"))
+        self._crashed |= exit_status == qt.QProcess.CrashExit or not 0 <= exit_code < FIRST_CRASH_CODE
         self._tell_end(self._end(exit_code))
 
     def _end(self, exit_code: int) -> WorkerEnd:
@@ -167,13 +179,13 @@ class WorkerProcess:
         message = self._last.message if isinstance(self._last, Failed) else self._last_error
         if NO_TORCH.search(message):
             return _("PyTorch or safetensors is not installed: run again from the panel, which offers to install them.")
+        if self._crashed and not isinstance(self._last, Failed):
+            return _(
+                "The worker crashed, most likely because memory ran out: close other programs, or choose a smaller"
+                " region; the log may say more."
+            )
         if message:
             return message
-        if exit_code in KILLED_CODES:
-            return _(
-                "The system ended the worker, most likely because memory ran out: close other programs, or choose a"
-                " smaller region."
-            )
         return _("The worker ended without a result (exit code {code}); the log says more.").format(code=exit_code)
 
     def _tell_end(self, end: WorkerEnd) -> None:

@@ -167,7 +167,7 @@ def test_temporary_folder_that_cannot_be_written_to_is_one_sentence(a_node, a_mo
     def full(**values: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("SuperResolution3DSlicer.run.tempfile.mkdtemp", full)
+    monkeypatch.setattr("SuperResolution3DSlicer.run_folder.tempfile.mkdtemp", full)
     with pytest.raises(SuperResolutionError, match=r"No space left on device.*free some space"):
         SuperResolution3DLogic(pretend("done")[0]).superResolve(a_node, str(a_model.path))
 

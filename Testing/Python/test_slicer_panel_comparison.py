@@ -68,6 +68,8 @@ def test_comparison_without_a_main_window_is_one_sentence(a_panel, a_node) -> No
 
 
 def test_the_layout_is_known_before_the_comparison_is_shown(a_panel, a_main_window) -> None:
+    core.start().close_layout()
+    slicer.app.setLayoutManager(slicer.qSlicerLayoutManager(core.start()))
     layout_node = core.start().layout.GetLayoutNode()
     assert not layout_node.IsLayoutDescription(LAYOUT_ID)
     slicer.app.startupCompleted.emit()

@@ -291,5 +291,6 @@ def test_tile_is_a_whole_run_on_noise(tmp_path) -> None:
     path = a_tiny_model_file(tmp_path, (2, 2, 2))
     task = TimedTile(path, read_card(path), "cpu")
     arguments = task.prepare(tmp_path)
-    assert arguments[-2:] == [str(tmp_path / "tile.nrrd"), str(tmp_path / "result.nrrd")]
+    assert arguments[-2:] == ["tile.nrrd", "result.nrrd"]
+    assert (tmp_path / "tile.nrrd").stat().st_size > 4 * TILE**3
     assert task.work == Work(TILE**3, 8 * TILE**3)

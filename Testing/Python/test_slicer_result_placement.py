@@ -11,11 +11,20 @@ import pytest
 import slicer
 
 from SuperResolution3DLib.job import Job
-from Testing.Slicer import core
+from Testing.Slicer import core, double
+from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
 from Testing.Slicer.volumes import add_volume, affine_of, field_of_view_corners, turned, voxel_positions
 
 # isort: split
+from SuperResolution3DSlicer.low_resolution import LowResolution
+from SuperResolution3DSlicer.model_file import model_of
+from SuperResolution3DSlicer.placement import Placement
+from SuperResolution3DSlicer.pretend_process import pretend
+from SuperResolution3DSlicer.run import Follower
+from SuperResolution3DSlicer.super_resolution import ZERO_FILLED_ROLE, Request, SuperResolution
 from SuperResolution3DSlicer.volume_nodes import add_result, read_result, write_node
+
+from SuperResolution3D import SuperResolution3DLogic
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACING = (4.0, 4.0, 4.0)
@@ -26,6 +35,8 @@ GRIDS = {
     # slices from left to right, rows from the front to the back, as a sagittal scan in LPS is stored
     "sagittal": np.array([[0, 0, -4.0, 40], [-4.0, 0, 0, 50], [0, -4.0, 0, 60], [0, 0, 0, 1]]),
 }
+TURNED = slicer.util.vtkMatrixFromArray(turned((1, 1, 1), (3, 4, 5), left_handed=False))
+PATIENT = 120_000  # ms; other work may share the machine
 BRIGHT = 0.1  # of the peak; below lies what a network adds to an empty background
 
 
@@ -94,6 +105,63 @@ def test_a_region_lies_where_it_was_cut(a_blob, tmp_path) -> None:
     affine = affine_of(a_blob)
     expected = ends @ affine[:3, :3].T + affine[:3, 3]
     assert np.linalg.norm(field_of_view_corners(sr) - expected, axis=-1).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("change", "is_told"),
+    [
+        (lambda node, transform: None, False),
+        (lambda node, transform: node.HardenTransform(), True),
+        (lambda node, transform: node.SetAndObserveTransformNodeID(None), True),
+        (lambda node, transform: (node.HardenTransform(), transform.SetMatrixTransformToParent(TURNED)), True),
+        (lambda node, transform: slicer.mrmlScene.RemoveNode(transform), True),
+        (lambda node, transform: node.SetOrigin(1, 2, 3), True),
+    ],
+    ids=["nothing", "hardened", "taken out", "hardened, transform changed", "transform deleted", "moved"],
+)
+@pytest.mark.parametrize("kind", ["super-resolution", "low resolution"])
+@pytest.mark.parametrize("a_blob", ["left-handed"], indirect=True)
+def test_a_result_lies_where_its_input_lay_when_the_run_began(a_blob, change, is_told, kind) -> None:
+    model = model_of(None)
+    before, first = _world_corners(a_blob), _first_voxel(a_blob)
+    task = LowResolution(a_blob, model.card)
+    if kind == "super-resolution":
+        task = SuperResolution(Request(a_blob, model, with_zero_filled=True))
+    queue = SuperResolution3DLogic(pretend("done")[0]).start([task], Follower())
+    change(a_blob, slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLinearTransformNode"))
+    double.wait_until(lambda: queue.is_over, PATIENT)
+    result = queue.outcomes[0].node
+    if kind == "low resolution":  # the process that pretends takes every fourth voxel from the first on
+        np.testing.assert_allclose(_first_voxel(result), first, atol=0.01)
+    else:
+        for node in (result, result.GetNodeReference(ZERO_FILLED_ROLE)):
+            np.testing.assert_allclose(_world_corners(node), before, atol=0.01)
+    told = f"blob was moved or transformed during the run; {result.GetName()} lies where blob lay when the run began."
+    assert task.notes == ([told] if is_told else [])
+
+
+@pytest.mark.parametrize("a_blob", ["left-handed"], indirect=True)
+def test_a_result_follows_its_inputs_transform_that_is_changed_during_the_run(a_blob) -> None:
+    task = SuperResolution(Request(a_blob, model_of(None)))
+    queue = SuperResolution3DLogic(pretend("done")[0]).start([task], Follower())
+    slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLinearTransformNode").SetMatrixTransformToParent(TURNED)
+    double.wait_until(lambda: queue.is_over, PATIENT)
+    np.testing.assert_allclose(_world_corners(queue.outcomes[0].node), _world_corners(a_blob), atol=0.01)
+    assert task.notes == []
+
+
+def _world_corners(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """Return the outer corners in the world, RAS mm (8, 3)."""
+    to_world = Placement.of(node).to_world
+    corners = field_of_view_corners(node).reshape(-1, 3)
+    corners = corners @ to_world[:3, :3].T + to_world[:3, 3]
+    return corners[np.lexsort(corners.T.round(1))]
+
+
+def _first_voxel(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """Return its place in the world, RAS mm (3,)."""
+    placement = Placement.of(node)
+    return (placement.to_world @ placement.affine)[:3, 3]
 
 
 def _through_worker(

@@ -12,10 +12,19 @@ from SuperResolution3DLib.model_card import file_sha256
 from SuperResolution3DLib.super_resolve import degrade_volume
 from SuperResolution3DLib.volume import read_volume
 from Testing.Slicer import core, double
+from Testing.Slicer.module import loaded_module
 from Testing.Slicer.volumes import field_of_view_corners
 
 # isort: split
-from SuperResolution3DSlicer.sample_data import CATEGORY, SAMPLES, THUMBNAIL, register_sample_data, sample_files
+from SuperResolution3DSlicer import sample_data
+from SuperResolution3DSlicer.sample_data import (
+    CATEGORY,
+    SAMPLES,
+    THUMBNAIL,
+    SampleFile,
+    register_sample_data,
+    sample_files,
+)
 
 PAIR, ALONE = "T1 brain, LR and HR", "T1 brain, LR alone"
 
@@ -79,3 +88,21 @@ def test_the_files_are_found_inside_an_installed_library_too(monkeypatch, tmp_pa
     for sample in SAMPLES:
         (samples / sample.file_name).write_bytes(b"volume")
     assert sample_files() == [samples / sample.file_name for sample in SAMPLES]
+
+
+def test_a_module_that_is_loaded_after_the_start_offers_the_samples_once(monkeypatch, tmp_path) -> None:
+    double.install()
+    with loaded_module(monkeypatch, tmp_path):  # Slicer told before that it has started
+        sources = slicer.modules.sampleDataSources[CATEGORY]
+        assert [source.sampleName for source in sources] == [PAIR, ALONE]
+        slicer.app.startupCompleted.emit()
+        assert [source.sampleName for source in sources] == [PAIR, ALONE]
+    slicer.modules.sampleDataSources.pop(CATEGORY)
+
+
+def test_missing_samples_are_told_in_the_log_and_the_panel_opens(monkeypatch, tmp_path, caplog) -> None:
+    double.install()
+    monkeypatch.setattr(sample_data, "SAMPLES", (SampleFile("none", "none.nii.gz", ""),))
+    with loaded_module(monkeypatch, tmp_path) as module:
+        assert module.widget.panel is not None
+    assert "The sample volumes are missing" in caplog.text

@@ -36,6 +36,11 @@ def test_a_sentence_ends_before_another_one_begins(given, wanted) -> None:
         ("result.nrrd takes 9 GiB", "the result of head takes 9 GiB"),
         ("{folder}/zero-filled.nrrd exists", "the zero-filled volume of head exists"),
         ("1 GiB are free in {folder}; free some", "1 GiB are free in {temporary}; free some"),
+        (
+            "result.nrrd takes 9 GiB and 1 GiB are free in .; free some",
+            "the result of head takes 9 GiB and 1 GiB are free in {temporary}; free some",
+        ),
+        ("It broke. Try again", "It broke. Try again"),
         ("{folder}/tile.nrrd is odd", "{temporary}/tile.nrrd is odd"),
         ("No model is installed", "No model is installed"),
     ],

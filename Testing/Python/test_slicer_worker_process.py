@@ -12,6 +12,7 @@ import pytest
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.job import Done, Event, Progress, Started
 from Testing.Slicer import double
+from Testing.Slicer.double.application import write_launcher
 from Testing.Slicer.module import is_running
 
 # isort: split
@@ -50,8 +51,7 @@ def a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     def put(lines: str) -> None:
         script, launcher = tmp_path / "worker.py", tmp_path / "launcher"
         script.write_text(lines, "utf-8")
-        launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "{script}"\nexit $?\n')
-        launcher.chmod(0o755)
+        write_launcher(launcher, f'"{sys.executable}" "{script}"')
         monkeypatch.setattr(worker_process, "worker_program", lambda: str(launcher))
 
     return put
@@ -60,7 +60,7 @@ def a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 def ended(arguments: list[str] | None = None) -> Heard:
     """Run a worker to its end."""
     heard = Heard()
-    WorkerProcess().start(arguments or [], heard.listener())
+    WorkerProcess().start(arguments or [], Path.cwd(), heard.listener())
     double.wait_until(lambda: bool(heard.ends), PATIENT)
     return heard
 
@@ -89,18 +89,30 @@ def test_usage_error_which_tells_no_event_is_found_in_the_log() -> None:
     assert any(line.startswith("usage: superres3d") for line in heard.lines)
 
 
-def test_worker_that_the_system_ended_is_told_as_out_of_memory(a_program) -> None:
-    a_program(STARTED + "os.kill(os.getpid(), 9)\n")
-    end = ended().ends[0]
-    assert end.state == "failed"
-    assert "memory ran out" in end.sentence
-
-
-def test_crashed_worker_is_told_with_its_exit_code(a_program) -> None:
-    a_program(STARTED + "sys.stderr.write('it broke\\n'); sys.stderr.flush()\nos.kill(os.getpid(), 11)\n")
+@pytest.mark.parametrize("number", [6, 9, 11])
+def test_a_crash_behind_the_launcher_is_told_as_one_and_not_as_the_launchers_own_line(a_program, number) -> None:
+    a_program(STARTED + f"sys.stderr.write('error: it broke\\n'); sys.stderr.flush()\nos.kill(os.getpid(), {number})\n")
     heard = ended()
-    assert "exit code 139" in heard.ends[0].sentence
-    assert "it broke" in heard.lines
+    assert heard.ends[0].state == "failed"
+    assert heard.ends[0].sentence.startswith("The worker crashed, most likely because memory ran out")
+    assert "error: it broke" in heard.lines
+    assert any("exit abnormally" in line for line in heard.lines)
+
+
+def test_a_crash_without_a_launcher_is_told_as_one_too(tmp_path, monkeypatch) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(worker_process, "worker_program", lambda: str(program))
+    assert "memory ran out" in ended().ends[0].sentence
+
+
+def test_what_the_worker_said_itself_stays_the_reason_of_a_crash_after_it(a_program) -> None:
+    a_program(
+        STARTED + "print(json.dumps({'event': 'error', 'code': 'memory', 'message': 'The GPU is full'}), flush=True)\n"
+        "os.kill(os.getpid(), 11)\n"
+    )
+    assert ended().ends[0].sentence == "The GPU is full"
 
 
 def test_missing_torch_is_told_as_such(a_program) -> None:
@@ -127,7 +139,7 @@ def test_without_any_python_the_start_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(worker_process.shutil, "which", lambda name: None)
     monkeypatch.setattr(worker_process.sys, "executable", "/opt/Slicer/bin/SlicerApp-real")
     with pytest.raises(InputError, match="PythonSlicer"):
-        WorkerProcess().start([], Heard().listener())
+        WorkerProcess().start([], Path.cwd(), Heard().listener())
 
 
 def test_characters_and_lines_that_the_pipe_cuts_are_put_together(a_program) -> None:
@@ -145,7 +157,7 @@ def test_characters_and_lines_that_the_pipe_cuts_are_put_together(a_program) -> 
 def test_event_loop_turns_while_a_worker_never_answers(a_program) -> None:
     a_program("import time\ntime.sleep(60)\n")
     worker, heard = WorkerProcess(), Heard()
-    worker.start([], heard.listener())
+    worker.start([], Path.cwd(), heard.listener())
     started = time.monotonic()
     for _ in range(100):
         double.turn()
@@ -158,7 +170,7 @@ def test_event_loop_turns_while_a_worker_never_answers(a_program) -> None:
 def test_real_worker_ends_soon_after_a_cancel(tmp_path) -> None:
     worker, heard = WorkerProcess(), Heard()
     worker.start(
-        ["super-resolve", "--device=cpu", "--events", "--", str(SAMPLE), str(tmp_path / "sr.nrrd")], heard.listener()
+        ["super-resolve", "--device=cpu", "--events", "--", str(SAMPLE), "sr.nrrd"], tmp_path, heard.listener()
     )
     double.wait_until(lambda: any(isinstance(event, Progress) for event in heard.events), PATIENT)
     worker.cancel()
@@ -172,18 +184,33 @@ def test_real_worker_ends_soon_after_a_cancel(tmp_path) -> None:
 def test_worker_that_ignores_everything_is_ended_behind_its_launcher(a_program, way) -> None:
     a_program(STARTED + "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)\n")
     worker, heard = WorkerProcess(), Heard()
-    worker.start([], heard.listener())
+    worker.start([], Path.cwd(), heard.listener())
     double.wait_until(lambda: bool(heard.events), PATIENT)
     getattr(worker, way)()
     double.wait_until(lambda: not is_running(heard.pid), SOON)
     double.turn(100)
     assert [end.state for end in heard.ends] == (["cancelled"] if way == "cancel" else [])
+    assert not any("exit abnormally" in line for line in heard.lines)
+
+
+@pytest.mark.parametrize("way", ["cancel", "kill"])
+def test_a_worker_whose_launcher_is_ended_before_it_told_its_pid_ends_by_itself(
+    a_program, tmp_path, monkeypatch, way
+) -> None:
+    monkeypatch.setattr(worker_process, "GRACE_MS", 1)
+    a_program("import os, sys\nopen('pid', 'w').write(str(os.getpid()))\nos.rename('pid', 'ready')\nsys.stdin.read()\n")
+    worker, heard = WorkerProcess(), Heard()
+    worker.start([], tmp_path, heard.listener())
+    double.wait_until((tmp_path / "ready").exists, PATIENT)
+    getattr(worker, way)()
+    pid = int((tmp_path / "ready").read_text())
+    double.wait_until(lambda: not is_running(pid), SOON)
 
 
 def test_cancel_after_the_end_does_nothing(a_program) -> None:
     a_program(STARTED)
     worker, heard = WorkerProcess(), Heard()
-    worker.start([], heard.listener())
+    worker.start([], Path.cwd(), heard.listener())
     double.wait_until(lambda: bool(heard.ends), PATIENT)
     worker.cancel()
     worker.kill()

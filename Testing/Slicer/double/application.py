@@ -34,7 +34,8 @@ class qSlicerApplication(QtWidgets.QApplication):
         self._testing = True
         self._layout_manager: qSlicerLayoutManager | None = None
         self._module_manager = qSlicerModuleManager()
-        _write_python_slicer(self._home / "bin")
+        (self._home / "bin").mkdir()
+        write_launcher(self._home / "bin" / "PythonSlicer", f'"{sys.executable}" "$@"')
         os.environ["PATH"] = f"{self._home / 'bin'}{os.pathsep}{os.environ['PATH']}"
         for folder in ("temporary", "extensions"):
             (self._home / folder).mkdir()
@@ -112,9 +113,23 @@ class qSlicerApplication(QtWidgets.QApplication):
     minorVersion = QtCore.Property(int, lambda self: 12)
 
 
-def _write_python_slicer(folder: Path) -> None:
-    """Write a PythonSlicer that, like Slicer's, is a launcher: the real Python is its child, and outlives its end."""
-    folder.mkdir()
-    launcher = folder / "PythonSlicer"
-    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\nexit $?\n', encoding="utf-8")
+def write_launcher(launcher: Path, command: str) -> None:
+    """Write a program that starts another one as PythonSlicer starts Python.
+
+    Follows ctkAppLauncher (https://github.com/commontk/AppLauncher, ctkAppLauncherInternal::applicationFinished): the
+    real program is its child and outlives it; one that crashed, whatever the signal, becomes exit code 1 and a line.
+    """
+    launcher.write_text(
+        f"""\
+#!/bin/sh
+{command}
+code=$?
+if [ $code -gt 128 ]; then
+  echo 'error: [{sys.executable}] exit abnormally - Report the problem.' >&2
+  exit 1
+fi
+exit $code
+""",
+        encoding="utf-8",
+    )
     launcher.chmod(0o755)
