@@ -28,6 +28,7 @@ SUFFIX = ".safetensors"
 SPACING_SLACK = 1.05  # beyond the model's range without a warning
 _LARGEST_HEADER = 10_000_000  # bytes; a longer one is no header of ours
 _TEXTS = ("name", "network", "grid", "skip", "modality", "licence", "description")
+_CHOICES = {"grid": ("center", "corner"), "skip": ("none", "zero-filled"), "intensity_from": ("lr", "hr")}
 _NEVER_EMPTY = ("name", "network", "modality")
 _OBJECTS = ("config", "intensity", "training", "metrics", "performance")
 _RATE = "_seconds_per_million_voxels"  # how the names of the speeds in ``performance`` end
@@ -82,11 +83,6 @@ class ModelCard:
         """Tell whether the model was trained on volumes of a DICOM modality; an unknown one ("") counts as such."""
         return not modality or modality in self.dicom_modalities
 
-    @property
-    def needs_hr_range(self) -> bool:
-        """Tell whether training knew an intensity range that nobody has in use."""
-        return self.intensity_from == "hr" and self.intensity.get("policy") != "fixed"
-
     def covers(self, spacing: tuple[float, ...]) -> bool:
         """Tell whether voxel spacings (mm) lie in the range that the model was trained on, or 5 % beyond."""
         low, high = self.spacing_range
@@ -125,12 +121,9 @@ class ModelCard:
         self._check_types()
         self._check_scale()
         self._check_performance()
-        if self.grid not in ("center", "corner"):
-            raise ValueError(f"grid {self.grid!r} is neither center nor corner")
-        if self.skip not in ("none", "zero-filled"):
-            raise ValueError(f"skip {self.skip!r} is neither none nor zero-filled")
-        if self.intensity_from not in ("lr", "hr"):
-            raise ValueError(f"intensity_from {self.intensity_from!r} is neither lr nor hr")
+        for name, (one, other) in _CHOICES.items():
+            if (value := getattr(self, name)) not in (one, other):
+                raise ValueError(f"{name} {value!r} is neither {one} nor {other}")
         are_numbers = len(self.spacing_range) == 2 and all(is_finite_number(value) for value in self.spacing_range)
         if not are_numbers or not 0 < self.spacing_range[0] <= self.spacing_range[1]:
             raise ValueError(f"spacing range {self.spacing_range} is not two increasing numbers (mm)")

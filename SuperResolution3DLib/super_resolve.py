@@ -208,7 +208,7 @@ def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> list[Warne
             f"{_numbers(spacing)} mm (K, J, I), {size_text(result_bytes(volume, card, settings))}"
         )
         warnings.append(Warned("spacing", message))
-    if card.needs_hr_range:
+    if card.intensity_from == "hr" and card.intensity.get("policy") != "fixed":
         message = (
             f"{card.name} was trained with the intensity range of the HR volume, which is not known here; that of the "
             "input is used, so the result may be too bright or too dark in parts"

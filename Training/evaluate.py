@@ -33,6 +33,7 @@ from SuperResolution3DLib.engine import EngineSettings
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.protocols import PROTOCOLS
+from SuperResolution3DLib.standard_streams import never_fail
 from Training.command_record import without_folders
 from Training.fitting.together import FailedElsewhereError
 from Training.reporting.plan_figure import check_box, draw_figure
@@ -54,7 +55,7 @@ from Training.scoring.methods import (
 from Training.scoring.perceptual_metrics import CHECKPOINTS
 from Training.scoring.processes import Processes, connected
 from Training.scoring.provenance import check_unseen, common_preparation
-from Training.scoring.results import EvaluationRecord, write_record
+from Training.scoring.results import EvaluationRecord, readable, write_record
 from Training.scoring.scoring import Scoring, ScoringPlan
 from Training.volumes.index import SPLITS, IndexEntry, read_index
 
@@ -65,6 +66,7 @@ SAME_SPACING = 1.01  # largest ratio of spacings that count as one
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    never_fail()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = sys.argv[1:] if arguments is None else arguments
     options = make_parser().parse_args(given)
@@ -166,7 +168,7 @@ def make_plan(options: argparse.Namespace) -> ScoringPlan:
     methods = [*make_methods(options), *(existing_volumes(chosen, entries) for chosen in options.sr)]
     plan = ScoringPlan(
         index=index,
-        dataset=options.dataset or index.dataset,
+        dataset=readable(options.dataset or index.dataset),
         entries=entries,
         methods=methods,
         scale=check_methods(methods, options.scale),

@@ -23,12 +23,14 @@ import torch
 from SuperResolution3DLib.card_privacy import private_texts, without_names
 from SuperResolution3DLib.checkpoint import load_model, save_model
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.standard_streams import never_fail
 
 LARGEST_FILE = 10_000_000  # bytes; the repository is cloned whole by everybody who builds the extension
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    never_fail()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="model file of a training run")
     parser.add_argument("folder", type=Path, help="where the model goes, under the name in its card")

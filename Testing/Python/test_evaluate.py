@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +28,7 @@ from Training.scoring import scoring
 from Training.scoring.evaluation import VolumeScores
 from Training.scoring.held_out import held_out_volume
 from Training.scoring.methods import InterpolationMethod
-from Training.scoring.results import kept_path, method_path, read_method_results, read_record, read_results
+from Training.scoring.results import kept_path, method_path, read_method_results, read_record, read_results, result_path
 from Training.scoring.slice_sets import SliceSets
 from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
 from Training.volumes.index import read_index, write_index
@@ -397,6 +399,40 @@ def test_a_volume_with_a_problem_is_refused(evaluated: Run, an_index_file: Path,
     assert "is constant" in capsys.readouterr().err
 
 
+def test_names_that_are_no_utf_8_end_no_evaluation(evaluated: Run, tmp_path: Path, an_index_file: Path) -> None:
+    index = read_index(an_index_file)
+    name = os.fsdecode(b"J\xfcrgen")  # as a folder of that name gives it
+    entries = [replace(entry, subject=name) if entry.subject == "a" else entry for entry in index.entries]
+    write_index(an_index_file, replace(index, entries=tuple(entries)))
+    assert evaluated("--interpolations", "cubic", "--figures", "--dataset", name) == 0
+    out = tmp_path / "out"
+    for file in ("results.csv", "table.md", "table.tex", "report.html"):
+        assert "J\\udcfcrgen" in (out / file).read_text("utf-8").replace("textbackslash{}", ""), file
+    assert {result.subject for result in read_results(out)} == {name, "b"}
+    assert result_path(out, "cubic", f"{name}.nii") != result_path(out, "cubic", "Jrgen.nii")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_evaluation_whose_table_nobody_reads_ends_with_its_files_and_exit_code(
+    tmp_path: Path, an_index_file: Path
+) -> None:
+    command = [
+        sys.executable,
+        evaluate.__file__,
+        "--index",
+        an_index_file,
+        "--out",
+        tmp_path / "out",
+        "--split",
+        "train",
+    ]
+    command += ["--scale", "2,2,2", "--lpips", "none", "--device", "cpu", "--no-figures", "--interpolations", "cubic"]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(list(map(str, command)), stdout=full, stderr=full, cwd=tmp_path)
+    assert run.returncode == 0
+    assert (tmp_path / "out" / "table.md").exists()
+
+
 def test_missing_weights_are_named_with_their_place(
     evaluated: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -412,8 +448,6 @@ def test_missing_weights_are_named_with_their_place(
 
 
 def test_it_runs_as_a_file_from_anywhere(tmp_path: Path) -> None:
-    import subprocess
-
     script = Path(evaluate.__file__)
     run = subprocess.run([sys.executable, str(script), "--help"], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

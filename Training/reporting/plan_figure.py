@@ -15,7 +15,7 @@ from Training.reporting.figure_volumes import FigureVolumes
 from Training.reporting.metric_rows import metric_rows
 from Training.reporting.report import FIGURE
 from Training.scoring.held_out import named
-from Training.scoring.results import read_result
+from Training.scoring.results import read_result, readable
 from Training.scoring.scoring import keep_for_figure
 from Training.scoring.scoring_plan import ScoringPlan
 from Training.volumes.index import IndexEntry
@@ -53,7 +53,7 @@ def draw_figure(plan: ScoringPlan) -> list[Path]:
     extent = "the part of the volume that every SR has" if entry.file in plan.regions else "the whole volume"
     caption = f"{plan.dataset}, {entry.subject}; figures of {extent}, protocol {protocol}."
     path = plan.out / f"{FIGURE}{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)}.png"
-    box = write_figure2(figure_volumes(plan, entry), path, FigureOptions(plan.box, rows, caption))
+    box = write_figure2(figure_volumes(plan, entry), path, FigureOptions(plan.box, rows, readable(caption)))
     log.info("Figure 2 of %s: box %s", entry.file, box)
     return [path]
 

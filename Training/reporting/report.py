@@ -28,6 +28,7 @@ from Training.reporting.tables import LEGEND, QUALITY, Column, make_tables, set_
 from Training.scoring.results import (
     CORRELATION,
     FREQUENCY,
+    UNREADABLE,
     EvaluationRecord,
     MethodResult,
     VolumeResult,
@@ -92,7 +93,7 @@ def write_report(folder: Path, reference: str | None = None, figures: Sequence[P
     path = folder / REPORT
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, "utf-8")
+        temporary.write_text(text, "utf-8", UNREADABLE)
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from SuperResolution3DLib.errors import OutputError
 from SuperResolution3DLib.protocols import PROTOCOLS
 from Training.scoring.results import (
+    UNREADABLE,
     EvaluationRecord,
     MethodResult,
     VolumeResult,
@@ -282,6 +283,6 @@ def _latex(cell: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, "utf-8")
+        path.write_text(text, "utf-8", UNREADABLE)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error

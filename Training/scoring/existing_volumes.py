@@ -14,6 +14,7 @@ from SuperResolution3DLib.geometry import Grid, contained_box
 from SuperResolution3DLib.volume import read_volume
 from Training.scoring.held_out import HeldOutVolume, named
 from Training.scoring.methods import Enlarged
+from Training.scoring.results import readable
 from Training.scoring.scoring_plan import ScoringPlan
 from Training.volumes.index import IndexEntry
 
@@ -119,7 +120,7 @@ def existing_volumes(chosen: str, entries: Sequence[IndexEntry]) -> ExistingVolu
             names = ", ".join(path.name for path in found) or "none"
             raise InputError(f"--sr: {entry.file} needs one volume {stem} in {folder}, found {names}")
         files[entry.file] = found[0]
-    return ExistingVolumes(label, files)
+    return ExistingVolumes(readable(label), files)
 
 
 def _stem(path: Path) -> str:

@@ -17,6 +17,7 @@ from SuperResolution3DLib.interpolation import interpolate
 from SuperResolution3DLib.kspace import degrade
 from SuperResolution3DLib.model_card import find_model
 from Training.scoring.held_out import HeldOutVolume
+from Training.scoring.results import readable
 from Training.scoring.training_data import contents
 from Training.volumes.hr_preparation import PreparationConfig
 
@@ -194,7 +195,7 @@ def model_method(
     """
     label, _, file = chosen.rpartition("=")
     model = load_model(find_model(file))
-    method = ModelMethod(label or model.card.name, model, settings, intensity_from, paper_windows)
+    method = ModelMethod(readable(label or model.card.name), model, settings, intensity_from, paper_windows)
     if method.contradicts_training:
         log.warning(
             "%s is scored with the intensity map of the %s and was trained with that of the %s: leave out --intensity",

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from SuperResolution3DLib.errors import InputError, OutputError
 
 FREQUENCY, CORRELATION = "fsc_frequency", "fsc_correlation"  # curves: cycles/mm, and -1 to 1
+UNREADABLE = "backslashreplace"  # what becomes of names of files that are no UTF-8
 NAME_LENGTH = 60  # characters of a file's name that are kept for people to read
 
 Kept = TypeVar("Kept", "VolumeResult", "MethodResult")
@@ -152,7 +153,7 @@ def write_csv(path: Path, results: Sequence[VolumeResult]) -> None:
     """
     metrics = list(dict.fromkeys(name for result in results for name in result.metrics))
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8", errors=UNREADABLE) as file:
             writer = csv.writer(file)
             writer.writerow(["dataset", "subject", "file", "method", *metrics, "seconds", "notes"])
             for result in results:
@@ -188,9 +189,14 @@ def subjects_of(results: Iterable[VolumeResult]) -> list[str]:
     return sorted({result.subject for result in results})
 
 
+def readable(text: str) -> str:
+    """Return a text with escapes in place of the bytes of a file's name that are no UTF-8."""
+    return text.encode("utf-8", UNREADABLE).decode()
+
+
 def _file_name(text: str) -> str:
     """Return a name for a file that a person can read, and that no other text has."""
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', text).strip('-.')[:NAME_LENGTH]}-{digest}"
 
 
