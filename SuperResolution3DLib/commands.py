@@ -111,7 +111,7 @@ def compare(options: argparse.Namespace) -> None:
         rows = [FigureRow("LR", lr.array, lr.affine), FigureRow("SR", sr.array, sr.affine, captions.get("SR", ""))]
         if hr is not None:
             rows.append(FigureRow("HR", hr.array, hr.affine))
-        comparison_figure(rows, results.stage(options.output))
+        results.write_with(options.output, lambda staged: comparison_figure(rows, staged))
         results.place()
     print(f"wrote {options.output}")
 
@@ -149,7 +149,7 @@ def blend(options: argparse.Namespace) -> None:
 
         first, second = (load_model(path) for path in inputs)
         weights, card = blended(first, second, options.alpha, options.name or options.output.stem)
-        save_model(results.stage(options.output), weights, card)
+        results.write_with(options.output, lambda staged: save_model(staged, weights, card))
         results.place()
     print(f"wrote {options.output}: {card.name}, {card.description}")
 

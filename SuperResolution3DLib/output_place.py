@@ -31,6 +31,18 @@ def status(path: Path, kind: type[InputError] = InputError) -> os.stat_result | 
         raise kind(f"{str(path)!r} is no name of a file ({error}); use another one") from error
 
 
+def check_utf8(path: Path, kind: type[InputError]) -> None:
+    """Refuse a name that the readers and writers beneath, which are written in C++, would end the process for.
+
+    Raises:
+        InputError: the name is no UTF-8; of the kind given.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise kind(f"The name {path} is no UTF-8 text, and volumes need one; rename the file or folder") from error
+
+
 def is_file(path: Path, kind: type[InputError] = InputError) -> bool:
     """Tell whether a regular file stands at a path, links followed; raises what ``status`` raises."""
     found = status(path, kind)

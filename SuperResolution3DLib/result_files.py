@@ -1,7 +1,7 @@
 """Result files that appear under their final names together, at the end, or not at all."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -82,11 +82,20 @@ class ResultFiles:
         Raises:
             OutputError: it cannot be written.
         """
+        self.write_with(path, lambda staged: write_volume(volume, staged, overwrite=True))
+
+    def write_with(self, path: Path, write: Callable[[Path], None]) -> None:
+        """Let a function write a file under its temporary name; its errors name the final one.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
         staged = self.stage(path)
         try:
-            write_volume(volume, staged, overwrite=True)
+            write(staged)
         except OutputError as error:
-            raise OutputError(str(error).replace(str(staged), str(path))) from error
+            text = str(error).replace(str(staged), str(path)).replace(staged.name, path.name)
+            raise OutputError(text) from error
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text under its temporary name.

@@ -13,7 +13,7 @@ import numpy as np
 from SuperResolution3DLib import dicom, itk_image, mgz, nifti
 from SuperResolution3DLib.errors import OutputError, VolumeError
 from SuperResolution3DLib.geometry import Orientation, check_affine, voxel_spacing
-from SuperResolution3DLib.output_place import check_place, place_of, publish, status, temporary_name
+from SuperResolution3DLib.output_place import check_place, check_utf8, place_of, publish, status, temporary_name
 
 READ_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh")
 WRITE_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mgz", ".mgh")
@@ -80,6 +80,7 @@ def read_volume(path: str | Path, series: str | None = None) -> Volume:
     path = Path(path)
     if status(path, VolumeError) is None:
         raise VolumeError(f"There is no file or folder {path}; check the path")
+    check_utf8(path, VolumeError)
     if series is not None and not path.is_dir():
         raise VolumeError(f"{path} is a file and --series chooses among the DICOM series of a folder; leave it away")
     try:
@@ -135,6 +136,7 @@ def check_writable(path: str | Path, num_bytes: int, *, overwrite: bool = False)
     if not written_extension(path):
         raise OutputError(f"{path.name} has no extension that can be written; use one of {' '.join(WRITE_EXTENSIONS)}")
     check_place(path, overwrite=overwrite)
+    check_utf8(place_of(path).parent, OutputError)  # the temporary name in it is ASCII
     free = shutil.disk_usage(place_of(path).parent).free
     if num_bytes > free:
         raise OutputError(

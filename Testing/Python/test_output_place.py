@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SuperResolution3DLib.errors import InputError, OutputError
+from SuperResolution3DLib.errors import InputError, OutputError, VolumeError
 from SuperResolution3DLib.output_place import check_place, publish, status, temporary_name
 from SuperResolution3DLib.result_files import ResultFiles
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
@@ -188,3 +188,25 @@ def test_a_new_file_whose_name_is_refused_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="Operation not supported"):
         publish(tmp_path / "temporary", tmp_path / "final", overwrite=False)
     assert left_in(tmp_path) == ["temporary"]
+
+
+def test_an_error_of_a_writer_names_the_final_file(tmp_path):
+    def fail(staged: Path) -> None:
+        raise OutputError(f"{staged.name} could not be written (File too large)")
+
+    with ResultFiles([], [tmp_path / "a.png"]) as results:
+        with pytest.raises(OutputError, match=r"^a\.png could not be written \(File too large\)$"):
+            results.write_with(tmp_path / "a.png", fail)
+
+
+def test_names_that_are_no_utf8_are_written_or_refused_and_never_end_the_process(tmp_path, a_small_volume):
+    folder, odd = tmp_path / "b\udcffd", tmp_path / "b\udcffd.nrrd"
+    folder.mkdir()
+    write_volume(a_small_volume, odd)
+    assert odd.is_file()
+    with pytest.raises(VolumeError, match=r"is no UTF-8 text, and volumes need one; rename the file or folder"):
+        read_volume(odd)
+    with pytest.raises(VolumeError, match=r"is no UTF-8 text"):
+        read_volume(folder)
+    with pytest.raises(OutputError, match=r"is no UTF-8 text"):
+        write_volume(a_small_volume, folder / "a.nrrd")
