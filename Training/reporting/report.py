@@ -1,7 +1,6 @@
 """report.html: everything that an evaluation found, in one file that can be sent to somebody else."""
 
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from Training.scoring.results import (
     read_results,
 )
 from Training.scoring.subject_statistics import summarise
+from Training.whole_file import whole_file
 
 REPORT = "report.html"
 FIGURE = "figure2-"  # begins the name of a picture
@@ -91,14 +91,8 @@ def write_report(folder: Path, reference: str | None = None, figures: Sequence[P
     sets = [result for result in read_method_results(folder) if result.method in order]
     text = report_page(Report(record, results, sets, figures, reference or order[-1]))
     path = folder / REPORT
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         temporary.write_text(text, "utf-8", UNREADABLE)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from SuperResolution3DLib.errors import OutputError
 from SuperResolution3DLib.protocols import PROTOCOLS
 from Training.scoring.results import (
     UNREADABLE,
@@ -20,6 +19,7 @@ from Training.scoring.results import (
     write_csv,
 )
 from Training.scoring.subject_statistics import FEWEST_SUBJECTS, compare, summarise
+from Training.whole_file import whole_file
 
 CSV, MARKDOWN, LATEX = "results.csv", "table.md", "table.tex"
 FILES_NAMED = 3  # in a note; results.csv has all
@@ -282,7 +282,5 @@ def _latex(cell: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8", UNREADABLE)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
+    with whole_file(path) as temporary:
+        temporary.write_text(text, "utf-8", UNREADABLE)

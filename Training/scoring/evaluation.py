@@ -18,8 +18,6 @@ from Training.scoring.inception import Inception
 from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips, Net
 from Training.scoring.slices import VIEWS, SliceChoice, slice_shape
 
-HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "ssim_uniform": True, "ssim_slices": True, "lpips": False}
-
 
 @dataclass(frozen=True)
 class EvaluationConfig:

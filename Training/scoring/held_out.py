@@ -122,9 +122,11 @@ def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationCon
         raise VolumeError(f"{entry.file}: padding is all that is left of {shape} voxels (D, H, W) at scale {scale}")
     notes = []
     if shape != (size := box_shape(prepared.content)):
-        notes.append(f"HR padded from {_text(size)} to {_text(shape)} voxels (D, H, W); the padding is not scored")
+        notes.append(
+            f"HR padded from {shape_text(size)} to {shape_text(shape)} voxels (D, H, W); the padding is not scored"
+        )
     if hr.shape != shape:
-        notes.append(f"HR cropped from {_text(shape)} to {_text(hr.shape)} voxels (D, H, W)")
+        notes.append(f"HR cropped from {shape_text(shape)} to {shape_text(hr.shape)} voxels (D, H, W)")
     affine = crop_affine(prepared.affine, box_start(box))
     content = relative(kept, box)
     return HeldOutVolume(
@@ -158,5 +160,6 @@ def named(entry: IndexEntry) -> Iterator[None]:
         raise
 
 
-def _text(shape: tuple[int, ...]) -> str:
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return the voxels of each axis as a note has them."""
     return " x ".join(map(str, shape))

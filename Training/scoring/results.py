@@ -9,14 +9,14 @@ OUT/evaluation.json              one EvaluationRecord: conventions, methods, con
 import csv
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from SuperResolution3DLib.errors import InputError, OutputError
+from SuperResolution3DLib.errors import InputError
+from Training.whole_file import whole_file
 
 FREQUENCY, CORRELATION = "fsc_frequency", "fsc_correlation"  # curves: cycles/mm, and -1 to 1
 UNREADABLE = "backslashreplace"  # what becomes of names of files that are no UTF-8
@@ -152,16 +152,16 @@ def write_csv(path: Path, results: Sequence[VolumeResult]) -> None:
         OutputError: the file cannot be written.
     """
     metrics = list(dict.fromkeys(name for result in results for name in result.metrics))
-    try:
-        with path.open("w", newline="", encoding="utf-8", errors=UNREADABLE) as file:
-            writer = csv.writer(file)
-            writer.writerow(["dataset", "subject", "file", "method", *metrics, "seconds", "notes"])
-            for result in results:
-                values = [result.metrics.get(name, "") for name in metrics]
-                head = [result.dataset, result.subject, result.file, result.method]
-                writer.writerow([*head, *values, round(result.seconds, 3), "; ".join(result.notes)])
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
+    with (
+        whole_file(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors=UNREADABLE) as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["dataset", "subject", "file", "method", *metrics, "seconds", "notes"])
+        for result in results:
+            values = [result.metrics.get(name, "") for name in metrics]
+            head = [result.dataset, result.subject, result.file, result.method]
+            writer.writerow([*head, *values, round(result.seconds, 3), "; ".join(result.notes)])
 
 
 def result_key(**parts: Any) -> str:
@@ -221,12 +221,5 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)

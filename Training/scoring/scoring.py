@@ -20,7 +20,7 @@ from SuperResolution3DLib.protocols import PROTOCOLS
 from SuperResolution3DLib.volume import Volume, write_volume
 from Training.scoring.evaluation import Evaluation, Measured, VolumeScores
 from Training.scoring.frechet import SliceFeatures
-from Training.scoring.held_out import OF_A_VOLUME, HeldOutVolume, named
+from Training.scoring.held_out import OF_A_VOLUME, HeldOutVolume, named, shape_text
 from Training.scoring.methods import Method
 from Training.scoring.perceptual_metrics import SMALLEST_SLICE
 from Training.scoring.processes import Processes
@@ -41,6 +41,7 @@ from Training.scoring.scoring_progress import ScoringProgress
 from Training.scoring.slice_sets import SliceSets
 from Training.scoring.slices import VIEWS
 from Training.volumes.index import IndexEntry
+from Training.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -180,9 +181,7 @@ class Scoring:
     def _region_note(self, entry: IndexEntry, volume: HeldOutVolume) -> list[str]:
         if entry.file not in self.plan.regions:
             return []
-        before, after = (
-            " x ".join(map(str, shape)) for shape in (volume.scored.shape, box_shape(self.plan.regions[entry.file]))
-        )
+        before, after = (shape_text(shape) for shape in (volume.scored.shape, box_shape(self.plan.regions[entry.file])))
         return [f"HR cropped from {before} to the {after} voxels (S, A, R) that every SR has"]
 
     def _add_slices(self, method: str, entry: IndexEntry, features: Sequence[SliceFeatures]) -> None:
@@ -262,14 +261,8 @@ def keep_for_figure(path: Path, sr: np.ndarray) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.save(file, sr.astype(np.float32, copy=False))
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, sr.astype(np.float32, copy=False))
 
 
 def _left_out(scores: VolumeScores) -> list[str]:

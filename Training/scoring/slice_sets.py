@@ -1,7 +1,6 @@
 """All slices of one method's SR volumes against all slices of the HR volumes: what stands in a table as FID and KID."""
 
 import json
-import os
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +9,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from SuperResolution3DLib.errors import InputError, ModelError, OutputError, VolumeError
+from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
 from Training.scoring.frechet import FeatureStatistics, SliceFeatures, frechet_distance, kernel_distance
+from Training.whole_file import whole_file
 
 FORMAT = 3
 ARRAYS = ("mean", "root", "kept", "ranks")  # of FeatureStatistics
@@ -109,16 +109,8 @@ class SliceSets:
             for side, statistics in (("sr", tap.sr), ("hr", tap.hr)):
                 for name in ARRAYS:
                     arrays[f"{number}.{side}.{name}"] = getattr(statistics, name)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-            temporary.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def read(cls, path: Path) -> "SliceSets":
