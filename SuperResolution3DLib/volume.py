@@ -1,7 +1,7 @@
 """Volumes in files: NIfTI, NRRD, MetaImage, MGZ and DICOM series in, files out, with their exact place in space.
 
 Inside the library a volume is an array (D, H, W) with an affine to RAS mm; the LPS of SimpleITK and DICOM stays in
-``itk_image.py`` and ``dicom.py``.
+``itk_image.py`` and ``dicom/``.
 """
 
 import shutil
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib import dicom, itk_image, mgz, nifti
+from SuperResolution3DLib import itk_image, mgz, nifti
+from SuperResolution3DLib.dicom.choice import Choice
+from SuperResolution3DLib.dicom.series import read_series
 from SuperResolution3DLib.errors import OutputError, VolumeError
 from SuperResolution3DLib.geometry import Orientation, check_affine, voxel_spacing
 from SuperResolution3DLib.output_place import check_place, check_utf8, place_of, publish, status, temporary_name
@@ -32,6 +34,12 @@ class Volume:
 
     modality: str = ""
     """MR, CT or another, as a DICOM file says; empty when unknown"""
+
+    slice_thickness: float | None = None
+    """mm, as a DICOM file says; None when unknown"""
+
+    slice_spacing: float | None = None
+    """mm between the centres of neighbouring slices, as a DICOM file says; None when unknown"""
 
     def __post_init__(self) -> None:
         if self.array.ndim != 3 or self.affine.shape != (4, 4):
@@ -62,7 +70,7 @@ class Volume:
         return replace(self, array=array, affine=self.affine if affine is None else affine)
 
 
-def read_volume(path: str | Path, series: str | None = None) -> Volume:
+def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
     """Read a scalar 3D volume from a file or from a folder with a DICOM series.
 
     The voxels keep the type that the file stores (rescaled CT is in HU; NIfTI with a slope becomes float). A fourth
@@ -70,7 +78,7 @@ def read_volume(path: str | Path, series: str | None = None) -> Volume:
 
     Args:
         path: a .nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, .mgz or .mgh file, or a folder of DICOM slices.
-        series: the SeriesInstanceUID to read, where a folder holds several.
+        series: the SeriesInstanceUID to read, where a folder holds several, or a choice that also says which echo.
 
     Raises:
         VolumeError: nothing there, not permitted, no image, cut short or damaged, not scalar 3D, an axis shorter than
@@ -81,15 +89,17 @@ def read_volume(path: str | Path, series: str | None = None) -> Volume:
     if status(path, VolumeError) is None:
         raise VolumeError(f"There is no file or folder {path}; check the path")
     check_utf8(path, VolumeError)
-    if series is not None and not path.is_dir():
-        raise VolumeError(f"{path} is a file and --series chooses among the DICOM series of a folder; leave it away")
+    choice = series if isinstance(series, Choice) else Choice(series)
+    if choice.options() and not path.is_dir():
+        option = choice.options()[0].split()[0]
+        raise VolumeError(f"{path} is a file and {option} chooses among the DICOM series of a folder; leave it away")
     try:
-        array, affine, modality = dicom.read_series(path, series) if path.is_dir() else (*_read_file(path), "")
+        volume = _read_folder(path, choice) if path.is_dir() else Volume(*_read_file(path))
     except OSError as error:
         raise VolumeError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
-    check_affine(affine)
-    _check_voxels(array, path)
-    return Volume(array, affine, modality)
+    check_affine(volume.affine)
+    _check_voxels(volume.array, path)
+    return volume
 
 
 def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -> None:
@@ -177,6 +187,11 @@ def _integer_bounds(dtype: np.dtype, source: np.dtype) -> tuple[int | float, int
     if int(highest) > bounds.max:  # float32 rounds 2147483647 up to 2147483648, which int32 cannot hold
         highest = np.nextafter(highest, source.type(0))
     return float(bounds.min), float(highest)
+
+
+def _read_folder(path: Path, choice: Choice) -> Volume:
+    found = read_series(path, choice)
+    return Volume(found.array, found.affine, found.modality, found.slice_thickness, found.slice_spacing)
 
 
 def _read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -236,7 +236,7 @@ def test_slices_that_are_not_parallel_are_refused(a_series, a_folder, capfd):
     write_series(a_folder, a_series)
     turned = a_series.tags(2) | {IMAGE_ORIENTATION: ("DS", "1\\0\\0\\0\\1\\0")}
     write_slice(a_series.path(a_folder, 2), a_series.array[2], turned)
-    assert "are not parallel" in refusal(GeometryError, a_folder, capfd)
+    assert "whose slices are not parallel" in refusal(VolumeError, a_folder, capfd)
 
 
 @pytest.mark.parametrize("wrong", ["spacing", "size"])

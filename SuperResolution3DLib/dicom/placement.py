@@ -1,0 +1,143 @@
+"""Where a stack of slices lies: its order, its affine, and whether it is an even and upright stack at all."""
+
+import numpy as np
+
+from SuperResolution3DLib.dicom.frames import Frame
+from SuperResolution3DLib.errors import GeometryError, VolumeError
+from SuperResolution3DLib.itk_image import LPS_TO_RAS
+
+SPACING_TOLERANCE = 0.01  # of the distance between two slices
+DRIFT_TOLERANCE = 0.1  # of a pixel, over the whole stack
+ROUNDINGS = (0.1, 0.01, 0.001)  # mm, that exporters round positions to
+LONGEST_EXCEPTION = 3  # gaps; more alike ones in a row are a spacing of their own and no missing files
+
+
+def place(frames: list[Frame], name: str) -> tuple[list[Frame], np.ndarray]:
+    """Return the frames in the order of their normal and the affine to RAS mm of the volume that they make.
+
+    A line is fitted through all positions, so that what an exporter rounded away does not add up.
+
+    Args:
+        frames: at least two, parallel.
+        name: of the series and its folder, for the messages.
+
+    Raises:
+        VolumeError: slices of different size or two at one position.
+        GeometryError: slices missing or unevenly spaced, or a stack that is not perpendicular to its slices.
+    """
+    _check_alike(frames, name)
+    directions = frames[0].directions
+    normal = np.cross(directions[:, 0], directions[:, 1])
+    frames = sorted(frames, key=lambda frame: float(frame.position @ normal))
+    positions = np.array([frame.position for frame in frames])
+    rounding = _rounding(positions)
+    heights = positions @ normal
+    spacing = _check_gaps(frames, heights, float(rounding @ np.abs(normal)), name)
+    _check_upright(frames, positions, normal, float(np.linalg.norm(rounding)), name)
+    to_lps = np.eye(4)
+    to_lps[:3, :2] = directions * frames[0].pixel_spacing
+    to_lps[:3, 2] = normal * spacing
+    to_lps[:3, 3] = positions.mean(axis=0) - normal * spacing * (len(frames) - 1) / 2
+    return frames, LPS_TO_RAS @ to_lps
+
+
+def _check_alike(frames: list[Frame], name: str) -> None:
+    first = frames[0]
+    for other in frames[1:]:
+        if other.size != first.size or not np.allclose(
+            other.pixel_spacing, first.pixel_spacing, rtol=SPACING_TOLERANCE
+        ):
+            raise VolumeError(
+                f"The DICOM slices {first.name} ({_grid(first)}) and {other.name} ({_grid(other)}) in {name} differ in "
+                "size; remove the slices that do not belong to the volume"
+            )
+
+
+def _grid(frame: Frame) -> str:
+    (width, height), (across, down) = frame.size, frame.pixel_spacing
+    return f"{width} x {height} pixels of {across:g} x {down:g} mm"
+
+
+def _rounding(positions: np.ndarray) -> np.ndarray:
+    """Return the step (3,) in mm that each coordinate of all positions (N, 3) seems to be rounded to; 0 if none is."""
+    steps = np.zeros(3)
+    for axis, values in enumerate(positions.T):
+        for step in ROUNDINGS:
+            if np.abs(values - step * np.round(values / step)).max() < step / 1000:
+                steps[axis] = step
+                break
+    return steps
+
+
+def _check_gaps(frames: list[Frame], heights: np.ndarray, rounding: float, name: str) -> float:
+    """Return the even spacing (mm) of slices at sorted heights; refuse doubled, missing and uneven ones."""
+    gaps = np.diff(heights)
+    usual = float(np.median(gaps))
+    narrow, wide = int(gaps.argmin()), int(gaps.argmax())
+    if gaps[narrow] <= SPACING_TOLERANCE * usual:
+        raise VolumeError(
+            f"Two of the {len(frames)} DICOM slices in {name} are at one position, {_pair(frames, narrow)} at "
+            f"{heights[narrow]:.6g} mm along the normal; keep one slice for each position (one echo, one time point)"
+        )
+    tolerance = SPACING_TOLERANCE * usual + rounding
+    numbers = np.arange(len(frames))
+    spacing, start = np.polyfit(numbers, heights, 1)
+    residuals = heights - start - spacing * numbers
+    worst = int(np.abs(residuals).argmax())
+    if abs(residuals[worst]) <= tolerance and gaps[wide] <= 1.5 * usual:
+        return float(spacing)
+    odd = np.abs(gaps - usual) > tolerance
+    off_grid = f"{frames[worst].name} {abs(residuals[worst]):.3g} mm off an even grid (at most {tolerance:.2g})"
+    if not odd.any() or _longest_run(odd) > LONGEST_EXCEPTION:
+        third = max(len(gaps) // 3, 1)
+        raise GeometryError(
+            f"The spacing of the DICOM slices in {name} changes along the stack, from {gaps[:third].mean():.6g} mm in "
+            f"its first third to {gaps[-third:].mean():.6g} mm in its last, which puts {off_grid}; resample the series "
+            "evenly first"
+        )
+    if gaps[wide] > 1.5 * usual:
+        missing = int((np.rint(gaps[odd] / usual) - 1).clip(min=0).sum())
+        raise GeometryError(
+            f"About {missing} of the DICOM slices in {name} are missing: {_pair(frames, wide)} are {gaps[wide]:.6g} mm "
+            f"apart where the others are {usual:.6g} mm; find the missing files"
+        )
+    furthest = int(np.abs(gaps - usual).argmax())
+    raise GeometryError(
+        f"The DICOM slices in {name} are unevenly spaced: {_pair(frames, furthest)} are {gaps[furthest]:.6g} mm "
+        f"apart and the others are {usual:.6g} mm, which puts {off_grid}; resample the series evenly first"
+    )
+
+
+def _longest_run(flags: np.ndarray) -> int:
+    longest = run = 0
+    for flag in flags:
+        run = run + 1 if flag else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _check_upright(frames: list[Frame], positions: np.ndarray, normal: np.ndarray, rounding: float, name: str) -> None:
+    """Refuse a stack whose slices shift sideways, steadily (gantry tilt) or one against the others."""
+    numbers = np.arange(len(frames)) - (len(frames) - 1) / 2
+    centred = positions - positions.mean(axis=0)
+    sideways = centred - np.outer(centred @ normal, normal)
+    step = numbers @ sideways / (numbers @ numbers)
+    steady = float(np.linalg.norm(step)) * (len(frames) - 1)
+    tolerance = DRIFT_TOLERANCE * min(frames[0].pixel_spacing) + rounding
+    if steady > tolerance:
+        angle = np.degrees(np.arctan2(steady, float((centred[-1] - centred[0]) @ normal)))
+        raise GeometryError(
+            f"The DICOM slices in {name} are stacked aslant (gantry tilt of {angle:.2f} degrees, "
+            f"they shift sideways by up to {steady:.3g} mm); resample the series to an upright stack first"
+        )
+    off = np.linalg.norm(sideways - np.outer(numbers, step), axis=1)
+    worst = int(off.argmax())
+    if off[worst] > tolerance:
+        raise GeometryError(
+            f"The DICOM slice {frames[worst].name} in {name} is shifted sideways by {off[worst]:.3g} mm against the "
+            f"others (at most {tolerance:.2g}); remove it or export the series again"
+        )
+
+
+def _pair(frames: list[Frame], index: int) -> str:
+    return f"{frames[index].name} and {frames[index + 1].name}"
