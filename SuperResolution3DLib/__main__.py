@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from SuperResolution3DLib import __version__
+from SuperResolution3DLib.dicom.choice import add_choice_arguments
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.job import COMMAND, OVERWRITE, add_job_arguments, job_of
@@ -122,6 +123,7 @@ def _add_degrade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUTPUT", type=Path, help="LR volume to write")
     _add_grid(parser)
     add_degrade_arguments(parser)
+    add_choice_arguments(parser)
     parser.add_argument("--hr-out", type=Path, metavar="FILE", help="also write the HR voxels that the LR stands for")
     parser.add_argument("--events", action="store_true", help="print one JSON object a line for a program that listens")
     _add_overwrite(parser)
@@ -139,6 +141,7 @@ def _add_interpolate(parser: argparse.ArgumentParser) -> None:
     )
     _add_grid(parser)
     add_interpolate_arguments(parser)
+    add_choice_arguments(parser)
     _add_overwrite(parser)
 
 
@@ -147,6 +150,8 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sr", required=True, metavar="SR", type=Path, help="volume computed from it")
     parser.add_argument("--hr", metavar="HR", type=Path, help="true volume, to score against")
     parser.add_argument("output", metavar="OUTPUT.png", type=Path, help="picture to write")
+    add_choice_arguments(parser, of=" as the LR")
+    add_choice_arguments(parser, "hr-", " as the HR")
     _add_overwrite(parser)
 
 

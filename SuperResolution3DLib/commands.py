@@ -5,6 +5,7 @@ import math
 from typing import Any, Final
 
 from SuperResolution3DLib import slice_commands
+from SuperResolution3DLib.dicom.choice import choice_of
 from SuperResolution3DLib.errors import OutputError
 from SuperResolution3DLib.geometry import Grid, Scale, contained_box
 from SuperResolution3DLib.grid_match import match_grids
@@ -36,7 +37,7 @@ def degrade(options: argparse.Namespace) -> None:
         return
     scale, grid = options.scale or DEFAULT_SCALE, options.grid or DEFAULT_GRID
     with ResultFiles([options.output, options.hr_out], inputs=[options.hr], overwrite=options.overwrite) as results:
-        hr = read_volume(options.hr)
+        hr = read_volume(options.hr, choice_of(options))
 
         from SuperResolution3DLib.super_resolve import degrade_volume
 
@@ -63,7 +64,7 @@ def interpolate(options: argparse.Namespace) -> None:
         return
     scale, grid = options.scale or DEFAULT_SCALE, options.grid or DEFAULT_GRID
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
-        lr = read_volume(options.lr)
+        lr = read_volume(options.lr, choice_of(options))
 
         from SuperResolution3DLib.super_resolve import interpolate_volume
 
@@ -84,12 +85,12 @@ def compare(options: argparse.Namespace) -> None:
         raise OutputError(f"{options.output.name} does not end in .png, the one format of the picture")
     inputs = [options.lr, options.sr, options.hr]
     with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
-        lr, sr = read_volume(options.lr).canonical(), read_volume(options.sr).canonical()
+        lr, sr = read_volume(options.lr, choice_of(options)).canonical(), read_volume(options.sr).canonical()
         match = match_grids(lr, sr)
         print(f"SR: {_describe(sr, 'S, A, R')}, scale {','.join(map(str, match.scale))} (S,A,R), {match.grid} grid")
         hr = None
         if options.hr is not None:
-            whole_hr = read_volume(options.hr).canonical()
+            whole_hr = read_volume(options.hr, choice_of(options, "hr_")).canonical()
             hr = _crop_to(whole_hr, sr)
             if hr.shape != whole_hr.shape:
                 print(f"HR: cropped from {_size(whole_hr)} to the SR's {_size(sr)} voxels (S, A, R)")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from SuperResolution3DLib.dicom.choice import add_choice_arguments
 from SuperResolution3DLib.errors import InputError
 
 COMMAND = "super-resolve"
@@ -60,6 +61,10 @@ class Job:
     """events on stdout instead of a progress bar"""
     overwrite: bool = False
     """replace existing files"""
+    echo: int | None = None
+    time_point: int | None = None
+    stack: int | None = None
+    """each of a DICOM series that holds several"""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
@@ -120,7 +125,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K0:K1,J0:J1,I0:I1",
         help="compute only these LR voxels, from K0 to before K1, counted from 0 in the file's order",
     )
-    add("--series", metavar="UID", help="SeriesInstanceUID to read, where a folder holds several")
+    add_choice_arguments(parser)
     add("--modality", metavar="MR|CT|...", help="DICOM modality of the input, where the file does not say it")
     add("--report", type=Path, metavar="FILE.json", help="also write how the result came about")
     add("--events", action="store_true", help="print one JSON object a line for a program that listens")

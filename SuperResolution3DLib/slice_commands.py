@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Callable
 
+from SuperResolution3DLib.dicom.choice import choice_of
 from SuperResolution3DLib.forward.slice_profile import ProfileShape
 from SuperResolution3DLib.result_files import ResultFiles
 from SuperResolution3DLib.slice_arguments import CONSISTENT
@@ -19,7 +20,7 @@ def degrade(options: argparse.Namespace, describe: Callable[[Volume], str]) -> N
         InputError: an unusable volume or output, or impossible slices.
     """
     with ResultFiles([options.output, options.hr_out], inputs=[options.hr], overwrite=options.overwrite) as results:
-        hr = read_volume(options.hr)
+        hr = read_volume(options.hr, choice_of(options))
 
         from SuperResolution3DLib.thick_slices import degrade_slices
 
@@ -43,7 +44,7 @@ def interpolate(options: argparse.Namespace, describe: Callable[[Volume], str]) 
         InputError: an unusable volume or output, no slice axis, or an impossible thickness or target spacing.
     """
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
-        volume = read_volume(options.lr)
+        volume = read_volume(options.lr, choice_of(options))
 
         from SuperResolution3DLib.thick_slices import interpolate_slices, slice_stack
 

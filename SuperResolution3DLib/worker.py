@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from SuperResolution3DLib.cancellation import Cancellation
+from SuperResolution3DLib.dicom.choice import choice_of
 from SuperResolution3DLib.errors import (
     CancelledError,
     ExitCode,
@@ -46,7 +47,7 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
     card = read_card(model_file)
     with results:
         _step(monitor, "read", 0, 2)
-        volume = _with_modality(read_volume(job.input, job.series), job.modality)
+        volume = _with_modality(read_volume(job.input, choice_of(job)), job.modality)
         if job.region is not None:
             _check_region(job.region, volume)
         _step(monitor, "read", 1, 2)

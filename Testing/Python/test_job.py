@@ -43,6 +43,9 @@ A_FULL_JOB = Job(
     report=Path("report.json"),
     events=True,
     overwrite=True,
+    echo=2,
+    time_point=3,
+    stack=4,
 )
 EVENTS = [
     (Started(12), {"event": "started", "version": 1, "pid": 12}),
