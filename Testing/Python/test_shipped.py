@@ -1,11 +1,13 @@
 """What the repository ships: models that load and help, a sample that is what its note says."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from SuperResolution3DLib.card_privacy import private_texts
 from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.metrics import psnr
 from SuperResolution3DLib.model_card import read_card
@@ -30,7 +32,9 @@ def test_a_shipped_model_is_small_and_tells_where_it_comes_from(path):
     assert card.training["command"].startswith("python Training/train.py")
     assert card.training["train"] and card.training["validation"]
     assert not set(card.training["train"]) & set(card.training["validation"])
-    assert all(len(sha256) == 64 for sha256 in card.training["train"].values())
+    assert all(len(sha256) == 64 for sha256 in card.training["train"])
+    assert sum(card.training["volumes"]["train"].values()) == len(card.training["train"])
+    assert private_texts(json.loads(card.to_json())) == []
     assert card.metrics["validation"]
     assert card.performance["trunk_halo"] > 0
     assert card.performance["cpu_seconds_per_million_voxels"] > 0
