@@ -77,6 +77,7 @@ _NO_MEMORY = (  # how the libraries beneath say it, in small letters
     "bad allocation",  # C++ on Windows
     "status_alloc_failed",  # cuDNN, cuBLAS, cuSPARSE
     "cufft_alloc_failed",
+    "failed to map segment",  # the loader of libraries, under a limit of address space
     "cublas_status_not_initialized",  # there was no room for its workspace
     "cudnn_status_not_initialized",
     "unable to find an engine to execute this computation",  # cuDNN, when no workspace fits
@@ -89,4 +90,4 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _NO_MEMORY)
+    return isinstance(error, RuntimeError | ImportError) and any(text in str(error).lower() for text in _NO_MEMORY)

@@ -131,6 +131,9 @@ def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> E
         if is_out_of_memory(error):
             fail(ResourceError.code, "Out of memory: choose a smaller region, or close other programs")
             return ExitCode.OUT_OF_MEMORY
+        if isinstance(error, ImportError):
+            fail(InputError.code, f"A library cannot be loaded ({error}); install it again, or close other programs")
+            return ExitCode.BAD_INPUT
         if isinstance(error, OSError) and error.strerror:  # of the machine, in a place that nobody thought of
             where = f"{error.filename}: " if error.filename else ""
             fail(InputError.code, f"{where}{error.strerror}; check permissions, names, free space and open files")

@@ -65,6 +65,7 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
         RuntimeError("GET was unable to find an engine to execute this computation"),
         RuntimeError("std::bad_alloc"),
         RuntimeError("bad allocation"),
+        ImportError("libtorch_cuda.so: failed to map segment from shared object"),
         RuntimeError("Exception thrown in SimpleITK: Failed to allocate memory for image."),
     ],
 )

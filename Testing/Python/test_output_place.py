@@ -194,9 +194,9 @@ def test_an_error_of_a_writer_names_the_final_file(tmp_path):
     def fail(staged: Path) -> None:
         raise OutputError(f"{staged.name} could not be written (File too large)")
 
-    with ResultFiles([], [tmp_path / "a.png"]) as results:
-        with pytest.raises(OutputError, match=r"^a\.png could not be written \(File too large\)$"):
-            results.write_with(tmp_path / "a.png", fail)
+    results = ResultFiles([], [tmp_path / "a.png"])
+    with pytest.raises(OutputError, match=r"^a\.png could not be written \(File too large\)$"):
+        results.write_with(tmp_path / "a.png", fail)
 
 
 def test_names_that_are_no_utf8_are_written_or_refused_and_never_end_the_process(tmp_path, a_small_volume):

@@ -304,13 +304,20 @@ def test_running_out_of_memory_has_its_exit_code(a_job, capsys, monkeypatch, err
     assert "error: Out of memory" in capsys.readouterr().err
 
 
-def test_an_error_of_the_machine_is_no_bug(a_job, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(24, "Too many open files", "/etc/hosts"), "/etc/hosts: Too many open files; check permissions"),
+        (ImportError("No module named 'torch'"), "A library cannot be loaded (No module named 'torch'); install"),
+    ],
+)
+def test_an_error_of_the_machine_is_no_bug(a_job, capsys, monkeypatch, error, message):
     def fail(*_: object, **__: object) -> None:
-        raise OSError(24, "Too many open files", "/etc/hosts")
+        raise error
 
     monkeypatch.setattr("SuperResolution3DLib.super_resolve.super_resolve", fail)
     assert run_process(a_job) == ExitCode.BAD_INPUT
-    assert "error: /etc/hosts: Too many open files; check permissions" in capsys.readouterr().err
+    assert f"error: {message}" in capsys.readouterr().err
 
 
 def test_a_bug_leaves_a_traceback_and_no_file(a_job, capfd, monkeypatch):
