@@ -25,6 +25,7 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.standard_streams import never_fail
 from Training import evaluate, train
 from Training.command_record import without_folders
 from Training.folds.child_process import SignalRelay
@@ -44,6 +45,7 @@ SCRIPTS = Path(__file__).resolve().parent
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    never_fail()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = sys.argv[1:] if arguments is None else arguments
     options = make_parser().parse_args(given)

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.output_place import check_place
+from SuperResolution3DLib.standard_streams import never_fail
 from Training.datasets import DATA_SETS
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.folder import read_table
@@ -31,6 +32,7 @@ from Training.volumes.splits import FILE_NAME, Splits, check_leaks, make_splits,
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    never_fail()
     options = make_parser().parse_args(arguments)
     try:
         run(options)
