@@ -13,6 +13,8 @@ from SuperResolution3DLib.errors import VolumeError
 
 LONGEST_LIST = 12
 SAME_PLACE = 1e-3  # mm
+SAME_ECHO = 0.02  # of the echo time
+COMPONENTS = {"M", "P", "R", "I", "MAGNITUDE", "PHASE", "PHASE MAP", "REAL", "IMAGINARY"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +43,9 @@ def stacks_of(frames: list[Frame]) -> list[Stack]:
     echo_of = _echo_numbering(frames)
     for orientation, parallel in enumerate(_parallel_groups(frames), 1):
         for echo, of_echo in _grouped(parallel, echo_of):
-            for kind, of_kind in _grouped(of_echo, lambda frame: frame.image_type):
+            for of_kind in _kinds(of_echo):
                 stacks += [
-                    Stack(at_time, orientation, echo, kind, time_point)
+                    Stack(at_time, orientation, echo, of_kind[0].image_type, time_point)
                     for time_point, at_time in enumerate(_time_points(of_kind), 1)
                 ]
     return stacks
@@ -117,18 +119,30 @@ def _parallel_groups(frames: list[Frame]) -> list[list[Frame]]:
 
 def _echo_numbering(frames: list[Frame]) -> Callable[[Frame], int]:
     """Return what numbers the echo of a frame: its own number where the numbers tell the times apart, else the rank."""
-    times = {_echo_time(frame) for frame in frames}
-    numbers = {(frame.echo_number, _echo_time(frame)) for frame in frames}
-    if None not in {number for number, _ in numbers} and len({number for number, _ in numbers}) == len(numbers):
+    ranks: dict[float, int] = {}
+    last = -1.0
+    for time in sorted({frame.echo_time or 0.0 for frame in frames}):
+        ranks[time] = len(set(ranks.values())) + (time > last * (1 + SAME_ECHO))
+        last = time
+    numbers = {frame.echo_number for frame in frames}
+    pairs = {(frame.echo_number, ranks[frame.echo_time or 0.0]) for frame in frames}
+    if None not in numbers and len(numbers) == len(pairs):
         return lambda frame: frame.echo_number or 0
-    rank = {time: number for number, time in enumerate(sorted(times), 1)}
-    if len(times) > 1:
-        return lambda frame: rank[_echo_time(frame)]
-    return lambda frame: 1 if frame.echo_number is None else frame.echo_number
+    return lambda frame: ranks[frame.echo_time or 0.0]
 
 
-def _echo_time(frame: Frame) -> float:
-    return round(frame.echo_time or 0.0, 1)
+def _kinds(frames: list[Frame]) -> list[list[Frame]]:
+    """Split original from derived and magnitude from phase; by the rest of the image type only if slices share a place.
+
+    Scanners also write remarks on single slices into it.
+    """
+    kinds = []
+    for _, group in _grouped(
+        frames, lambda frame: (*frame.image_type[:1], *sorted(COMPONENTS.intersection(frame.image_type)))
+    ):
+        is_mixed = _has_doubles(group)
+        kinds += [part for _, part in _grouped(group, lambda frame: frame.image_type)] if is_mixed else [group]
+    return kinds
 
 
 def _time_points(frames: list[Frame]) -> list[list[Frame]]:

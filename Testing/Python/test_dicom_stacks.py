@@ -78,6 +78,30 @@ def test_two_echoes_that_share_no_position_are_no_volume_together(a_folder):
         read_volume(a_folder)
 
 
+@pytest.mark.parametrize("types", [("ORIGINAL/PRIMARY/M", "ORIGINAL/PRIMARY/P"), ("ORIGINAL", "DERIVED")])
+def test_two_kinds_that_share_no_position_are_no_volume_together(a_folder, types):
+    for k, plane in enumerate(some_slices(6)):
+        write(a_folder / f"{k}", a_slice(plane, k, ImageType=types[k // 3].split("/")))
+    with pytest.raises(VolumeError, match="differ in kind, choose one with --stack N: "):
+        read_volume(a_folder)
+
+
+def test_remarks_on_single_slices_and_echo_times_a_hair_apart_split_no_volume(a_folder):
+    array = some_slices(6)
+    for k, plane in enumerate(array):
+        kind = ["ORIGINAL", "PRIMARY", "M", "ND", *(["NORM"] if k == 2 else [])]
+        write(a_folder / f"{k}", a_slice(plane, k, ImageType=kind, EchoTime=99 + 0.1 * k))
+    np.testing.assert_array_equal(read_volume(a_folder).array, array)
+
+
+def test_kinds_at_the_same_positions_are_chosen_by_stack(a_folder):
+    volumes = write_two(a_folder, lambda v: {"ImageType": ["DERIVED", "SECONDARY", ("ADC", "TRACEW")[v]]})
+    with pytest.raises(VolumeError, match=r"differ in kind, choose one with --stack N: .*DERIVED/SECONDARY/TRACEW"):
+        read_volume(a_folder)
+    for v in (0, 1):
+        np.testing.assert_array_equal(read_volume(a_folder, Choice(stack=v + 1)).array, volumes[v])
+
+
 def test_stacks_of_another_orientation_are_chosen_by_number(a_folder):
     array = some_slices(4)
     write_slices(a_folder, array)
