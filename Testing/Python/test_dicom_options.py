@@ -20,6 +20,10 @@ def test_every_command_that_reads_has_the_choice(tmp_path, capsys):
     assert "choose one with --series UID" in capsys.readouterr().err
     assert main(["degrade", str(a_folder), str(lr), "--scale", "2", *chosen]) == 0
     assert 900 < read_volume(lr).array.mean() < 1150, "not the first echo, whose mean is 2048"
+    thick = ["degrade", str(a_folder), str(tmp_path / "thick.nrrd"), "--slice-spacing", "4", "--axis", "K"]
+    assert main(thick) == 2
+    assert "choose one with --series UID" in capsys.readouterr().err
+    assert main([*thick, *chosen]) == 0
     command = ["interpolate", str(a_folder), str(sr), "--method", "trilinear", "--scale", "2"]
     assert main([*command, "--series", "1.2.9"]) == 2
     assert "choose one with --echo N" in capsys.readouterr().err
