@@ -168,6 +168,9 @@ def test_slices_are_made_and_interpolated_from_the_command_line(a_folder, capsys
     np.testing.assert_allclose(field_of_view(fine), field_of_view(slices), atol=0.01)
     assert np.abs(centre_of(fine) - centre_of(read_volume("hr.nrrd"))).max() < 0.05 * min(fine.spacing)
     assert read_volume("cropped.nrrd").shape == (43, 44, 45)
+    assert main(["interpolate", "slices.nrrd", "auto.nrrd", "--method", "consistent", "--target-spacing", "auto"]) == 0
+    assert "thickness 6.2 mm (assumed to be the spacing)" in capsys.readouterr().out
+    assert read_volume("auto.nrrd").spacing[1] == pytest.approx(0.9, abs=0.01)
 
 
 @pytest.mark.parametrize(
