@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from SuperResolution3DLib.errors import InputError, ResourceError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
 from SuperResolution3DLib.forward.forward_model import ForwardModel
-from SuperResolution3DLib.forward.slice_axis import SliceAxis, find_slice_axis
+from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, find_slice_axis
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.geometry import crop_affine
@@ -20,6 +20,7 @@ from SuperResolution3DLib.volume import Volume, cast_like
 FINEST_AUTO_MM = 0.4  # below it pixels are mostly the scanner's own interpolation
 LARGEST_FACTOR = 32  # result voxels per slice; 8.75 mm slices at 0.4 mm are 22
 CONTRADICTION = 0.2  # of the file's thickness, above which a given one is worth a warning
+SAME_SPACING = 0.01  # relative; headers round to a few digits
 
 ThicknessSource = Literal["given", "file", "assumed"]
 
@@ -115,7 +116,7 @@ def slice_stack(
     Args:
         volume: any orientation.
         thickness: mm; by default what the file says, else the slice spacing.
-        axis: K, J or I; by default the axis of the largest spacing.
+        axis: K, J or I; by default the one that has the slice spacing which the file says, else the largest spacing.
         centres: slice centres in mm along the axis, rising, where they are uneven; by default evenly spaced.
 
     Raises:
@@ -123,14 +124,14 @@ def slice_stack(
         GeometryError: no unique slice axis, or slices that are too uneven.
         ValueError: another number of centres than of slices.
     """
-    found = find_slice_axis(volume.affine, axis)
+    found = find_slice_axis(volume.affine, axis or _axis_in_file(volume))
     num_slices = volume.shape[found.axis]
     if centres is None:
         centres = [found.spacing * index for index in range(num_slices)]
     if len(centres) != num_slices:
         raise ValueError(f"{num_slices} slices have as many centres, not {len(centres)}")
     spacing = mean_spacing(centres)
-    in_file: float | None = getattr(volume, "slice_thickness", None)
+    in_file = volume.slice_thickness
     source: ThicknessSource = "given" if thickness is not None else "file" if in_file is not None else "assumed"
     chosen = thickness if thickness is not None else in_file if in_file is not None else spacing
     check_thickness(chosen, spacing)
@@ -197,7 +198,8 @@ def interpolate_slices(
         residual_rms_percent=100 * math.sqrt(squares / volume.array.size) / max(highest - lowest, 1e-300),
         warnings=stack.warnings,
     )
-    return volume.with_array(result, affine), report
+    isotropic = replace(volume.with_array(result, affine), slice_thickness=None, slice_spacing=None)
+    return isotropic, report
 
 
 def degrade_slices(
@@ -240,7 +242,20 @@ def degrade_slices(
     for block in model.blocks(cropped.shape):
         array[block] = cast_like(model.degrade(_as_float(cropped.array[block])), array.dtype)
     affine = _along(cropped.affine, found.axis, slice_spacing, profile.centres[0] - profile.hr_spacing / 2)
-    return hr.with_array(array, affine), cropped, model
+    stack = replace(hr.with_array(array, affine), slice_thickness=chosen, slice_spacing=slice_spacing)
+    return stack, cropped, model
+
+
+def _axis_in_file(volume: Volume) -> str | None:
+    """Return the one axis that has the slice spacing of the file's header; None if that is no help."""
+    if volume.slice_spacing is None or max(volume.spacing) < MARGIN * min(volume.spacing):
+        return None
+    alike = [
+        letter
+        for letter, spacing in zip(AXES, volume.spacing, strict=True)
+        if abs(spacing - volume.slice_spacing) < SAME_SPACING * spacing
+    ]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _along(affine: np.ndarray, axis: int, spacing: float, shift: float) -> np.ndarray:

@@ -163,7 +163,7 @@ def check_thickness(thickness: float, spacing: float) -> None:
     if not 0 < thickness <= THICKEST * spacing * (1 + NARROWEST):
         raise InputError(
             f"A slice thickness of {thickness:g} mm is impossible for slices every {spacing:.4g} mm: it is above 0 and "
-            f"at most {THICKEST:g} spacings, {THICKEST * spacing:.4g} mm"
+            f"at most {THICKEST:g} spacings, {THICKEST * spacing:.4g} mm; give the true one"
         )
 
 

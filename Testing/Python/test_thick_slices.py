@@ -1,6 +1,7 @@
 """Thick slices of whole volumes: exact grids, centres that stay where they are, and what is said of them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,6 +124,32 @@ def test_the_report_says_where_the_thickness_came_from():
     assert json.loads(json.dumps(given.to_dict()))["in_plane_spacing_mm"] == [0.6, 0.6]
     assert 0 < given.residual_rms_percent < 10
     assert interpolate_slices(volume, noise=0)[1].residual_rms_percent < 1e-9
+
+
+def test_the_file_says_how_thick_slices_are_and_a_contradiction_is_told():
+    volume = Volume(np.zeros((6, 7, 8)), np.diag([0.5, 0.5, 4.4, 1]), "MR", slice_thickness=4.0, slice_spacing=4.4)
+    assert (slice_stack(volume).thickness, slice_stack(volume).thickness_source) == (4.0, "file")
+    assert slice_stack(volume, 4.5).warnings == ()
+    contradicted = slice_stack(volume, 3.0)
+    assert (contradicted.thickness, contradicted.thickness_source) == (3.0, "given")
+    assert contradicted.warnings == ("A slice thickness of 3 mm was given and the file says 4 mm",)
+    result, report = interpolate_slices(volume, contradicted)
+    assert report.warnings == contradicted.warnings
+    assert (result.slice_thickness, result.slice_spacing) == (None, None)
+    stack, *_ = degrade_slices(a_blob(), 5.0, 4.0, "J")
+    assert (stack.slice_thickness, stack.slice_spacing) == (4.0, 5.0)
+
+
+def test_the_slice_spacing_of_the_file_tells_the_axis_where_the_voxels_do_not():
+    volume = Volume(np.zeros((6, 7, 8)), np.diag([1.0, 3.3, 3.0, 1]))
+    with pytest.raises(GeometryError, match="stands out"):
+        slice_stack(volume)
+    assert slice_stack(replace(volume, slice_spacing=3.0)).axis.letter == "K"
+    assert slice_stack(replace(volume, slice_spacing=3.0), axis="J").axis.letter == "J"
+    with pytest.raises(GeometryError, match="stands out"):
+        slice_stack(replace(volume, slice_spacing=2.0))
+    with pytest.raises(GeometryError, match="isotropic"):
+        slice_stack(replace(volume, affine=np.diag([0.9, 0.9, 1.0, 1]), slice_spacing=1.0))
 
 
 @pytest.mark.parametrize("target", [5.0, 4.0, 0.1])
