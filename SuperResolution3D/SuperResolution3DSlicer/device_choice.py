@@ -81,6 +81,7 @@ class DeviceChoice:
         self._on_known = on_known
         self._program = program
         self._process: qt.QProcess | None = None
+        self._then: list[Callable[[], None]] = []
         self._is_closed = False
         self._fill("auto")
         combo.connect("currentIndexChanged(int)", lambda _index: on_change())
@@ -104,8 +105,9 @@ class DeviceChoice:
         """
         self._fill(name)
 
-    def look(self) -> None:
-        """Ask the driver for GPUs and return at once."""
+    def look(self, then: Callable[[], None] = lambda: None) -> None:
+        """Ask the driver for GPUs and return at once; ``then`` is called when it has answered."""
+        self._then.append(then)
         if self._process is not None:
             return
         self._process = qt.QProcess()
@@ -135,6 +137,9 @@ class DeviceChoice:
         self.gpus, self.is_known = gpus, True
         self._fill(self.current)
         self._on_known()
+        waiting, self._then = self._then, []
+        for then in waiting:
+            then()
 
     def _fill(self, chosen: str) -> None:
         entries = [("auto", _("Automatic (a GPU if there is one)"))]
@@ -142,7 +147,7 @@ class DeviceChoice:
         entries += [("cpu", _("CPU"))]
         names = [name for name, _label in entries]
         if chosen not in names and not self.is_known:
-            entries.append((chosen, _("{device} (looking for it)").format(device=chosen)))
+            entries.append((chosen, _("{device} (not looked for yet)").format(device=chosen)))
             names.append(chosen)
         was_blocked = self._combo.blockSignals(True)
         self._combo.clear()

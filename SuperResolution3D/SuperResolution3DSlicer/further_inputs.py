@@ -38,11 +38,15 @@ class FurtherInputs:
             and not node.GetHideFromEditors()
             and not is_result(node)
         ]
+        ids = [node.GetID() for node in nodes]
         was_blocked = self._list.blockSignals(True)
-        self._list.clear()
-        self._ids = [node.GetID() for node in nodes]
+        if ids != self._ids:  # else the rows stay, and with them the place to which a person scrolled
+            self._ids = ids
+            self._list.clear()
+            for node in nodes:
+                self._list.addItem(node.GetName())
         for row, node in enumerate(nodes):
-            self._list.addItem(node.GetName())
+            self._list.item(row).setText(node.GetName())
             self._list.item(row).setCheckState(qt.Qt.Checked if node in ticked else qt.Qt.Unchecked)
         self._list.blockSignals(was_blocked)
 

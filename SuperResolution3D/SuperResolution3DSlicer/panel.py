@@ -36,14 +36,13 @@ class Panel:
         """Take the widgets by name (``slicer.util.childWidgetVariables``) and the module's logic."""
         self._ui = ui
         self._parameters: Parameters | None = None
-        self._is_open = False
         self._gui_tag: int | None = None
         self._chosen = ChosenNodes(self.later)
         self._comparison = Comparison()
         self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel)
         self._devices = DeviceChoice(ui.deviceSelector, self._on_device, self._take_device)
         self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
-        self._forecast = ForecastDisplay(ui.forecastLabel, logic.newProcess)
+        self._forecast = ForecastDisplay(ui.forecastLabel, lambda: logic.newProcess(), self.later)
         self._log = LogPanel(ui.logText, ui.copyReportButton, self._settings)
         progress = ProgressDisplay(ui.progressBar, ui.statusLabel)
         self._runs = RunControl(logic, progress, self._forecast, self._log, self._show_result, self._update)
@@ -58,6 +57,7 @@ class Panel:
         ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._on_new_roi)
         for button, function in (
             (ui.applyButton, self._on_apply),
+            (ui.estimateButton, self._on_estimate),
             (ui.addModelButton, self._on_add_model),
             (ui.simulateButton, self._on_simulate),
             (ui.comparisonButton, self._on_comparison),
@@ -65,16 +65,13 @@ class Panel:
             button.connect("clicked()", function)
 
     def enter(self) -> None:
-        """The panel is shown: models, volumes and GPUs may have changed meanwhile."""
+        """The panel is shown: models and volumes may have changed meanwhile. No process is started unasked."""
         self._models.refresh()
         self._take_model()
-        self._devices.look()
-        self._is_open = True
         self._update()
 
     def exit(self) -> None:
         """Another module is shown; a run goes on."""
-        self._is_open = False
         self._forecast.stop()
 
     def close(self) -> None:
@@ -132,7 +129,6 @@ class Panel:
         elif not running:
             requests = requests_of(parameters, self._models.current)
             self._show_notes([*self._models.notes(parameters.model), *notes(requests, parameters)])
-            self._forecast.is_timing_allowed = self._is_open and self._devices.is_known  # else of the wrong device
             self._forecast.show(
                 requests[0].plan(len(requests)), self._models.current, parameters.device, self._devices.current_gpu
             )
@@ -157,6 +153,7 @@ class Panel:
         ui.windowSizeBox.enabled = ui.overlapBox.enabled = in_windows and not running
         ui.furtherInputsList.enabled = not running
         ui.zeroFilledBox.enabled = not running
+        ui.estimateButton.enabled = ui.applyButton.enabled and not running and not self._forecast.is_timing
         why = why_no_low_resolution(parameters, self._models.current)
         why = _("Wait for the end of the run, or cancel it.") if running else why
         ui.simulateButton.enabled, ui.simulateButton.toolTip = not why, why or self._simulate_tip
@@ -201,6 +198,22 @@ class Panel:
             self._show_result(str(error))
             return
         self._runs.super_resolve(requests)
+        self._devices.look()
+
+    def _on_estimate(self) -> None:
+        try:
+            dependencies.ensure_installed()
+        except SuperResolutionError as error:
+            self._show_result(str(error))
+            return
+        self._ui.estimateButton.enabled = False
+        self._devices.look(self._estimate)  # the tile is timed on the device that a run would use
+
+    def _estimate(self) -> None:
+        self._update()
+        if not self._runs.is_running:
+            self._forecast.estimate()
+        self._update()
 
     def _on_add_model(self) -> None:
         path = qt.QFileDialog.getOpenFileName(
@@ -276,8 +289,11 @@ class Panel:
             self._parameters.model = self._parameters.model or self._models.current_name
 
     def _take_device(self) -> None:
-        """Choose the scene's device; one that is known not to be there becomes automatic, in the scene too."""
-        if self._parameters is not None:
+        """Choose the scene's device; one that is known not to be there becomes automatic, in the scene too.
+
+        During a run its device stays shown, whatever the driver answers.
+        """
+        if self._parameters is not None and not self._runs.is_running:
             self._devices.select(self._parameters.device)
             self._parameters.device = self._devices.current
         self.later()

@@ -18,7 +18,7 @@ from .run_queue import RunQueue
 from .run_report import consistency_sentence
 from .sentences import warning_sentence, with_full_stop
 from .speed import Work
-from .super_resolution import Request, SuperResolution
+from .super_resolution import Request, SuperResolution, is_preview, latest_result
 
 UNCHANGED = _("The scene is unchanged.")
 
@@ -125,7 +125,7 @@ class RunControl:
         if work is not None:
             request = outcome.task.request
             self._forecast.learn(outcome, request.card, request.device, work)
-        if outcome.state == "done":
+        if outcome.state == "done" and not _is_beside_the_whole(outcome):
             show_in_views(outcome.node)
 
 
@@ -134,6 +134,12 @@ def show_in_views(node: slicer.vtkMRMLScalarVolumeNode) -> None:
     logic = slicer.app.applicationLogic()
     logic.GetSelectionNode().SetActiveVolumeID(node.GetID())
     logic.PropagateBackgroundVolumeSelection(0)
+
+
+def _is_beside_the_whole(outcome: Outcome) -> bool:
+    """Tell whether this is a preview of a volume whose whole result is there, which goes on being shown."""
+    nodes = outcome.task.watched_nodes()
+    return is_preview(outcome.node) and bool(nodes) and latest_result(nodes[0]) is not outcome.node
 
 
 def _describe_all(outcomes: list[Outcome], total: int) -> str:

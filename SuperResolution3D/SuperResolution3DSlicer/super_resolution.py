@@ -185,9 +185,17 @@ class SuperResolution:
         return name if self.request.roi_node is None else _("{name} preview").format(name=name)
 
 
+def is_preview(node: slicer.vtkMRMLVolumeNode) -> bool:
+    """Tell whether a result is one of a region alone."""
+    return bool(node.GetAttribute(f"{ATTRIBUTE_PREFIX}Region"))
+
+
 def latest_result(input_node: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:
-    """Return the volume that was last computed from a volume, None if there is none in the scene."""
+    """Return the volume that was last computed from a volume, None if there is none in the scene.
+
+    A preview counts only where the whole volume was never computed.
+    """
     nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", input_node.GetScene())
     results = [node for node in nodes if node.GetNodeReference(INPUT_ROLE) is input_node]
-    results.sort(key=lambda node: node.GetAttribute(f"{ATTRIBUTE_PREFIX}Finished") or "")
+    results.sort(key=lambda node: (not is_preview(node), node.GetAttribute(f"{ATTRIBUTE_PREFIX}Finished") or ""))
     return results[-1] if results else None

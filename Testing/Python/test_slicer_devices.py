@@ -87,7 +87,7 @@ def test_device_of_another_computer_becomes_automatic_when_the_driver_has_answer
     combo = qt.QComboBox()
     devices = DeviceChoice(combo, program=a_driver)
     devices.select("cuda:3")
-    assert (devices.current, combo.currentText) == ("cuda:3", "cuda:3 (looking for it)")
+    assert (devices.current, combo.currentText) == ("cuda:3", "cuda:3 (not looked for yet)")
     devices.look()
     double.wait_until(lambda: devices.is_known)
     assert (devices.current, combo.currentIndex) == ("auto", 0)

@@ -12,10 +12,13 @@ from Testing.Slicer.volumes import add_volume
 
 # isort: split
 import qt
-from SuperResolution3DSlicer import dependencies
-from SuperResolution3DSlicer.parameters import DataConsistency, Tiling
+from SuperResolution3DSlicer.parameters import DataConsistency, Region, Tiling
 from SuperResolution3DSlicer.pretend_process import FAILURE
+from SuperResolution3DSlicer.progress_display import ProgressDisplay
+from SuperResolution3DSlicer.roi_preview import place_at_centre
 from SuperResolution3DSlicer.run_report import ESTIMATE
+
+PATIENT = 120_000  # ms; other work may share the machine
 
 
 def test_a_run_adds_the_result_and_says_how_far_it_agrees_with_the_input(a_panel, a_node) -> None:
@@ -32,18 +35,27 @@ def test_a_run_adds_the_result_and_says_how_far_it_agrees_with_the_input(a_panel
     assert slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID()).GetName() == "head SRx4"
 
 
-def test_progress_shows_stage_percent_and_time_left(a_panel, a_node) -> None:
+def test_progress_shows_stage_percent_and_time_left(a_panel, a_node, monkeypatch) -> None:
+    seen: list[str] = []
+    show = ProgressDisplay.show
+
+    def show_and_note(display: ProgressDisplay, *given: object) -> None:
+        show(display, *given)
+        seen.append(a_panel.ui.statusLabel.text)
+
+    monkeypatch.setattr(ProgressDisplay, "show", show_and_note)
     a_panel.will("done")
     a_panel.choose(inputVolume=a_node)
-    seen: list[str] = []
     a_panel.click(a_panel.ui.applyButton)
     assert a_panel.ui.applyButton.text == "Cancel"
     assert a_panel.ui.progressBar.visible
-    while a_panel.ui.applyButton.text == "Cancel":
-        double.turn(2)
-        seen.append(a_panel.ui.statusLabel.text)
-    assert seen[0] == "head: starting the worker" or "reading" in seen[0]
-    assert any("computing voxels, 92 %, about 1 s left" in text for text in seen)
+    double.wait_until(lambda: a_panel.ui.applyButton.text == "Super-resolve", PATIENT)
+    assert seen == [
+        "head: starting the worker",
+        "head: reading volume and model, 0 %, time left not known yet",
+        "head: computing features, 30 %, about 4 s left",
+        "head: computing voxels, 92 %, about 1 s left",
+    ]
 
 
 def test_cancel_ends_the_run_and_leaves_the_scene_as_it_was(a_panel, a_node) -> None:
@@ -114,21 +126,51 @@ def test_a_queue_without_any_result_says_once_that_the_scene_is_unchanged(a_pane
     assert a_panel.ui.resultLabel.text.endswith("1 volume was not started. The scene is unchanged.")
 
 
-def test_no_tile_is_timed_beside_a_run(a_panel, a_node, monkeypatch) -> None:
-    panel = a_panel.module.widget.panel
-    monkeypatch.setattr(dependencies, "ensure_installed", lambda: None)
-    slicer.app.setTesting(False)
-    a_panel.will("silent", "silent", "silent")
-    panel._forecast._new_process = a_panel.module.widget.logic.newProcess
-    panel._forecast._timer.setInterval(1)
-    double.wait_until(lambda: panel._devices.is_known)
+def test_a_run_ends_the_tile_that_is_timed(a_panel, a_node) -> None:
+    a_panel.will("silent", "silent")
     a_panel.choose(inputVolume=a_node)
-    double.wait_until(lambda: panel._forecast.is_timing)
+    a_panel.module.widget.panel._forecast.estimate()
     a_panel.click(a_panel.ui.applyButton)
-    double.turn(200)
     assert [process.was_killed for process in a_panel.processes] == [True, False], "the tile, and the run"
-    a_panel.run()
-    assert [process.was_cancelled for process in a_panel.processes[1:]] == [True, False], "timed again after the run"
+
+
+def test_a_preview_leaves_the_whole_result_in_the_views_and_the_comparison(a_panel, a_main_window, a_node) -> None:
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    place_at_centre(roi, a_node)
+    a_panel.will("done", "done", "done", "done")
+    selection = slicer.app.applicationLogic().GetSelectionNode()
+
+    def run(region: Region) -> str:
+        a_panel.choose(inputVolume=a_node, region=region, roi=roi)
+        a_panel.run()
+        shown = slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID()).GetName()
+        assert f"Shows input, {shown} and reference" in a_panel.ui.comparisonButton.toolTip
+        return shown
+
+    assert run(Region.ROI) == "head SRx4 preview", "where there is nothing else"
+    assert run(Region.WHOLE) == "head SRx4"
+    assert run(Region.ROI) == "head SRx4"
+    assert "head SRx4 preview_1: done" in a_panel.ui.resultLabel.text
+    assert run(Region.WHOLE) == "head SRx4_1"
+
+
+def test_the_list_of_further_inputs_stays_where_it_was_scrolled_to(a_panel, a_node) -> None:
+    for number in range(40):
+        add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, f"volume {number}")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.ui.advancedSection.collapsed = False
+    double.turn(40)
+    ticks = a_panel.ui.furtherInputsList
+    last = ticks.item(39)
+    ticks.scrollToItem(last)
+    place = ticks.verticalScrollBar().value
+    assert place > 0
+    last.setCheckState(qt.Qt.Checked)
+    double.turn(120)
+    assert [node.GetName() for node in a_panel.parameters.furtherInputs] == ["volume 39"]
+    assert (ticks.verticalScrollBar().value, ticks.item(39)) == (place, last)
+    slicer.mrmlScene.GetFirstNodeByName("volume 39").SetName("renamed")
+    double.wait_until(lambda: ticks.item(39).text() == "renamed", PATIENT)
 
 
 def test_overlays_and_labels_of_the_views_stay_when_the_result_is_shown(a_panel, a_main_window, a_node) -> None:
