@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import slicer
 from slicer.i18n import tr as _
@@ -27,7 +28,6 @@ from SuperResolution3DSlicer.comparison import register_layout
 from SuperResolution3DSlicer.low_resolution import LowResolution
 from SuperResolution3DSlicer.model_file import model_of
 from SuperResolution3DSlicer.panel import Panel
-from SuperResolution3DSlicer.parameters import Parameters
 from SuperResolution3DSlicer.run import Follower, Outcome, Task
 from SuperResolution3DSlicer.run_folder import sweep
 from SuperResolution3DSlicer.run_queue import RunQueue
@@ -38,6 +38,9 @@ from SuperResolution3DSlicer.volume_checks import check_input
 from SuperResolution3DSlicer.worker_process import Process, WorkerProcess
 
 from SuperResolution3DLib.errors import CancelledError, SuperResolutionError
+
+if TYPE_CHECKING:
+    from SuperResolution3DSlicer.parameters import Parameters
 
 PAUSE = 0.01  # seconds between two looks at a run that a script waits for
 
@@ -59,7 +62,7 @@ class SuperResolution3D(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("SuperResolution3D")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
-        self.parent.dependencies = []
+        self.parent.dependencies = ["Markups"]
         self.parent.contributors = ["SuperResolution3D developers"]
         self.parent.helpText = _(
             "Computes an MR or CT volume with smaller voxels, on a grid that is exact in mm, and compares it with"
@@ -138,7 +141,9 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         ScriptedLoadableModuleLogic.__init__(self)
         self.newProcess = newProcess
 
-    def getParameterNode(self) -> Parameters:
+    def getParameterNode(self) -> "Parameters":
+        from SuperResolution3DSlicer.parameters import Parameters  # needs the module Markups, which is loaded by now
+
         return Parameters(super().getParameterNode())
 
     def start(
@@ -160,7 +165,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         *,
         device: str = "auto",
         dataConsistency: str = "check",
-        roiNode: slicer.vtkMRMLMarkupsROINode | None = None,
+        roiNode: "slicer.vtkMRMLMarkupsROINode | None" = None,
         outputNode: slicer.vtkMRMLScalarVolumeNode | None = None,
         window: int | None = None,
         overlap: float | None = None,

@@ -1,11 +1,13 @@
 """The nodes that are chosen in the panel, any change of which it has to show."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import slicer
 import vtk
 
-from .parameters import Parameters
+if TYPE_CHECKING:
+    from .parameters import Parameters
 
 
 class ChosenNodes:
@@ -15,7 +17,7 @@ class ChosenNodes:
         self._on_change = on_change
         self._observations: list[tuple[vtk.vtkObject, int]] = []
 
-    def watch(self, parameters: Parameters | None) -> None:
+    def watch(self, parameters: "Parameters | None") -> None:
         """Follow the parameters and the nodes that are chosen now, and no others any more."""
         self.let_go()
         if parameters is None:

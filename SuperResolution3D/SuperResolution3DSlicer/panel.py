@@ -1,7 +1,7 @@
 """The panel: what is chosen goes to the parameter node, what can be run and what it takes is shown."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 
 from . import dependencies
+from .choices import Region, Tiling
 from .chosen_nodes import ChosenNodes
 from .comparison import Comparison
 from .device_choice import DeviceChoice
@@ -18,12 +19,14 @@ from .further_inputs import FurtherInputs
 from .log_panel import LogPanel
 from .model_choice import ModelChoice
 from .model_file import add_model_file
-from .parameters import Parameters, Region, Tiling
 from .progress_display import ProgressDisplay
 from .roi_preview import place_at_centre
 from .run_control import RunControl
 from .run_requests import notes, requests_of, why_no_low_resolution, why_not
 from .super_resolution import ZERO_FILLED_ROLE, latest_result
+
+if TYPE_CHECKING:
+    from .parameters import Parameters
 
 UPDATE_MS = 50  # many changes that come together are shown once
 MODEL_FILES = "*.safetensors"
@@ -54,7 +57,7 @@ class Panel:
         self._models.refresh()
         self._show_result("")
         ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)
-        ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._on_new_roi)
+        ui.roiSelector.connect("nodeAddedByUserAction(vtkMRMLNode*)", self._on_new_roi)
         for button, function in (
             (ui.applyButton, self._on_apply),
             (ui.estimateButton, self._on_estimate),
@@ -82,7 +85,7 @@ class Panel:
         self._timer.stop()
         self.set_parameters(None)
 
-    def set_parameters(self, parameters: Parameters | None) -> None:
+    def set_parameters(self, parameters: "Parameters | None") -> None:
         """Show the parameters of a scene; None while it is being closed."""
         if self._parameters is not None:
             self._parameters.disconnectGui(self._gui_tag)
@@ -93,7 +96,7 @@ class Panel:
             self._forecast.clear()
             return
         self._comparison.resume()
-        self._gui_tag = parameters.connectGui(self._ui)
+        self._gui_tag = parameters.connect_widgets(self._ui)
         self._take_model()
         self._take_device()
         self._update()
@@ -116,7 +119,8 @@ class Panel:
         reason = why_not(parameters, self._models.current)
         ui.applyButton.text = _("Cancel") if running else _("Super-resolve")
         ui.applyButton.enabled = running or not reason
-        ui.applyButton.toolTip = reason or (_("Ends the run; the scene stays as it is.") if running else self._tip())
+        tip = _("Computes the volume in a process of its own; Slicer stays usable.")
+        ui.applyButton.toolTip = reason or (_("Ends the run; the scene stays as it is.") if running else tip)
         ui.reasonLabel.text = "" if running else reason
         ui.reasonLabel.visible = bool(reason) and not running
         self._enable(running)
@@ -133,7 +137,7 @@ class Panel:
                 requests[0].plan(len(requests)), self._models.current, parameters.device, self._devices.current_gpu
             )
 
-    def _follow(self, parameters: Parameters) -> None:
+    def _follow(self, parameters: "Parameters") -> None:
         """Show the model and the device that a script or another panel chose; a run takes what is shown."""
         if self._models.is_installed(parameters.model) and parameters.model != self._models.current_name:
             self._models.select(parameters.model)
@@ -164,9 +168,6 @@ class Panel:
             if result is None
             else _("Shows input, {result} and reference in nine linked views.").format(result=result.GetName())
         )
-
-    def _tip(self) -> str:
-        return _("Computes the volume in a process of its own; Slicer stays usable.")
 
     def _show_notes(self, sentences: list[str]) -> None:
         self._ui.noteLabel.text = "\n".join(sentences)
@@ -278,7 +279,7 @@ class Panel:
         if self._parameters is not None:
             self._parameters.furtherInputs = self._further.ticked
 
-    def _on_new_roi(self, roi_node: slicer.vtkMRMLMarkupsROINode) -> None:
+    def _on_new_roi(self, roi_node: "slicer.vtkMRMLMarkupsROINode") -> None:
         if self._parameters is not None and self._parameters.inputVolume is not None:
             place_at_centre(roi_node, self._parameters.inputVolume)
 

@@ -1,56 +1,17 @@
-"""What a person has chosen in the panel; saved with the scene."""
+"""What a person has chosen in the panel; saved with the scene.
 
-from enum import Enum
-from typing import Annotated
+Needs the classes of the module Markups, so it is imported when a parameter node is asked for, not when Slicer reads the
+modules, which it does in any order.
+"""
+
+from typing import Annotated, Any
 
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
-from slicer.i18n import tr as _
-from slicer.parameterNodeWrapper import Decimals, SingleStep, WithinRange, parameterNodeWrapper
+from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
 
 from SuperResolution3DLib.job import DEFAULT_OVERLAP, SMALLEST_WINDOW
 
-PUBLISHED_WINDOW = 24  # LR voxels
-
-
-class DataConsistency(Enum):
-    """Whether the result is compared with the measured input below the input's Nyquist frequency."""
-
-    OFF = "off"
-    CHECK = "check"
-    PROJECT = "project"
-
-    @staticmethod
-    def label(value: "DataConsistency") -> str:
-        return {
-            DataConsistency.OFF: _("Off"),
-            DataConsistency.CHECK: _("Check: report the residual"),
-            DataConsistency.PROJECT: _("Project: put the measured low frequencies back"),
-        }[value]
-
-
-class Region(Enum):
-    """How much of the input is computed."""
-
-    WHOLE = "whole"
-    ROI = "roi"
-
-    @staticmethod
-    def label(value: "Region") -> str:
-        return {Region.WHOLE: _("Whole volume"), Region.ROI: _("Preview of a ROI")}[value]
-
-
-class Tiling(Enum):
-    """How the input is cut."""
-
-    AUTOMATIC = "automatic"
-    WINDOW = "window"
-
-    @staticmethod
-    def label(value: "Tiling") -> str:
-        return {
-            Tiling.AUTOMATIC: _("Automatic: as large as memory allows"),
-            Tiling.WINDOW: _("Sliding window, as published"),
-        }[value]
+from .choices import PUBLISHED_WINDOW, DataConsistency, Region, Tiling
 
 
 @parameterNodeWrapper
@@ -68,5 +29,13 @@ class Parameters:
     dataConsistency: DataConsistency = DataConsistency.CHECK
     tiling: Tiling = Tiling.AUTOMATIC
     windowSize: Annotated[int, WithinRange(SMALLEST_WINDOW, 128)] = PUBLISHED_WINDOW
-    overlap: Annotated[float, WithinRange(0.0, 0.9), Decimals(3), SingleStep(0.125)] = DEFAULT_OVERLAP
+    overlap: Annotated[float, WithinRange(0.0, 0.9)] = DEFAULT_OVERLAP
     zeroFilled: bool = True
+
+    def connect_widgets(self, ui: Any) -> int:
+        """Tie all widgets that name a parameter to it, and return the tag to disconnect with.
+
+        ``connectGui`` does the same and does not return its tag, so that widgets would stay tied for ever.
+        """
+        widgets = [(widget.property(SlicerParameterNamePropertyName), widget) for widget in vars(ui).values()]
+        return self.connectParametersToGui({name: widget for name, widget in widgets if name})

@@ -14,7 +14,7 @@ from .volume_checks import node_affine
 TOLERANCE = 1e-3  # voxels; a face of the ROI that touches a voxel by less does not take it in
 
 
-def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: slicer.vtkMRMLMarkupsROINode) -> Region:
+def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarkupsROINode") -> Region:
     """Return the voxels (start, stop) that the ROI touches, in the file's order (K, J, I), cut at the volume's border.
 
     Voxel i reaches from i - 0.5 to i + 0.5. A ROI that is rotated against the volume stands for the box around it:
@@ -51,7 +51,7 @@ def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: slicer.vtkMRMLMarkup
     return k, j, i
 
 
-def _extent(node: slicer.vtkMRMLVolumeNode, roi_node: slicer.vtkMRMLMarkupsROINode) -> tuple[np.ndarray, np.ndarray]:
+def _extent(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarkupsROINode") -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest voxel coordinates (K, J, I) of the ROI's eight corners.
 
     Raises:

@@ -1,19 +1,24 @@
 """From what is chosen in the panel to what is asked for, or to the sentence that says why nothing can be."""
 
+from typing import TYPE_CHECKING
+
 import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.model_card import InstalledModel
 
+from .choices import Region, Tiling
 from .low_resolution import LowResolution
-from .parameters import Parameters, Region, Tiling
 from .super_resolution import Request
 from .volume_checks import field_of_view_note, is_empty, modality_warning, spacing_warning
 from .volume_nodes import is_result
 
+if TYPE_CHECKING:
+    from .parameters import Parameters
 
-def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Request]:
+
+def requests_of(parameters: "Parameters", model: InstalledModel | None) -> list[Request]:
     """Return one request for each input, the first and the ticked ones; all have been checked.
 
     Raises:
@@ -48,7 +53,7 @@ def requests_of(parameters: Parameters, model: InstalledModel | None) -> list[Re
     return requests
 
 
-def why_not(parameters: Parameters | None, model: InstalledModel | None) -> str:
+def why_not(parameters: "Parameters | None", model: InstalledModel | None) -> str:
     """Return why nothing can be run, in one sentence; "" when it can."""
     if parameters is None:
         return _("The scene is being closed.")
@@ -59,7 +64,7 @@ def why_not(parameters: Parameters | None, model: InstalledModel | None) -> str:
     return ""
 
 
-def why_no_low_resolution(parameters: Parameters | None, model: InstalledModel | None) -> str:
+def why_no_low_resolution(parameters: "Parameters | None", model: InstalledModel | None) -> str:
     """Return why the input cannot be degraded, in one sentence; "" when it can."""
     if parameters is None:
         return _("The scene is being closed.")
@@ -72,7 +77,7 @@ def why_no_low_resolution(parameters: Parameters | None, model: InstalledModel |
     return ""
 
 
-def notes(requests: list[Request], parameters: Parameters) -> list[str]:
+def notes(requests: list[Request], parameters: "Parameters") -> list[str]:
     """Return what a person should know before the run."""
     warnings = [
         warning(request.input_node, request.card)

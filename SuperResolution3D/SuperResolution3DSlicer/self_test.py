@@ -15,10 +15,10 @@ import slicer
 from SuperResolution3DLib.errors import CancelledError, InputError, SuperResolutionError
 from SuperResolution3DLib.model_card import InstalledModel, installed_models
 
+from .choices import PUBLISHED_WINDOW, DataConsistency, Region
 from .comparison import Comparison
 from .comparison_layout import comparison_views, layout_xml
 from .dependencies import missing_packages
-from .parameters import PUBLISHED_WINDOW, DataConsistency, Region
 from .pretend_process import CRASH, FAILURE, pretend
 from .run import Follower
 from .super_resolution import Request, SuperResolution, latest_result

@@ -43,7 +43,7 @@ class Request:
     data_consistency: str = "check"
     window: int | None = None
     overlap: float | None = None
-    roi_node: slicer.vtkMRMLMarkupsROINode | None = None
+    roi_node: "slicer.vtkMRMLMarkupsROINode | None" = None
     """compute only what it holds"""
     output_node: slicer.vtkMRMLScalarVolumeNode | None = None
     """replaced by the result; None makes a new node"""

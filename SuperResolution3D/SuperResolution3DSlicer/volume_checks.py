@@ -120,7 +120,7 @@ def _check_kind(node: slicer.vtkMRMLNode) -> None:
     if not node.IsA("vtkMRMLScalarVolumeNode"):
         raise VolumeError(_("{name} is not a volume; choose a scalar 3D volume.").format(name=name))
     browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode", node.GetScene())
-    if any(browser.IsProxyNode(node.GetID()) for browser in browsers):
+    if any(browser.IsProxyNodeID(node.GetID()) for browser in browsers):
         raise VolumeError(
             _(
                 "{name} is one frame of a sequence and changes with it; clone the frame in the Data module first."

@@ -317,13 +317,15 @@ def test_widgets_and_parameters_follow_each_other(parameters: Any, a_panel: Any)
 
 def test_a_disconnected_panel_changes_nothing_and_is_not_changed(parameters: Any, a_panel: Any) -> None:
     ui = slicer.util.childWidgetVariables(a_panel)
-    tag = parameters.connectGui(ui)
+    assert parameters.connectGui(ui) is None
+    widget = qt.QSpinBox()
+    tag = parameters.connectParametersToGui({"window": widget})
     parameters.disconnectGui(tag)
     parameters.disconnectGui(tag)
-    ui.window.value = 40
+    widget.value = 40
     assert parameters.window == 24
     parameters.window = 50
-    assert ui.window.value == 40
+    assert widget.value == 40
 
 
 def test_an_enum_is_listed_with_its_labels(parameters: Any) -> None:
@@ -371,3 +373,11 @@ def test_an_invalid_value_of_a_widget_is_not_stored(parameters: Any) -> None:
     with pytest.raises(ValueError, match="at least 8"):
         double.turn()
     assert parameters.window == 24
+
+
+def test_annotations_for_widgets_are_told_as_unused(caplog) -> None:
+    @parameterNodeWrapper
+    class Told:
+        overlap: Annotated[float, WithinRange(0, 1), Decimals(3), SingleStep(0.125)] = 0.5
+
+    assert caplog.messages == ["Unused annotations: [Decimals(value=3), SingleStep(value=0.125)]"]

@@ -247,7 +247,7 @@ def test_a_selector_leaves_hidden_nodes_and_those_without_the_attribute_out(a_se
 def test_a_person_picks_creates_and_deletes_nodes(a_selector: Any) -> None:
     volume, made = a_volume("v"), []
     a_selector.baseName = "Output"
-    a_selector.connect("nodeAddedByUser(vtkMRMLNode*)", made.append)
+    a_selector.connect("nodeAddedByUserAction(vtkMRMLNode*)", made.append)
     pick(a_selector, "v")
     assert a_selector.currentNode() is volume
     pick(a_selector, "Create new Volume")
@@ -259,12 +259,17 @@ def test_a_person_picks_creates_and_deletes_nodes(a_selector: Any) -> None:
     assert a_selector.currentNode() is None
 
 
-def test_a_node_that_a_program_lets_a_selector_make_is_told_as_a_persons(a_selector: Any) -> None:
+def test_a_node_that_a_program_lets_a_selector_make_is_not_told_as_a_persons(a_selector: Any) -> None:
     made = []
-    a_selector.connect("nodeAddedByUser(vtkMRMLNode*)", made.append)
+    a_selector.connect("nodeAddedByUserAction(vtkMRMLNode*)", made.append)
     node = a_selector.addNode()
-    assert made == [node]
+    assert made == []
     assert a_selector.currentNode() is node
+
+
+def test_a_deprecated_signal_is_unknown(a_selector: Any) -> None:
+    with pytest.raises(ValueError, match="nodeAddedByUser"):
+        a_selector.connect("nodeAddedByUser(vtkMRMLNode*)", print)
 
 
 def test_closing_the_scene_empties_a_selector(a_selector: Any) -> None:

@@ -9,6 +9,7 @@ from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, field_of_view_corners, turned
 
 # isort: split
+import qt
 from SuperResolution3DSlicer.parameters import DataConsistency, Region, Tiling
 
 
@@ -149,8 +150,11 @@ def test_a_scene_whose_model_is_not_installed_says_which_one_is_used_instead(a_p
 def test_new_roi_is_placed_at_the_centre_and_makes_a_smaller_result(a_panel, a_node) -> None:
     a_panel.choose(inputVolume=a_node, region=Region.ROI)
     assert "Choose a ROI" in a_panel.ui.reasonLabel.text
-    roi = a_panel.ui.roiSelector.addNode()
+    box = a_panel.ui.roiSelector.findChildren(qt.QComboBox)[0]
+    box.currentIndex = box.findText("Create new MarkupsROI")
+    box.activated.emit(box.currentIndex)
     double.turn(120)
+    roi = a_panel.ui.roiSelector.currentNode()
     centre = [0.0] * 3
     roi.GetCenterWorld(centre)
     np.testing.assert_allclose(centre, field_of_view_corners(a_node).reshape(-1, 3).mean(axis=0), atol=0.01)
@@ -192,3 +196,16 @@ def test_without_a_model_the_button_says_so(a_panel, a_node, monkeypatch) -> Non
     assert not a_panel.ui.applyButton.enabled
     assert "No model is installed" in a_panel.ui.applyButton.toolTip
     assert "No model is installed" in a_panel.ui.modelCardLabel.text
+
+
+def test_a_panel_that_is_shown_again_and_again_is_tied_to_the_parameters_once(a_panel, a_node) -> None:
+    a_panel.choose(inputVolume=a_node)
+    for _number in range(3):
+        a_panel.module.widget.enter()
+    box = a_panel.ui.windowSizeBox
+    before = box.value
+    parameters, widget = a_panel.parameters, a_panel.module.widget
+    widget.panel.set_parameters(None)
+    box.value = before + 1
+    assert parameters.windowSize == before
+    widget.panel.set_parameters(parameters)

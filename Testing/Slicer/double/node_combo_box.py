@@ -44,7 +44,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     """Choose a node of the scene, or make one. Follows Slicer's Libs/MRML/Widgets/qMRMLNodeComboBox.h (and .cxx).
 
     The list follows the scene. Without "None" the first node that fits is chosen by itself. A node that is chosen
-    before the scene is set is remembered.
+    before the scene is set is remembered. The deprecated signal nodeAddedByUser is left out.
     """
 
     IS_CPP = True
@@ -52,7 +52,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         "currentNodeChanged(vtkMRMLNode*)",
         "nodeActivated(vtkMRMLNode*)",
         "nodeAdded(vtkMRMLNode*)",
-        "nodeAddedByUser(vtkMRMLNode*)",
+        "nodeAddedByUserAction(vtkMRMLNode*)",
         "nodeAboutToBeRemoved(vtkMRMLNode*)",
     )
 
@@ -60,7 +60,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     currentNodeIDChanged = QtCore.Signal(str)
     nodeActivated = QtCore.Signal(object)
     nodeAdded = QtCore.Signal(object)
-    nodeAddedByUser = QtCore.Signal(object)
+    nodeAddedByUserAction = QtCore.Signal(object)
     nodeAboutToBeRemoved = QtCore.Signal(object)
     currentNodeRenamed = QtCore.Signal(str)
 
@@ -143,7 +143,6 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         node = self._scene.AddNewNodeByClass(kind, self._scene.GenerateUniqueName(name))
         if self._settings["selectNodeUponCreation"]:
             self._choose(node.GetID())
-        self.nodeAddedByUser.emit(node)  # also where a program calls it
         return node
 
     def removeCurrentNode(self) -> None:
@@ -286,7 +285,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             self._choose(self._box.itemData(row, NODE_ROLE))
             self.nodeActivated.emit(self.currentNode())
         elif action == "addEnabled":
-            self.addNode()
+            self.nodeAddedByUserAction.emit(self.addNode())
         elif action == "removeEnabled":
             self.removeCurrentNode()
         else:

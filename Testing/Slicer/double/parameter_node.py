@@ -4,6 +4,7 @@ Follows https://slicer.readthedocs.io/en/latest/developer_guide/parameter_nodes/
 packs, dictionaries, tuples, custom serializers and connectors. The module uses none of them, so they are not here.
 """
 
+import logging
 import types
 import typing
 from collections.abc import Callable
@@ -115,11 +116,11 @@ class _Wrapper:
     def setValue(self, name: str, value: Any) -> None:
         self._known(name).__set__(self, value)
 
-    def connectGui(self, gui: Any) -> int:
-        """Connect every widget that names a parameter in its dynamic property; return the tag to disconnect it with."""
+    def connectGui(self, gui: Any) -> None:
+        """Connect every widget that names a parameter in its dynamic property; as in Slicer no tag is returned."""
         widgets = gui.findChildren(QtWidgets.QWidget) if isinstance(gui, QtWidgets.QWidget) else vars(gui).values()
         named = [(widget.property(PROPERTY), widget) for widget in widgets]
-        return self.connectParametersToGui({name: widget for name, widget in named if name})
+        self.connectParametersToGui({name: widget for name, widget in named if name})
 
     def connectParametersToGui(self, mapping: dict[str, QtWidgets.QWidget]) -> int:
         for name in mapping:
@@ -183,6 +184,9 @@ def _wrap(classtype: _Class) -> _Class:
         for item in extras:
             if not isinstance(item, known):
                 raise TypeError(f"The annotation {item!r} of the parameter {name!r} is not understood")
+        unused = [item for item in extras if not isinstance(item, validators.Default)]
+        if unused:  # the widgets take them all the same
+            logging.warning(f"Unused annotations: {unused}")
         default = defaults[0] if defaults else validators.Default(storage.default)
         parameters[name] = _Parameter(name, annotation, storage, default)
     for name, parameter in parameters.items():

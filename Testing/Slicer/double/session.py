@@ -3,6 +3,8 @@
 import importlib.util
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,10 +103,11 @@ def load_module(path: Path, *, enter: bool = True) -> LoadedModule:
     """Load a scripted module and open its panel, in the order in which Slicer does."""
     install()
     name = path.stem
-    python = _import(name, path)
     description = qSlicerScriptedLoadableModule(name, path)
     setattr(slicer.modules, name.lower(), description)
-    getattr(python, name)(description)
+    with _without_loadable_modules():
+        python = _import(name, path)
+        getattr(python, name)(description)
     slicer.app.moduleManager().add(description)
     page = qSlicerScriptedLoadableModuleWidget()
     page.setLayout(QtWidgets.QVBoxLayout())
@@ -117,6 +120,18 @@ def load_module(path: Path, *, enter: bool = True) -> LoadedModule:
     if enter and hasattr(widget, "enter"):
         widget.enter()
     return LoadedModule(python, description, page, widget)
+
+
+@contextmanager
+def _without_loadable_modules() -> Iterator[None]:
+    """Hide the classes of the module Markups: Slicer may import a scripted module before it has loaded that one."""
+    hidden = {name: kind for name, kind in vars(slicer).items() if name.startswith("vtkMRMLMarkups")}
+    for name in hidden:
+        delattr(slicer, name)
+    try:
+        yield
+    finally:
+        vars(slicer).update(hidden)
 
 
 def _import(name: str, path: Path) -> types.ModuleType:

@@ -3,6 +3,7 @@ https://slicer.readthedocs.io/en/latest/developer_guide/parameter_nodes/paramete
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -101,18 +102,18 @@ class Default:
         return self._generator() if self._generator else self._value
 
 
+@dataclass
 class Decimals:
     """How many decimals a spin box shows."""
 
-    def __init__(self, value: int) -> None:
-        self.value = value
+    value: int
 
 
+@dataclass
 class SingleStep:
     """What one click on a spin box adds."""
 
-    def __init__(self, value: float) -> None:
-        self.value = value
+    value: float
 
 
 ALL = (
