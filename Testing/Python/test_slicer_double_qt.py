@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import qt  # noqa: E402 - exists from here on
 import slicer  # noqa: E402
 from PySide6 import QtCore  # noqa: E402
 
-from Testing.Slicer.double import qt_module  # noqa: E402
+from Testing.Slicer.double import event_loop, qt_module  # noqa: E402
 
 CLASSES = qt_module.classes()
 QOBJECTS = sorted(name for name, kind in CLASSES.items() if issubclass(kind, QtCore.QObject))
@@ -278,3 +279,11 @@ def test_calls_that_return_nothing_do_not_use_none_up() -> None:
     for _repetition in range(20_000):  # Python 3.11 ends after a few thousand without the care of `immortal`
         label.parent()
     assert sys.getrefcount(None) > 1000
+
+
+def test_turning_handles_what_is_due_by_its_end_even_where_the_machine_stood_still(monkeypatch) -> None:
+    fired: list[bool] = []
+    qt.QTimer.singleShot(30, lambda: fired.append(True))
+    monkeypatch.setattr(event_loop, "raise_slot_errors", lambda: time.sleep(0.1))
+    double.turn(40)
+    assert fired == [True]
