@@ -575,3 +575,10 @@ def test_floats_stay_as_they_are():
 def test_integers_cannot_be_made_of_voxels_that_are_not_finite(value):
     with pytest.raises(ValueError, match="not finite has no int16 form"):
         cast_like(np.array([[1.0, value]]), np.int16)
+
+
+def test_slice_thickness_and_spacing_stay_with_a_volume_that_is_turned_or_refilled():
+    array = np.arange(60.0).reshape(3, 4, 5)
+    volume = Volume(array, np.diag([-1.0, 2.0, 3.0, 1.0]), slice_thickness=2.5, slice_spacing=3.0)
+    for changed in (volume.canonical(), volume.with_array(array + 1)):
+        assert (changed.slice_thickness, changed.slice_spacing) == (2.5, 3.0)
