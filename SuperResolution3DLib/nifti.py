@@ -204,7 +204,7 @@ def _read_voxels(path: Path, header: np.ndarray, file_bytes: int) -> np.ndarray:
     shape = tuple(int(size) for size in header["dim"][3:0:-1])
     native = np.dtype(DATATYPES[int(header["datatype"])])
     stored = native.newbyteorder(header["dim"].dtype.byteorder)
-    offset, voxel_bytes = int(header["vox_offset"]), math.prod(shape) * stored.itemsize
+    offset, voxel_bytes = _data_offset(path, header), math.prod(shape) * stored.itemsize
     if file_bytes < offset + voxel_bytes:
         raise cut_short(path, file_bytes, offset + voxel_bytes)
     with _open(path) as stream:
@@ -215,6 +215,18 @@ def _read_voxels(path: Path, header: np.ndarray, file_bytes: int) -> np.ndarray:
         return array  # no scaling, as the standard and nibabel have it
     floating = array.astype(np.result_type(array.dtype, np.float32), copy=False)
     return floating * floating.dtype.type(slope) + floating.dtype.type(intercept)
+
+
+def _data_offset(path: Path, header: np.ndarray) -> int:
+    """Return where the voxels begin: the header and its extension flag come first, whatever a smaller number says.
+
+    Raises:
+        VolumeError: an offset that is no finite number.
+    """
+    offset = float(header["vox_offset"])
+    if not math.isfinite(offset):
+        raise VolumeError(f"The header of {path} says that the voxels begin at byte {offset}; repair its vox_offset")
+    return max(DATA_OFFSET, int(offset))
 
 
 def _open(path: Path) -> BinaryIO:
