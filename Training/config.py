@@ -29,7 +29,9 @@ class DataConfig:
     modality: str = ""
     """Only volumes whose modality begins so, for example MR T1w; empty takes all"""
     cache: Path | None = None
-    """Folder for degraded volumes, which are then read from disk instead of being held in memory"""
+    """Folder for degraded volumes, instead of memory; several processes take RUN/volumes where none is given"""
+    preparation_workers: int = 0
+    """Processes that prepare and degrade volumes; 0 for as many as there are processors and memory for"""
     preparation: PreparationConfig = field(default_factory=PreparationConfig)
     """What is done to a volume before it is degraded"""
     grid: Grid = "center"
@@ -52,7 +54,13 @@ class DataConfig:
             raise ValueError(
                 "data.flips moves LR voxels on the corner grid: set data.flips to false or use the center grid"
             )
-        for name, least in (("patch_size", 4), ("batch_size", 1), ("grid_shifts", 1), ("num_workers", 0)):
+        for name, least in (
+            ("patch_size", 4),
+            ("batch_size", 1),
+            ("grid_shifts", 1),
+            ("num_workers", 0),
+            ("preparation_workers", 0),
+        ):
             if getattr(self, name) < least:
                 raise ValueError(f"data.{name} must be at least {least}, got {getattr(self, name)}")
         if not 0 <= self.intensity_jitter < 1:

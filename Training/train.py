@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 EXIT_AGAIN = 75  # EX_TEMPFAIL
 LONGEST_PREPARATION = timedelta(hours=12)  # the other processes wait while one of them degrades the volumes
 CONFIG_FILE = "config.yaml"
+CACHE_FOLDER = "volumes"  # below the run's, for several processes without data.cache
 SHORT_NAMES = {
     "--init-from": "--init_from",
     "--perceptual-weights": "--loss.perceptual.weights",
@@ -119,7 +120,7 @@ def make_trainer(config: TrainConfig, command: str, fabric: Fabric) -> Trainer:
         torch.set_num_threads(config.loop.threads)
     index, selection = together(fabric, lambda: _select(config))
     lpips, perceptual = together(fabric, lambda: (_load_lpips(config.loop, fabric), _load_perceptual(config)))
-    train, held_out = first_here_then_others(fabric, lambda: _prepare(config, index, selection))
+    train, held_out = first_here_then_others(fabric, lambda: _prepare(config, index, selection, _cache(config, fabric)))
     card = run_card(config, command, selection, train, perceptual)
     validation = Validation(held_out, card, fabric, lpips)
     together(fabric, lambda: validation.check(selection.validation))
@@ -211,8 +212,19 @@ def _load_perceptual(config: TrainConfig) -> PerceptualLoss | None:
     return PerceptualLoss(perceptual, network)
 
 
+def _cache(config: TrainConfig, fabric: Fabric) -> Path | None:
+    """Return where degraded volumes are kept: with several processes never in memory, for each of them does the same.
+
+    The processes of a node share the run's folder, so one of them prepares.
+    """
+    if config.data.cache is None and fabric.world_size > 1:
+        log.info("the processes share the degraded volumes in %s", config.out / CACHE_FOLDER)
+        return config.out / CACHE_FOLDER
+    return config.data.cache
+
+
 def _prepare(
-    config: TrainConfig, index: Index, selection: Selection
+    config: TrainConfig, index: Index, selection: Selection, cache: Path | None
 ) -> tuple[list[TrainingVolume], list[TrainingVolume]]:
     data, scale = config.data, config.network.scale
 
@@ -227,8 +239,9 @@ def _prepare(
             intensity_from=config.model.intensity_from,
             num_shifts=num_shifts,
             seed=config.seed,
-            cache=data.cache,
+            cache=cache,
             smallest_lr=smallest,
+            num_workers=data.preparation_workers,
         )
 
     return prepared(selection.train, data.grid_shifts, data.patch_size), prepared(selection.validation, 1, 1)

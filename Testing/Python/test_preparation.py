@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from data_sets import a_volume_array, an_index, write_nifti
+from prepared_volumes import SCALE, SETTINGS, an_index_of, assert_same, prepared
 from scipy import ndimage
 
 from SuperResolution3DLib.errors import InputError, OutputError
@@ -18,21 +19,11 @@ from Training.datasets.data_set import Candidate, nothing_to_check
 from Training.volumes.cache import ArrayCache, Arrays, cache_key
 from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
 from Training.volumes.inspection import inspect
-from Training.volumes.preparation import prepare_volume, prepare_volumes
+from Training.volumes.mapped_array import MappedArray
+from Training.volumes.preparation import content_generator, prepare_volume
 from Training.volumes.resampling import resample
 
-SCALE = (2, 2, 2)
-SETTINGS = {"scale": SCALE, "grid": "center", "intensity": IntensityPolicy(), "num_shifts": 3, "seed": 5}
 AFFINE = np.diag([0.7, 0.8, 2.5, 1.0])
-
-
-def an_index_of(folder, *shapes):
-    for seed, shape in enumerate(shapes):
-        write_nifti(folder / f"{seed}.nii", seed, shape, spacing=(1.0, 1.0, 1.5))
-    entries = [
-        inspect(folder, Candidate(f"s{seed}", f"{seed}.nii", "MR"), nothing_to_check) for seed in range(len(shapes))
-    ]
-    return an_index(*entries, root=folder)
 
 
 @pytest.fixture
@@ -40,26 +31,11 @@ def a_small_index(tmp_path):
     return an_index_of(tmp_path / "volumes", (12, 15, 14), (13, 12, 17))
 
 
-def prepared(index, preparation=None, **settings):
-    return prepare_volumes(index, index.entries, preparation or PreparationConfig(), **(SETTINGS | settings))
-
-
-def assert_same(one, other):
-    for first, second in zip(one, other, strict=True):
-        assert (first.name, first.subject, first.spacing) == (second.name, second.subject, second.spacing)
-        assert first.axis_orders == second.axis_orders
-        np.testing.assert_array_equal(first.hr, second.hr, strict=True)
-        np.testing.assert_array_equal(first.measured, second.measured, strict=True)
-        for a, b in zip(first.degraded, second.degraded, strict=True):
-            assert (a.start, a.offset, a.width) == (b.start, b.offset, b.width)
-            np.testing.assert_array_equal(a.lr, b.lr, strict=True)
-            np.testing.assert_array_equal(a.foreground, b.foreground, strict=True)
-
-
-def test_without_preparation_and_cache_volumes_are_those_of_the_files_in_turn(a_small_index):
-    generator = np.random.default_rng(SETTINGS["seed"])
+def test_without_preparation_and_cache_volumes_are_those_of_the_files(a_small_index):
     wanted = [
-        prepare_volume(a_small_index.path(entry), SCALE, "center", IntensityPolicy(), 3, generator)
+        prepare_volume(
+            a_small_index.path(entry), SCALE, "center", IntensityPolicy(), 3, content_generator(entry, SETTINGS["seed"])
+        )
         for entry in a_small_index.entries
     ]
     wanted = [replace(volume, subject=f"s{number}") for number, volume in enumerate(wanted)]
@@ -75,7 +51,7 @@ def test_the_cache_gives_the_same_arrays_mapped_from_disk(a_small_index, tmp_pat
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
     assert_same(plain, written)
     assert_same(plain, read)
-    assert isinstance(read[0].hr, np.memmap) and isinstance(read[0].degraded[1].lr, np.memmap)
+    assert isinstance(read[0].hr, MappedArray) and isinstance(read[0].degraded[1].lr, MappedArray)
     assert list((tmp_path / "cache").glob(".*")) == []
 
 
@@ -108,7 +84,7 @@ def test_a_changed_file_never_takes_the_arrays_of_the_old_one(tmp_path):
     [entry] = index.entries
     renewed = an_index(inspect(index.root, Candidate("s0", "0.nii", "MR"), nothing_to_check), root=index.root)
     np.testing.assert_array_equal(
-        prepared(renewed, cache=tmp_path / "cache")[0].hr, a_volume_array(9, (12, 15, 14)), strict=True
+        np.asarray(prepared(renewed, cache=tmp_path / "cache")[0].hr), a_volume_array(9, (12, 15, 14)), strict=True
     )
     assert renewed.entries[0].sha256 != entry.sha256
 

@@ -46,8 +46,9 @@ def run_card(
         for spacing, factor in zip(volume.spacing, config.network.scale, strict=True)
     ]
     recipe = asdict(config)
-    for where, name in ((recipe, "out"), (recipe["data"], "index"), (recipe["data"], "cache")):
-        del where[name]  # the same recipe in another folder is the same recipe
+    del recipe["out"]
+    for name in ("index", "cache", "preparation_workers"):
+        del recipe["data"][name]  # the same recipe in another folder is the same recipe
     recipe["network"]["config"] = config.network.complete
     text = json.dumps(recipe, sort_keys=True, default=lambda path: path.name)
     parts = {"train": selection.train, "validation": selection.validation}

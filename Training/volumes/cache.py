@@ -1,4 +1,4 @@
-"""Arrays kept on disk between runs, and mapped into memory: prepared HR volumes and their degraded copies."""
+"""Arrays kept on disk between runs, and mapped when they are used: prepared HR volumes and their degraded copies."""
 
 import hashlib
 import json
@@ -14,6 +14,7 @@ import numpy as np
 
 from SuperResolution3DLib.errors import OutputError
 from SuperResolution3DLib.volume import GIB
+from Training.volumes.mapped_array import MappedArray, describe, write
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ FACTS_FILE = "facts.json"
 class Arrays:
     """A few arrays that belong together, with what has to be known about them."""
 
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray | MappedArray]
     facts: dict[str, Any] = field(default_factory=dict)
     """Numbers and lists, as JSON has them"""
 
@@ -57,37 +58,49 @@ class ArrayCache:
         return (self.folder / key / FACTS_FILE).exists()
 
     def load(self, key: str) -> Arrays | None:
-        """Return the arrays of a key, mapped read-only, or None. Damaged ones are removed and count as not there."""
+        """Return the arrays of a key, or None. Damaged ones are removed and count as not there.
+
+        Raises:
+            OutputError: they cannot be read, which says nothing about what is in them.
+        """
         folder = self.folder / key
         if not folder.exists():
             return None
         try:
             content = json.loads((folder / FACTS_FILE).read_text("utf-8"))
-            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in content["arrays"]}
+            arrays: dict[str, np.ndarray | MappedArray] = {
+                name: describe(folder / f"{name}.npy") for name in content["arrays"]
+            }
             return Arrays(arrays, content["facts"])
-        except (OSError, ValueError, KeyError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
             log.warning("%s in the cache is damaged and is made again (%s)", folder, error)
             shutil.rmtree(folder, ignore_errors=True)
             return None
+        except OSError as error:
+            raise OutputError(
+                f"{folder} in the cache cannot be read ({error.strerror or error}); mend that, or choose another "
+                "folder with data.cache"
+            ) from error
 
     def store(self, key: str, arrays: Arrays) -> Arrays:
-        """Write the arrays of a key under a temporary name, rename it, and return them mapped.
+        """Write the arrays of a key under a temporary name, rename it, and return them as they lie there.
 
         Raises:
             OutputError: the disk is full, or the folder cannot be written to.
         """
-        self.check_space(sum(array.nbytes for array in arrays.arrays.values()))
+        self.check_space(sum(np.asarray(array).nbytes for array in arrays.arrays.values()))
         temporary = self.folder / f".{key}.{uuid.uuid4().hex}.tmp"
         try:
             temporary.mkdir()
             for name, array in arrays.arrays.items():
-                np.save(temporary / f"{name}.npy", array, allow_pickle=False)
+                write(temporary / f"{name}.npy", np.asarray(array))
             facts = {"arrays": list(arrays.arrays), "facts": arrays.facts}
             (temporary / FACTS_FILE).write_text(json.dumps(facts), "utf-8")
             self._place(temporary, self.folder / key)
         except OSError as error:
             raise OutputError(
-                f"The cache {self.folder} cannot be written ({error.strerror}); free some space or use another folder"
+                f"The cache {self.folder} cannot be written ({error.strerror or error}); free some space or use "
+                "another folder"
             ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

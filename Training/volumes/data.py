@@ -89,7 +89,9 @@ class PatchDataset(Dataset[Patches]):
         sr_box = tuple(slice(first * s, (first + size) * s) for first, s in zip(corner, self.scale, strict=True))
         hr_box = tuple(slice(part.start + s, part.stop + s) for part, s in zip(sr_box, degraded.start, strict=True))
         hr = (volume.hr[hr_box] - np.float64(degraded.offset)) / degraded.width
-        zero_filled = zero_fill(degraded.lr, self.scale, self.config.grid, box=(sr_box[0], sr_box[1], sr_box[2]))
+        zero_filled = zero_fill(
+            np.asarray(degraded.lr), self.scale, self.config.grid, box=(sr_box[0], sr_box[1], sr_box[2])
+        )
         gain = (1 + self.config.intensity_jitter) ** random.uniform(-1, 1)
         patches = (degraded.lr[lr_box] * gain, hr * gain, zero_filled * gain, volume.measured[hr_box])
         if not self.config.flips:

@@ -9,6 +9,7 @@ from SuperResolution3DLib.box import Box, whole
 from SuperResolution3DLib.foreground import foreground_box, measured_mask
 from SuperResolution3DLib.geometry import crop_affine
 from SuperResolution3DLib.volume import Volume
+from Training.volumes.mapped_array import MappedArray
 from Training.volumes.resampling import resample
 
 
@@ -56,9 +57,9 @@ class PreparationConfig:
 class PreparedVolume:
     """An HR volume in RAS orientation, ready to be degraded."""
 
-    hr: np.ndarray
+    hr: np.ndarray | MappedArray
     """(D, H, W), the file's intensities; its data type unless it was resampled"""
-    measured: np.ndarray
+    measured: np.ndarray | MappedArray
     """(D, H, W) bool"""
     spacing: tuple[float, float, float]
     """mm (D, H, W)"""

@@ -1,8 +1,10 @@
 """Volumes made ready for training: prepared, and degraded whole (paper 4.3), in memory or in a cache on disk."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import permutations, product
 from pathlib import Path
 
@@ -18,8 +20,12 @@ from Training.volumes.cache import ArrayCache, Arrays, cache_key
 from Training.volumes.hr_preparation import PreparationConfig as PreparationConfig
 from Training.volumes.hr_preparation import PreparedVolume, prepare_hr
 from Training.volumes.index import Index, IndexEntry, check_unchanged, read_entry, refuse_problems
+from Training.volumes.mapped_array import MappedArray
+from Training.volumes.worker_pool import pool_size, run_all
 
 SPACING_TOLERANCE = 0.05  # axes whose spacing differs by less may be swapped
+BYTES_PER_VOXEL = 40  # of an HR volume while it is prepared and degraded: float64, twice, and what surrounds it
+WORTH_A_POOL = 30_000_000  # HR voxels to degrade, which take seconds: as long as processes take to start
 
 Start = tuple[int, int, int]
 
@@ -28,24 +34,24 @@ Start = tuple[int, int, int]
 class DegradedVolume:
     """One LR volume, made from the HR volume after dropping ``start`` voxels (D, H, W) at its beginning."""
 
-    lr: np.ndarray
+    lr: np.ndarray | MappedArray
     """(D, H, W) float32, network units"""
     start: Start
     offset: float
     """network units = (intensity - offset) / width, from the LR volume alone unless the HR's range is asked for"""
     width: float
-    foreground: np.ndarray
+    foreground: np.ndarray | MappedArray
     """(P, 3) int16, LR voxels (D, H, W) above Otsu's threshold, the centres of patches"""
 
 
 @dataclass(frozen=True)
 class TrainingVolume:
-    """An HR volume in canonical RAS orientation with its degraded copies; arrays may be mapped from disk."""
+    """An HR volume in canonical RAS orientation with its degraded copies; arrays may lie on disk."""
 
     name: str
-    hr: np.ndarray
+    hr: np.ndarray | MappedArray
     """(D, H, W), the file's intensities"""
-    measured: np.ndarray
+    measured: np.ndarray | MappedArray
     """(D, H, W) bool, False where defacing left zeros and where the volume was padded"""
     spacing: tuple[float, float, float]
     """HR voxel spacing (D, H, W) in mm"""
@@ -68,6 +74,7 @@ def prepare_volumes(
     seed: int,
     cache: Path | None = None,
     smallest_lr: int = 1,
+    num_workers: int = 0,
 ) -> list[TrainingVolume]:
     """Read the volumes of an index and degrade each whole, once for each of ``num_shifts`` positions of the LR grid.
 
@@ -80,21 +87,22 @@ def prepare_volumes(
         intensity: what of the LR volume becomes 0 and 1 in network units.
         intensity_from: "hr" takes it of the HR volume instead.
         num_shifts: the first position is the one that ``crop_to_multiple`` gives, the others are drawn.
-        seed: of the positions.
+        seed: of the positions, which follow from it and the file's content: other volumes and folds change nothing.
         cache: folder where the arrays are kept and mapped from; None holds them in memory.
         smallest_lr: voxels that each axis of each LR volume must have.
+        num_workers: processes; 0 for as many as are worth it, and as there are processors and memory for.
 
     Raises:
         InputError: files are missing, changed or unusable, or volumes are too small; all of them are listed by subject.
-        OutputError: the cache cannot be written, or the disk is too small for it.
+        OutputError: the cache cannot be written or read, or the disk is too small for it.
+        ResourceError: a process was killed.
         ValueError: more positions than the scale has.
     """
     check_unchanged(index, entries)
-    generator = np.random.default_rng(seed)
-    shifts = [draw_shifts(scale, num_shifts, generator) for _ in entries]
     jobs = [
-        _Job(index.root, entry, preparation, scale, grid, intensity, drawn, intensity_from)
-        for entry, drawn in zip(entries, shifts, strict=True)
+        _Job(index.root, entry, preparation, scale, grid, intensity, shifts, intensity_from)
+        for entry in entries
+        for shifts in [draw_shifts(scale, num_shifts, content_generator(entry, seed))]
     ]
     if preparation.keeps_shape:  # told before anything is computed
         _refuse_small(jobs, [preparation.padded(job.entry.shape) for job in jobs], smallest_lr)
@@ -103,13 +111,14 @@ def prepare_volumes(
         store.check_space(sum(job.bytes_missing(store) for job in jobs))
     volumes: list[TrainingVolume] = []
     problems: list[tuple[IndexEntry, str]] = []
-    for job in tqdm(jobs, desc="degrading volumes", unit="volume", disable=None):
-        try:
-            volumes.append(job.volume(store))
-        except OutputError:
-            raise
-        except InputError as error:
-            problems.append((job.entry, str(error)))
+    results = run_all(partial(_volume_or_problem, store), jobs, _num_workers(num_workers, jobs, store))
+    for job, result in zip(
+        jobs, tqdm(results, total=len(jobs), desc="degrading volumes", unit="volume", disable=None), strict=True
+    ):
+        if isinstance(result, TrainingVolume):
+            volumes.append(result)
+        else:
+            problems.append((job.entry, result))
     refuse_problems(problems, "cannot be used")
     _refuse_small(jobs, [volume.hr.shape for volume in volumes], smallest_lr)
     return volumes
@@ -126,6 +135,12 @@ def prepare_volume(
     entry = IndexEntry(path.name, path.name, "", (0, 0, 0), (0, 0, 0))
     shifts = draw_shifts(scale, num_shifts, generator)
     return _Job(path.parent, entry, PreparationConfig(), scale, grid, intensity, shifts).volume(None)
+
+
+def content_generator(entry: IndexEntry, seed: int) -> np.random.Generator:
+    """Return a generator that depends on a seed and the content of a volume's file alone."""
+    digest = hashlib.sha256(f"{seed} {entry.sha256}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest))
 
 
 def draw_shifts(scale: Scale, num_shifts: int, generator: np.random.Generator) -> tuple[Start, ...]:
@@ -173,14 +188,23 @@ class _Job:
 
     def bytes_missing(self, cache: ArrayCache) -> int:
         """Estimate what the cache will grow by: an upper bound but for resampling to a finer spacing than told."""
-        voxels = math.prod(self.preparation.padded(self.entry.shape))
-        hr_bytes = np.dtype(self.entry.dtype).itemsize
-        if self.preparation.spacing is not None:
-            voxels = int(voxels * math.prod(self.entry.spacing) / math.prod(self.preparation.spacing))
-            hr_bytes = 4
+        voxels = self.voxels
+        hr_bytes = np.dtype(self.entry.dtype).itemsize if self.preparation.spacing is None else 4
         lr_voxels = voxels // math.prod(self.scale)
         missing = sum(self._degraded_key(start) not in cache for start in self.shifts) + 1
         return (0 if self._hr_key() in cache else voxels * (hr_bytes + 1)) + missing * lr_voxels * (4 + 3)
+
+    def is_in(self, cache: ArrayCache) -> bool:
+        """Whether a cache has all but perhaps the first degraded copy, whose position the prepared shape tells."""
+        return self._hr_key() in cache and all(self._degraded_key(start) in cache for start in self.shifts)
+
+    @property
+    def voxels(self) -> int:
+        """Estimate the HR voxels after preparation."""
+        voxels = math.prod(self.preparation.padded(self.entry.shape))
+        if self.preparation.spacing is None:
+            return voxels
+        return int(voxels * math.prod(self.entry.spacing) / math.prod(self.preparation.spacing))
 
     def _starts(self, hr_shape: tuple[int, ...]) -> tuple[Start, ...]:
         base = crop_to_multiple(hr_shape, self.scale)
@@ -207,7 +231,7 @@ class _Job:
         kept = cache.store(self._hr_key(), Arrays(arrays, {"spacing": prepared.spacing}))
         return replace(prepared, hr=kept.arrays["hr"], measured=kept.arrays["measured"])
 
-    def _degraded(self, hr: np.ndarray, start: Start, cache: ArrayCache | None) -> DegradedVolume:
+    def _degraded(self, hr: np.ndarray | MappedArray, start: Start, cache: ArrayCache | None) -> DegradedVolume:
         kept = None if cache is None else cache.load(self._degraded_key(start))
         if kept is None:
             made = _degrade_from(hr, start, self)
@@ -220,7 +244,26 @@ class _Job:
         return DegradedVolume(kept.arrays["lr"], start, facts["offset"], facts["width"], kept.arrays["foreground"])
 
 
-def _degrade_from(hr: np.ndarray, start: Start, job: _Job) -> DegradedVolume:
+def _volume_or_problem(cache: ArrayCache | None, job: _Job) -> TrainingVolume | str:
+    """Return a volume, or what is wrong with its file."""
+    try:
+        return job.volume(cache)
+    except OutputError:
+        raise
+    except InputError as error:
+        return str(error)
+    except MemoryError:
+        return f"does not fit into memory, {job.entry.shape} voxels (D, H, W)"
+
+
+def _num_workers(wanted: int, jobs: list[_Job], cache: ArrayCache | None) -> int:
+    missing = [job for job in jobs if cache is None or not job.is_in(cache)]
+    if not wanted and sum(job.voxels * (1 + len(job.shifts)) for job in missing) < WORTH_A_POOL:
+        return 1
+    return pool_size(wanted, len(missing), BYTES_PER_VOXEL * max((job.voxels for job in missing), default=0))
+
+
+def _degrade_from(hr: np.ndarray | MappedArray, start: Start, job: _Job) -> DegradedVolume:
     box = tuple(
         slice(first, first + (size - first) // factor * factor)
         for first, size, factor in zip(start, hr.shape, job.scale, strict=True)
