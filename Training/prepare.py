@@ -25,9 +25,14 @@ from SuperResolution3DLib.standard_streams import never_fail
 from Training.datasets import DATA_SETS
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.folder import read_table
-from Training.volumes.index import SPLITS, Index, IndexEntry, refuse_problems, write_index
+from Training.volumes.index import SPLITS, Index, IndexEntry, fingerprint, readable, refuse_problems, write_index
 from Training.volumes.inspection import inspect_all
 from Training.volumes.splits import FILE_NAME, Splits, check_leaks, make_splits, write_splits
+from Training.volumes.worker_pool import pool_size
+
+DEFAULT_FOLDS = 5
+WORTH_A_POOL = 100_000_000  # bytes to read, which take seconds: as long as processes take to start
+READING_FACTOR = 8  # memory that reading a volume takes, in sizes of its file: unpacked, turned, checked
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,10 +66,16 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--modality", default="", help="of volumes whose modality nothing tells (folder without a table)"
     )
-    parser.add_argument("--folds", type=int, default=5, help="number of folds, 0 for none; default 5")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        help="number of folds, 0 for none; default 5, or none where the data have a split of their own",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the folds; default 0")
     parser.add_argument("--drop-problems", action="store_true", help="leave unusable volumes out of the index")
-    parser.add_argument("--workers", type=int, default=1, help="processes that read volumes; default 1")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that read volumes; default: the processors, as memory allows"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the index and the folds")
     return parser
 
@@ -78,20 +89,23 @@ def run(options: argparse.Namespace) -> None:
     """
     splits_file = options.out.parent / FILE_NAME
     check_place(options.out, overwrite=options.overwrite)
-    if options.folds:
-        check_place(splits_file, overwrite=options.overwrite)
     if options.out.name == FILE_NAME:
         raise InputError(f"{FILE_NAME} is the name of the folds; give the index another one with --out")
     data_set: DataSet = importlib.import_module(DATA_SETS[options.dataset]).DATA_SET
     candidates = _candidates(data_set, options)
-    inspected = inspect_all(options.root, candidates, data_set.check, options.workers)
+    has_split = any(candidate.split for candidate in candidates)
+    num_folds = options.folds if options.folds is not None else 0 if has_split else DEFAULT_FOLDS
+    if num_folds:
+        check_place(splits_file, overwrite=options.overwrite)
+    num_workers = _num_workers(options, candidates)
+    inspected = inspect_all(options.root, candidates, data_set.check, num_workers)
     entries = list(tqdm(inspected, total=len(candidates), desc="reading volumes", unit="volume", disable=None))
     kept = [entry for entry in entries if not (options.drop_problems and entry.problem)]
     if not kept:
         refuse_problems([(entry, entry.problem) for entry in entries], "cannot be used, and there are no others")
     index = Index(data_set.name, options.root, tuple(kept))
     check_leaks(index)
-    splits = make_splits(index, options.folds, options.seed) if options.folds else None
+    splits = make_splits(index, num_folds, options.seed) if num_folds else None
     write_index(options.out, index)
     if splits:
         write_splits(splits_file, splits)
@@ -119,7 +133,7 @@ def summary(entries: list[IndexEntry], splits: Splits | None, *, dropped: bool) 
     bad = [entry for entry in entries if entry.problem]
     if bad:
         lines.append(f"{len(bad)} cannot be used{', and were left out' if dropped else ''}:")
-        lines += [f"  {entry.subject}: {entry.file}: {entry.problem}" for entry in bad]
+        lines += [f"  {readable(f'{entry.subject}: {entry.file}: {entry.problem}')}" for entry in bad]
     if bad and not dropped:
         lines.append("Training refuses them: repair them, or leave them out with --drop-problems --overwrite")
     return "\n".join(lines)
@@ -134,6 +148,18 @@ def _candidates(data_set: DataSet, options: argparse.Namespace) -> list[Candidat
     else:
         raise InputError(f"{data_set.name} needs no table; --table goes with --dataset folder or mouse-mrh")
     return [Candidate(c.subject, c.file, c.modality or options.modality, c.split, c.orientation) for c in found]
+
+
+def _num_workers(options: argparse.Namespace, candidates: list[Candidate]) -> int:
+    sizes = [0]
+    for candidate in candidates:
+        try:
+            sizes.append(fingerprint(options.root / candidate.file)[0])
+        except (OSError, ValueError):  # told when the file is inspected
+            continue
+    if not options.workers and sum(sizes) < WORTH_A_POOL:
+        return 1
+    return pool_size(options.workers, len(candidates), max(sizes) * READING_FACTOR)
 
 
 def _row(name: str, entries: list[IndexEntry]) -> tuple[str, ...]:

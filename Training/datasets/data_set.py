@@ -1,5 +1,6 @@
 """What a data set tells about its files."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,5 +62,11 @@ class DataSet:
         Raises:
             InputError: there is no such folder.
         """
-        if not root.is_dir():
+        try:
+            is_folder = root.is_dir() and os.access(root, os.R_OK | os.X_OK)
+        except OSError as error:
+            raise InputError(f"{root} cannot be entered ({error.strerror}); give the root of {self.name}") from error
+        if not is_folder and root.exists():
+            raise InputError(f"{root} is no folder that may be entered; give the root of {self.name} with --root")
+        if not is_folder:
             raise InputError(f"There is no folder {root}; give the root of {self.name} with --root")

@@ -1,6 +1,7 @@
 """Volumes in a folder, of whatever origin, with or without a table that says whose they are.
 
-Without a table every volume file below the root is taken (NIfTI, NRRD, MetaImage, MGZ). Its subject is what follows
+Without a table every volume file below the root is taken (NIfTI, NRRD, MetaImage, MGZ), also behind links; what cannot
+be entered or leads nowhere is listed with a problem. Its subject is what follows
 ``sub-`` in its path (BIDS), or else the first folder below the root, or else its name; folders train/, validation/ and
 test/ at the top are a fixed split and no subjects. That errs on the side of too few subjects, never of a leak.
 
@@ -22,6 +23,7 @@ from pathlib import Path
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.volume import READ_EXTENSIONS
 from Training.datasets.data_set import Candidate, DataSet
+from Training.datasets.tree import walk
 from Training.volumes.index import SPLITS, Split
 
 BIDS_SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
@@ -30,9 +32,8 @@ COLUMNS = ("subject", "file", "modality")
 
 def find(root: Path) -> list[Candidate]:
     """Return all volume files below the root."""
-    files = [path.relative_to(root) for path in root.rglob("*") if path.name.lower().endswith(READ_EXTENSIONS)]
-    visible = [file for file in files if not any(part.startswith(".") for part in file.parts)]
-    return [_candidate(file) for file in visible if (root / file).is_file()]
+    tree = walk(root)
+    return [_candidate(path.relative_to(root)) for path in (*filter(_may_be_volume, tree.files), *tree.lost)]
 
 
 def read_table(table: Path) -> list[Candidate]:
@@ -76,6 +77,15 @@ def _check_rows(rows: list[dict[str, str]], table: Path) -> None:
         raise InputError(f"The table {table} has the split {', '.join(unknown)}; it is one of {', '.join(SPLITS)}")
     if 0 < splits[""] < len(rows):
         raise InputError(f"The table {table} has {splits['']} of {len(rows)} rows without a split; fill all or none")
+
+
+def _may_be_volume(path: Path) -> bool:
+    """Say so of volume files, and of links to nowhere that may have been the folder of a subject."""
+    try:
+        is_lost = path.is_symlink() and not path.exists()
+    except OSError:  # a loop of links, or a folder that may not be entered
+        is_lost = True
+    return path.name.lower().endswith(READ_EXTENSIONS) or (is_lost and not path.suffix)
 
 
 def _candidate(file: Path) -> Candidate:

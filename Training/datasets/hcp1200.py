@@ -10,9 +10,12 @@ whose T1w folder lacks the file are listed with a problem. Many subjects are twi
 restricted data of the project, so folds by family need a table (data set ``folder``) with the family as subject.
 """
 
+import fnmatch
+import os
 from pathlib import Path
 
 from Training.datasets.data_set import Candidate, DataSet
+from Training.datasets.tree import match
 
 SUBJECT = "[0-9]" * 6
 FILE = "T1w/T2w_acpc_dc_restore.nii.gz"
@@ -20,11 +23,16 @@ FILE = "T1w/T2w_acpc_dc_restore.nii.gz"
 
 def find(root: Path) -> list[Candidate]:
     """Return one volume for each subject below the root or below its folders (such as HCP_1200)."""
-    subjects = {*root.glob(f"{SUBJECT}/T1w"), *root.glob(f"*/{SUBJECT}/T1w")}
-    subjects = {folder.parent for folder in subjects}
-    if not any((subject / FILE).exists() for subject in subjects):
+    folders = match(root, f"{SUBJECT}/T1w", f"*/{SUBJECT}/T1w")
+    files = [folder.parent / FILE if folder.name == "T1w" else folder for folder in folders]  # else it is lost
+    if not any(os.path.lexists(file) for file in files):
         return []
-    return [Candidate(subject.name, (subject / FILE).relative_to(root).as_posix(), "MR T2w") for subject in subjects]
+    return [_candidate(file.relative_to(root)) for file in files]
+
+
+def _candidate(file: Path) -> Candidate:
+    subject = next((part for part in file.parts if fnmatch.fnmatch(part, SUBJECT)), file.name)
+    return Candidate(subject, file.as_posix(), "MR T2w")
 
 
 DATA_SET = DataSet(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from SuperResolution3DLib.volume import Volume
 from Training.datasets.data_set import Candidate, DataSet
+from Training.datasets.tree import match
 
 MODALITY = "MRH"
 PATTERNS = ("*/*/MRI_25um/mag_sos_wn_corrected.nii", "*/*/MRI_25um/mag_sos_wn_corrected.nii.gz")
@@ -23,8 +24,8 @@ TOLERANCE = 0.05
 
 def find(root: Path) -> list[Candidate]:
     """Return one volume for each animal below the root."""
-    files = [file for pattern in PATTERNS for file in root.glob(pattern)]
-    return [Candidate(file.parent.parent.name, file.relative_to(root).as_posix(), MODALITY) for file in files]
+    files = [file.relative_to(root) for file in match(root, *PATTERNS)]
+    return [Candidate(file.parts[:2][-1], file.as_posix(), MODALITY) for file in files]
 
 
 def check(volume: Volume) -> str:

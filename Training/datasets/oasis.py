@@ -21,6 +21,7 @@ import re
 from pathlib import Path
 
 from Training.datasets.data_set import Candidate, DataSet
+from Training.datasets.tree import match
 
 MODALITY = "MR T1w"
 OASIS1_ORIENTATION = "ASL"
@@ -35,15 +36,15 @@ SUBJECT = re.compile(r"OAS1_\d{4}|OAS3\d{4}")
 
 def find(root: Path) -> list[Candidate]:
     """Return the volumes below a folder of discs, of sessions or of subjects."""
-    oasis1 = {*root.glob(OASIS1), *root.glob(f"disc*/{OASIS1}")}
-    oasis3 = {file for pattern in OASIS3 for file in root.glob(pattern)}
+    oasis1, oasis3 = match(root, OASIS1, f"disc*/{OASIS1}"), match(root, *OASIS3)
     return [_candidate(root, file, OASIS1_ORIENTATION) for file in oasis1] + [_candidate(root, file) for file in oasis3]
 
 
 def _candidate(root: Path, file: Path, orientation: str = "") -> Candidate:
-    subject = SUBJECT.search(file.name)
+    below = file.relative_to(root).as_posix()
+    subject = SUBJECT.search(below)
     name = subject.group() if subject else file.name
-    return Candidate(name, file.relative_to(root).as_posix(), MODALITY, orientation=orientation)
+    return Candidate(name, below, MODALITY, orientation=orientation)
 
 
 DATA_SET = DataSet("oasis", "https://sites.wustl.edu/oasisbrains/", (f"disc*/{OASIS1}", OASIS1, *OASIS3), find)

@@ -99,9 +99,17 @@ def refuse_problems(problems: list[tuple[IndexEntry, str]], what: str) -> None:
         InputError: there is at least one problem.
     """
     if problems:
-        lines = [f"  {entry.subject}: {entry.file}: {problem}" for entry, problem in sorted(problems, key=_by_subject)]
+        lines = [
+            f"  {readable(f'{entry.subject}: {entry.file}: {problem}')}"
+            for entry, problem in sorted(problems, key=_by_subject)
+        ]
         volumes = "volume" if len(problems) == 1 else "volumes"
         raise InputError("\n".join([f"{len(problems)} {volumes} {what}:", *lines]))
+
+
+def readable(text: str) -> str:
+    """Return a text that may be shown: what is not UTF-8 in a file's name becomes its bytes in hexadecimal."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def fingerprint(path: Path) -> tuple[int, int]:
