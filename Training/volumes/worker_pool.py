@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from SuperResolution3DLib.errors import ResourceError
-from SuperResolution3DLib.memory_plan import free_memory
+from SuperResolution3DLib.free_memory import free_memory
 
 PROCESS_BYTES = 500_000_000  # of a process that has imported all it needs and has read nothing
 THREADS_OF_A_PROCESS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
