@@ -28,9 +28,9 @@ from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.standard_streams import never_fail
 from Training import evaluate, train
 from Training.command_record import without_folders
+from Training.folder_lock import locked
 from Training.folds.child_process import SignalRelay
 from Training.folds.fold_collection import collect
-from Training.folds.folder_lock import locked
 from Training.folds.parts import Part
 from Training.folds.plan import Plan, make_plan
 from Training.scoring.evaluation import Evaluation

@@ -2,8 +2,9 @@
 
 python Training/train.py --config Training/presets/mr-brain-x4.yaml --data.index index.json --out RUN
 
-An unfinished run in the folder is continued by the same command. Exit codes: 0 done, 1 diverged or bug, 2 bad input,
-75 stopped by a signal or the time limit before the end: start the same command again.
+An unfinished run in the folder is continued by the same command; one that is going on there is a reason to refuse.
+Exit codes: 0 done, 1 diverged or bug, 2 bad input, 75 stopped by a signal or the time limit before the end: start the
+same command again.
 
 Short names: --init-from for --init_from, --perceptual-weights for --loss.perceptual.weights, --time-limit for
 --loop.time_limit.
@@ -14,6 +15,7 @@ import logging
 import os
 import shlex
 import sys
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,6 +39,7 @@ from Training.fitting.together import FailedElsewhereError, connection, first_he
 from Training.fitting.trainer import Trainer
 from Training.fitting.validation import Validation
 from Training.fitting.vgg19 import load_vgg19
+from Training.folder_lock import locked
 from Training.scoring.perceptual_metrics import Lpips
 from Training.scoring.training_data import contents
 from Training.volumes.index import Index, IndexEntry, check_unchanged, read_index
@@ -102,7 +105,11 @@ def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
     """
     fabric = make_fabric(config.loop)
     fabric.launch()  # outside: who waits here for other processes hears no handler, so signals had better end it
-    with StopRequest(EXIT_AGAIN, config.loop.time_limit) as stop, connection(fabric):
+    with StopRequest(EXIT_AGAIN, config.loop.time_limit) as stop, connection(fabric), ExitStack() as held:
+        if_first: AbstractContextManager[object] = (
+            locked(config.out, wait=False) if fabric.is_global_zero else nullcontext()
+        )
+        together(fabric, lambda: held.enter_context(if_first))  # no other training writes into the folder meanwhile
         trainer = make_trainer(config, command, fabric)
         if fabric.is_global_zero:  # only now: a run that refuses to be continued keeps its own
             _write_config(config.out / CONFIG_FILE, resolved)

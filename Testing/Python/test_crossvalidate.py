@@ -21,9 +21,9 @@ from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.volume import Volume, write_volume
 from Training import crossvalidate, evaluate, train
 from Training.crossvalidate import main
+from Training.folder_lock import locked
 from Training.folds import fold_collection, plan
 from Training.folds.child_process import SignalRelay
-from Training.folds.folder_lock import locked
 from Training.prepare import main as prepare
 from Training.scoring.results import read_method_results, read_record, read_results
 from Training.volumes.index import read_index, write_index
@@ -38,7 +38,7 @@ import os, signal, sys
 sys.path.insert(0, {root!r})
 from Training.fitting.checkpoints import Checkpoints
 from Training.crossvalidate import main
-from Training.folds.folder_lock import locked
+from Training.folder_lock import locked
 save = Checkpoints.save
 def save_and_die(self, step, content):
     save(self, step, content)
@@ -95,7 +95,7 @@ def command(folder, out, *options, methods=("a", "b"), in_process=True):
 
 
 def times_of(folder):
-    return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("[!.]*")) if path.is_file()}
 
 
 def rows(out):
@@ -379,7 +379,7 @@ def test_a_killed_run_leaves_no_process_behind_and_the_next_one_waits_for_it(sta
     )
     parent = (
         f"import sys, pathlib\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from Training.folds.child_process import SignalRelay\nfrom Training.folds.folder_lock import locked\n"
+        "from Training.folds.child_process import SignalRelay\nfrom Training.folder_lock import locked\n"
         "with SignalRelay() as relay, locked(pathlib.Path(sys.argv[1])) as held:\n"
         f"    relay.run([sys.executable, '-c', {child!r}, sys.argv[1]], held)\n"
     )

@@ -198,7 +198,7 @@ def test_a_model_of_another_kind_is_not_fine_tuned(an_index, tmp_path, capsys, o
         ({"loss.adversarial_weight": 1, "data.patch_size": 3}, "data.patch_size must be at least 4"),
         ({"network.config": '{"scale": [5, 5, 5]}'}, "product of 2s and 3s, got 5"),
         ({"loop.accelerator": "mps"}, "loop.accelerator"),
-        ({"out": "/dev/null/run"}, "cannot be made"),
+        ({"out": "/dev/null/run"}, "/dev/null/run cannot be written"),
         ({"network.config": '{"num_feature": 8}'}, "network.config has num_feature, which rrdb has not"),
         ({"network.name": "srresnet"}, "network.config has growth, which srresnet has not"),
         ({"network.config": '{"num_features": "abc"}'}, "network.config.num_features must be a whole number"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from SuperResolution3DLib.errors import InputError
 from Training.command_record import without_folders
 from Training.evaluate import make_parser, make_plan
-from Training.folds.folder_lock import locked
+from Training.folder_lock import locked
 from Training.folds.parts import Part
 from Training.folds.plan import Plan
 from Training.reporting.plan_figure import draw_figure
