@@ -148,10 +148,20 @@ def test_the_saved_config_repeats_the_run(an_index, tmp_path):
     assert given.card.training["config_sha256"] == wanted.card.training["config_sha256"]
 
 
-def test_activation_checkpointing_changes_no_bit(an_index, tmp_path):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {  # whose batch norms gather statistics in the forward pass
+            "network.name": "dcsrn",
+            "network.config": '{"scale": [2, 2, 2], "num_features": 4, "growth": 2}',
+        },
+    ],
+)
+def test_activation_checkpointing_changes_no_bit(an_index, tmp_path, options):
     runs = {value: tmp_path / value for value in ("true", "false")}
     for value, run in runs.items():
-        assert main(arguments(an_index, run, **{"loop.activation_checkpointing": value})) == 0
+        assert main(arguments(an_index, run, **options, **{"loop.activation_checkpointing": value})) == 0
     wanted, given = (load_model(run / "last.safetensors").network.state_dict() for run in runs.values())
     torch.testing.assert_close(given, wanted, rtol=0, atol=0)
 

@@ -1,5 +1,8 @@
 """The generator that a run begins with: untrained, or from a model file."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,7 +48,29 @@ def _recompute_blocks(network: nn.Module) -> None:
     for child in network.children():
         for block in child if isinstance(child, nn.Sequential | nn.ModuleList) else ():
             forward = block.forward
-            block.forward = lambda *inputs, forward=forward: checkpoint(forward, *inputs, use_reentrant=False)
+            contexts = partial(_contexts, block)
+            block.forward = lambda *inputs, forward=forward, contexts=contexts: checkpoint(
+                forward, *inputs, use_reentrant=False, context_fn=contexts
+            )
+
+
+def _contexts(block: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Return what stands around a block's computation, and around its repetition in the backward pass."""
+    return nullcontext(), _statistics_kept(block)
+
+
+@contextmanager
+def _statistics_kept(block: nn.Module) -> Iterator[None]:
+    """Leave the running statistics of batch norms as they are: the same patches do not count twice."""
+    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm3d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def as_json(value: Any) -> Any:
