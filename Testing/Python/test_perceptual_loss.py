@@ -7,12 +7,15 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import l1_loss
 from torchvision.models.vgg import cfgs, make_layers
+from training_runs import GAN, arguments, make_index, make_vgg19
 
 from SuperResolution3DLib.errors import ModelError
 from Training.config import PerceptualConfig
 from Training.fitting.losses import pixel_loss
+from Training.fitting.objective import slice_generator
 from Training.fitting.perceptual_loss import IMAGENET_MEAN, IMAGENET_STD, PerceptualLoss
 from Training.fitting.vgg19 import Vgg19Features, layer_index, load_vgg19
+from Training.train import main as train
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +219,23 @@ def test_the_pixel_loss_leaves_out_what_was_not_measured():
     wanted = ((sr - hr).abs()[0, :, 1:].mean() + (sr - hr).abs()[1].mean()) / 2
     torch.testing.assert_close(pixel_loss(sr, hr, measured), wanted)
     assert pixel_loss(sr, hr, torch.zeros_like(sr)) == 0
+
+
+def test_each_backward_pass_of_each_process_draws_its_own_slices(a_network):
+    loss = PerceptualLoss(PerceptualConfig(layers={"relu1_2": 1.0}, slice_fraction=0.5), a_network)
+    places = [(step, number, process) for step in range(3) for number in range(2) for process in range(2)]
+    drawn = {place: tuple(loss._choose(40, slice_generator(7, *place)).tolist()) for place in places}
+    assert len(set(drawn.values())) == len(places)
+    assert all(drawn[place] == tuple(loss._choose(40, slice_generator(7, *place)).tolist()) for place in places)
+    assert drawn[0, 0, 0] != tuple(loss._choose(40, slice_generator(8, 0, 0, 0)).tolist())
+
+
+def test_a_run_draws_its_slices_by_step_backward_pass_and_process(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "Training.fitting.objective.slice_generator",
+        lambda *place: asked.append(place) or slice_generator(*place),
+    )
+    options = GAN | {"loss.perceptual.weights": make_vgg19(tmp_path), "optimisation.accumulate": 2, "seed": 3}
+    assert train(arguments(make_index(tmp_path), tmp_path / "run", **options, **{"optimisation.steps": 2})) == 0
+    assert asked == [(3, 0, 0, 0), (3, 0, 1, 0), (3, 1, 0, 0), (3, 1, 1, 0)]

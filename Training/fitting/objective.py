@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor
@@ -31,19 +32,20 @@ class Objective:
         """Whether pixel pre-training is over."""
         return step >= self.config.loss.pixel_steps
 
-    def backward(self, patches: Patches, step: int, *, last: bool) -> dict[str, Tensor]:
+    def backward(self, patches: Patches, step: int, number: int = 0) -> dict[str, Tensor]:
         """Add the gradients of one batch of patches to both networks; return the losses.
 
         Args:
             patches: of this process.
-            step: counted from 0; it draws the slices of the perceptual loss.
-            last: of the backward passes of a step: now the processes average their gradients.
+            step: counted from 0.
+            number: of the backward pass in its step; in the last one the processes average their gradients.
         """
+        last = number == self.config.optimisation.accumulate - 1
         with self.fabric.no_backward_sync(self.network, enabled=not last):
             sr = self._super_resolve(patches)
             # Where defacing left zeros nothing was measured: there the SR is taken as equal to the HR.
             judged = torch.where(patches.measured > 0, sr, patches.hr)
-            losses = self._losses(sr, judged, patches, step)
+            losses = self._losses(sr, judged, patches, step, number)
             self.fabric.backward(losses["loss"] / self.config.optimisation.accumulate)
         if self.adversary and self.is_complete(step):
             found = self.adversary.backward(judged.detach(), patches.hr, last=last)
@@ -56,12 +58,12 @@ class Objective:
             sr = sr + patches.zero_filled
         return sr.clamp(0, 1) if self.config.loss.clip else sr
 
-    def _losses(self, sr: Tensor, judged: Tensor, patches: Patches, step: int) -> dict[str, Tensor]:
+    def _losses(self, sr: Tensor, judged: Tensor, patches: Patches, step: int, number: int) -> dict[str, Tensor]:
         weights = self.config.loss
         losses = {"pixel": pixel_loss(sr, patches.hr, patches.measured)}
         total = weights.pixel_weight * losses["pixel"]
         if self.perceptual and self.is_complete(step):
-            generator = torch.Generator().manual_seed(self.config.seed * 2**32 + step)
+            generator = slice_generator(self.config.seed, step, number, self.fabric.global_rank)
             with self.fabric.autocast():
                 losses["perceptual"] = self.perceptual(judged, patches.hr, generator)
             total = total + weights.perceptual_weight * losses["perceptual"]
@@ -69,3 +71,9 @@ class Objective:
             losses["adversarial"] = self.adversary.judge(judged)
             total = total + weights.adversarial_weight * losses["adversarial"]
         return {"loss": total, **losses}
+
+
+def slice_generator(seed: int, step: int, number: int, process: int) -> torch.Generator:
+    """Return what draws the slices of the perceptual loss: others in each backward pass of each process."""
+    words = np.random.SeedSequence([seed, step, number, process]).generate_state(2)
+    return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)

@@ -132,8 +132,7 @@ class Trainer:
             patches = next(batches)
             waited += time.monotonic() - began
             taken.append(patches)
-            last = number == optimisation.accumulate - 1
-            for name, value in self.objective.backward(patches, self.progress.step, last=last).items():
+            for name, value in self.objective.backward(patches, self.progress.step, number).items():
                 sums[name] = sums.get(name, torch.zeros_like(value)) + value / optimisation.accumulate
         sums["gradient_norm"] = clip_gradients(self.fabric, self.network, self.optimiser, optimisation)
         adversary = self.adversary if self.objective.is_complete(self.progress.step) else None
