@@ -12,11 +12,9 @@ Short names: --init-from for --init_from, --perceptual-weights for --loss.percep
 
 import argparse
 import logging
-import os
 import shlex
 import sys
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from datetime import timedelta
 from pathlib import Path
 
 if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
@@ -26,12 +24,12 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 import torch
 from jsonargparse import ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
-from lightning.fabric.strategies import DDPStrategy
 
 from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
 from SuperResolution3DLib.model_card import read_card
 from Training.command_record import without_folders
 from Training.config import LoopConfig, TrainConfig
+from Training.fitting.launch import make_fabric
 from Training.fitting.perceptual_loss import PerceptualLoss
 from Training.fitting.run_card import run_card, write_volume_names
 from Training.fitting.stop_request import StopRequest
@@ -49,7 +47,6 @@ from Training.volumes.splits import Selection, select
 log = logging.getLogger(__name__)
 
 EXIT_AGAIN = 75  # EX_TEMPFAIL
-LONGEST_PREPARATION = timedelta(hours=12)  # the other processes wait while one of them degrades the volumes
 CONFIG_FILE = "config.yaml"
 CACHE_FOLDER = "volumes"  # below the run's, for several processes without data.cache
 SHORT_NAMES = {
@@ -103,6 +100,8 @@ def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
         command: goes into the model's card.
         resolved: the configuration as YAML, goes into the run's folder.
     """
+    if config.loop.threads:
+        torch.set_num_threads(config.loop.threads)
     fabric = make_fabric(config.loop)
     fabric.launch()  # outside: who waits here for other processes hears no handler, so signals had better end it
     with StopRequest(EXIT_AGAIN, config.loop.time_limit) as stop, connection(fabric), ExitStack() as held:
@@ -123,8 +122,6 @@ def make_trainer(config: TrainConfig, command: str, fabric: Fabric) -> Trainer:
     Raises:
         SuperResolutionError: what cannot work, before the first step; see ``together``.
     """
-    if config.loop.threads:
-        torch.set_num_threads(config.loop.threads)
     index, selection = together(fabric, lambda: _select(config))
     lpips, perceptual = together(fabric, lambda: (_load_lpips(config.loop, fabric), _load_perceptual(config)))
     train, held_out = first_here_then_others(fabric, lambda: _prepare(config, index, selection, _cache(config, fabric)))
@@ -143,28 +140,6 @@ def _select(config: TrainConfig) -> tuple[Index, Selection]:
     if config.init_from:
         check_parent(config.init_from, selection)
     return index, selection
-
-
-def make_fabric(loop: LoopConfig) -> Fabric:
-    """Return the processes that a run is made of: one, or those that torchrun or SLURM started.
-
-    Raises:
-        InputError: CUDA was asked for and is not there.
-    """
-    if loop.accelerator == "cuda" and not torch.cuda.is_available():
-        raise InputError("loop.accelerator is cuda, but PyTorch finds no CUDA device here")
-    devices, nodes = loop.devices, 1
-    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun
-        devices = int(os.environ["LOCAL_WORLD_SIZE"])
-        nodes = int(os.environ["WORLD_SIZE"]) // devices
-    elif "SLURM_NTASKS" in os.environ and "SLURM_PROCID" in os.environ:  # srun
-        nodes = int(os.environ.get("SLURM_NNODES", "1"))
-        devices = int(os.environ["SLURM_NTASKS"]) // nodes
-    # The spectral norm's vectors are computed alike by every process, and batch statistics shared after each step.
-    strategy = DDPStrategy(broadcast_buffers=False, timeout=LONGEST_PREPARATION) if devices * nodes > 1 else "auto"
-    return Fabric(
-        accelerator=loop.accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=loop.precision
-    )
 
 
 def recorded_command(arguments: list[str]) -> str:

@@ -263,6 +263,7 @@ def test_slurm_starts_two_processes_that_share_a_run(a_gan_run, start, tmp_path)
     index, options = a_gan_run
     command = [sys.executable, TRAIN, *arguments(index, tmp_path / "run", **options, **{"data.batch_size": 1})]
     job = {"NTASKS": "2", "NTASKS_PER_NODE": "2", "NNODES": "1", "NODEID": "0", "JOB_ID": "12345", "JOB_NAME": "train"}
+    job |= {"STEP_NUM_TASKS": "2", "STEP_NUM_NODES": "1"}
     job |= {"NODELIST": "localhost", "JOB_NODELIST": "localhost"}
     port = str(a_free_port())  # Lightning's own follows from the job's number
     processes = [

@@ -73,7 +73,7 @@ def connected() -> Iterator[Processes]:
         yield Processes()
         return
     from Training.config import LoopConfig
-    from Training.train import make_fabric
+    from Training.fitting.launch import make_fabric
 
     fabric = make_fabric(LoopConfig(accelerator="cpu", precision="32-true"))
     fabric.launch()
