@@ -144,6 +144,8 @@ class LoopConfig:
 
     validate_every: int = 1000
     """Steps between validations on whole volumes"""
+    validate_volumes: int = 0
+    """How many of the validation volumes are scored, always the same ones; 0 for all"""
     best: Literal["psnr", "ssim", "lpips"] = "psnr"
     """The validation score by which the best model is kept"""
     lpips: bool = True
@@ -166,7 +168,8 @@ class LoopConfig:
     """CPU threads of each process; 0 leaves the tensor library's choice"""
 
     def __post_init__(self) -> None:
-        for name, least in (("validate_every", 1), ("save_every", 1), ("keep", 1), ("devices", 1), ("threads", 0)):
+        least_of = {"validate_every": 1, "validate_volumes": 0, "save_every": 1, "keep": 1, "devices": 1, "threads": 0}
+        for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise ValueError(f"loop.{name} must be at least {least}, got {getattr(self, name)}")
         if not 0 <= self.time_limit < math.inf:

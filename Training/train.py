@@ -15,6 +15,7 @@ import logging
 import shlex
 import sys
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
@@ -35,7 +36,7 @@ from Training.fitting.run_card import run_card, write_volume_names
 from Training.fitting.stop_request import StopRequest
 from Training.fitting.together import FailedElsewhereError, connection, first_here_then_others, together
 from Training.fitting.trainer import Trainer
-from Training.fitting.validation import Validation
+from Training.fitting.validation import Validation, drawn
 from Training.fitting.vgg19 import load_vgg19
 from Training.folder_lock import locked
 from Training.scoring.perceptual_metrics import Lpips
@@ -124,10 +125,12 @@ def make_trainer(config: TrainConfig, command: str, fabric: Fabric) -> Trainer:
     """
     index, selection = together(fabric, lambda: _select(config))
     lpips, perceptual = together(fabric, lambda: (_load_lpips(config.loop, fabric), _load_perceptual(config)))
-    train, held_out = first_here_then_others(fabric, lambda: _prepare(config, index, selection, _cache(config, fabric)))
+    scored = drawn(selection.validation, config.loop.validate_volumes, config.seed)
+    prepared = replace(selection, validation=scored)
+    train, held_out = first_here_then_others(fabric, lambda: _prepare(config, index, prepared, _cache(config, fabric)))
     card = run_card(config, command, selection, train, perceptual)
     validation = Validation(held_out, card, fabric, lpips)
-    together(fabric, lambda: validation.check(selection.validation))
+    together(fabric, lambda: validation.check(scored))
     trainer = together(fabric, lambda: Trainer(config, card, train, validation, perceptual, fabric))
     together(fabric, lambda: write_volume_names(config.out, selection) if fabric.is_global_zero else None)
     return trainer

@@ -395,3 +395,22 @@ def test_a_folder_that_cannot_be_made_is_told(a_data_set, tmp_path, capsys):
     (tmp_path / "out").touch()
     assert main(command(a_data_set, tmp_path / "out", "--interpolations", "trilinear", methods=[])) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_trainings_whose_last_weights_are_used_validate_at_their_end_only(a_data_set, tmp_path):
+    """Those with the best ones as the preset says, and a run by them is good for the last ones too, not vice versa."""
+    write_preset(
+        tmp_path, "often", 1e-3, loop=json.loads((a_data_set / "a.yaml").read_text())["loop"] | {"validate_every": 2}
+    )
+
+    def validated(out, *options):
+        given = command(a_data_set, out, "--folds", "0", "--methods", tmp_path / "often.yaml", *options, methods=[])
+        assert main(given) == 0
+        return [line["step"] for line in log_lines(out / "parts/tiny-often/fold-0/run") if "validation" in line]
+
+    assert validated(tmp_path / "last") == [6]
+    assert validated(tmp_path / "asked", "--set", "loop.validate_every=3") == [3, 6]
+    assert validated(tmp_path / "best", "--weights", "best") == [2, 4, 6]
+    assert validated(tmp_path / "best") == [2, 4, 6]
+    given = command(a_data_set, tmp_path / "last", "--folds", "0", "--methods", tmp_path / "often.yaml", methods=[])
+    assert main([*given, "--weights", "best"]) == 2

@@ -1,13 +1,19 @@
 """Validation volumes that could not be scored are refused before the first step, not at the first validation."""
 
+from collections import defaultdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from training_runs import arguments, index_of, log_lines, write_blobs
 
+from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.volume import Volume, write_volume
+from Training.fitting import validation
+from Training.fitting.stop_request import StopRequest
 from Training.train import main
+from Training.volumes.index import IndexEntry
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +60,58 @@ def test_volumes_of_the_smallest_size_are_scored(tmp_path):
     run = tmp_path / "run"
     assert main(arguments(index_of(tmp_path), run, **{"optimisation.steps": 1})) == 0
     assert any("validation_ssim" in line for line in log_lines(run))
+
+
+def test_a_fixed_draw_of_the_validation_volumes_is_scored(tmp_path):
+    write_blobs(tmp_path, "train/a", (20, 20, 20))
+    for name in "bcdef":
+        write_blobs(tmp_path, f"validation/{name}", (12, 13, 14))
+    index, run = index_of(tmp_path), tmp_path / "run"
+    options = {"loop.validate_volumes": 2, "seed": 4}
+    assert main(arguments(index, run, **options)) == 0
+    scored = [set(line["validation"]) for line in log_lines(run) if "validation" in line]
+    assert len(scored) == 2 and scored[0] == scored[1] and len(scored[0]) == 2
+    card = load_model(run / "best.safetensors").card
+    assert card.metrics["validation"]["volumes"] == 2 and len(card.training["validation"]) == 5
+    longer = {"optimisation.steps": 9, "loop.validate_volumes": 3}  # and so another best
+    assert main(arguments(index, run, **options | longer)) == 0
+    assert len(next(line["validation"] for line in reversed(log_lines(run)) if "validation" in line)) == 3
+    assert load_model(run / "best.safetensors").card.training["steps"] == 9
+
+
+def test_the_draw_follows_the_seed_and_keeps_the_order():
+    entries = [IndexEntry(name, name, "", (0, 0, 0), (0, 0, 0)) for name in "abcdefghij"]
+    draws = defaultdict(set)
+    for seed in range(20):
+        chosen = validation.drawn(entries, 4, seed)
+        assert chosen == validation.drawn(entries, 4, seed) and len(set(chosen)) == 4
+        assert list(chosen) == sorted(chosen, key=entries.index)
+        draws[len(chosen)].add(chosen)
+    assert len(draws[4]) > 10
+    assert validation.drawn(entries, 0, 0) == validation.drawn(entries, 10, 0) == tuple(entries)
+
+
+def test_what_the_training_keeps_of_a_gpu_is_given_back_before_the_engine_plans(monkeypatch):
+    """And what the engine kept before the training goes on."""
+    told = []
+
+    class AnEngine:
+        def __init__(self, *_):
+            told.append("engine")
+
+        def run(self, lr):
+            told.append("plan")
+            return np.zeros([2 * size for size in lr.shape], np.float32)
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: told.append("given back"))
+    monkeypatch.setattr(validation, "Engine", AnEngine)
+    network = torch.nn.Linear(1, 1)
+    monkeypatch.setattr(validation, "build_network", lambda *_: network)
+    fabric = SimpleNamespace(device=torch.device("cuda:0"), world_size=1, global_rank=0)
+    card = SimpleNamespace(network="", config={}, scale=(2, 2, 2), grid="center")
+    hr = np.random.default_rng(0).random((24, 26, 28))
+    degraded = SimpleNamespace(lr=hr[::2, ::2, ::2], start=(0, 0, 0), offset=0.0, width=1.0)
+    volumes = [SimpleNamespace(name=name, hr=hr, degraded=(degraded,)) for name in "ab"]
+    result = validation.Validation(volumes, card, fabric, None).run(network.state_dict(), {}, StopRequest(75))
+    assert result.is_complete and np.isfinite(result.mean("psnr"))
+    assert told == ["engine", *["given back", "plan"] * 2, "given back"]

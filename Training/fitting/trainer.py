@@ -225,7 +225,7 @@ class Trainer:
         return {
             "identity": self._identity(),
             "progress": asdict(self.progress),
-            "best_by": self.config.loop.best,
+            "best_by": self._best_by,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.weights,
@@ -255,7 +255,7 @@ class Trainer:
         if content["random_cuda"] is not None and self._is_on_gpu:
             torch.cuda.set_rng_state(content["random_cuda"].cpu(), self.fabric.device)
         self.progress = Progress(**content["progress"])
-        if content["best_by"] != self.config.loop.best:  # scores of another kind are not compared
+        if content["best_by"] != self._best_by:  # scores of another kind, or of other volumes, are not compared
             self.progress.best = None
         if self.progress.step > self.config.optimisation.steps:
             raise InputError(
@@ -273,6 +273,11 @@ class Trainer:
             "training data": self.card.training["data_sha256"],
             "seed": self.config.seed,
         }
+
+    @property
+    def _best_by(self) -> str:
+        loop = self.config.loop
+        return f"{loop.best} of {loop.validate_volumes}" if loop.validate_volumes else loop.best
 
     @property
     def _is_on_gpu(self) -> bool:

@@ -90,12 +90,13 @@ class Validation:
         metrics = METRICS if self.lpips else METRICS[:2]
         done = {name: scores for name, scores in done.items() if set(scores) == set(metrics)}
         # a row of scores for each volume, and whether there are any
-        table = torch.zeros(len(self.volumes), len(metrics) + 1, dtype=torch.float64, device=self.fabric.device)
+        table = torch.zeros(len(self.volumes), len(metrics) + 1, dtype=torch.float64)
         pictures: list[np.ndarray] = []
         for number in self._shared(done):
             volume = self.volumes[number]
             degraded = volume.degraded[0]
             lr, hr = np.asarray(degraded.lr), self._hr(volume)
+            _give_back_memory(self.fabric.device)
             try:
                 sr = engine.run(lr)
             except CancelledError:
@@ -105,7 +106,9 @@ class Validation:
                 pictures = [filled, sr, (hr - degraded.offset) / degraded.width]
             table[number] = torch.tensor([*self._scores(sr * degraded.width + degraded.offset, hr), 1])
         if self.fabric.world_size > 1:
+            table = table.to(self.fabric.device)
             self.fabric.all_reduce(table, reduce_op="sum")
+        _give_back_memory(self.fabric.device)
         found = done | {
             volume.name: dict(zip(metrics, row, strict=True))
             for volume, (*row, is_scored) in zip(self.volumes, table.tolist(), strict=True)
@@ -147,6 +150,20 @@ class Validation:
     def _scores(self, sr: np.ndarray, hr: np.ndarray) -> list[float]:
         result = score(sr, hr, "foreground")
         return [result.psnr, result.ssim] + ([self.lpips.score(sr, hr).mean] if self.lpips else [])
+
+
+def drawn(entries: Sequence[IndexEntry], count: int, seed: int) -> tuple[IndexEntry, ...]:
+    """Return ``count`` of the volumes in their order, always the same; all for 0 or where there are no more."""
+    if not 0 < count < len(entries):
+        return tuple(entries)
+    chosen = np.random.default_rng(seed).choice(len(entries), count, replace=False)
+    return tuple(entries[number] for number in sorted(chosen))
+
+
+def _give_back_memory(device: torch.device) -> None:
+    """Give back what PyTorch keeps for later: the engine plans with what others could have, and so do they."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 class _Stopping(Monitor):

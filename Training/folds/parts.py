@@ -11,6 +11,8 @@ from Training.volumes.index import read_json, write_json
 STATE_FILE = "part.json"
 PREPARATION_FILE = "preparation.yaml"  # a preset, as far as evaluate.py reads it; JSON is YAML
 RUN, EVALUATION = "run", "evaluation"  # folders of a part
+# What the best weights depend on, and the last ones do not.
+VALIDATION = ("loop.validate_every", "loop.validate_volumes", "loop.best", "loop.lpips")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,10 @@ class Part:
             InputError: it was another one; the differences are listed.
         """
         begun = self._state().get("recipe")
-        if begun is None or begun == self.recipe:
+        if begun is None:
+            return
+        begun = {name: value for name, value in begun.items() if name in self.recipe or name not in VALIDATION}
+        if begun == self.recipe:
             return
         changes = [
             f"{name} {begun.get(name, 'missing')}, now {self.recipe.get(name, 'missing')}"

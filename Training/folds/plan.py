@@ -14,7 +14,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.geometry import Scale
 from Training.config import MODEL_NAME, TrainConfig
 from Training.evaluate import make_parser as evaluate_parser
-from Training.folds.parts import EVALUATION, PREPARATION_FILE, RUN, Part
+from Training.folds.parts import EVALUATION, PREPARATION_FILE, RUN, VALIDATION, Part
 from Training.scoring.methods import INTERPOLATIONS
 from Training.scoring.scoring_plan import VERSION
 from Training.train import check_parent, make_parser
@@ -24,8 +24,11 @@ from Training.volumes.splits import FILE_NAME, Selection, read_splits, select
 
 PRESETS = Path(__file__).resolve().parent.parent / "presets"
 # Fields of TrainConfig that say where and how fast, not what: a run may go on with others of them.
-PLACE = ("out", "data.index", "data.cache", "data.num_workers", "loss.perceptual.weights", "loss.perceptual.download")
-PACE = ("loop.save_every", "loop.keep", "loop.time_limit", "loop.accelerator", "loop.threads")
+PLACE = ("out", "data.index", "data.cache", "loss.perceptual.weights", "loss.perceptual.download")
+PACE = (
+    *("data.num_workers", "data.preparation_workers"),
+    *("loop.save_every", "loop.keep", "loop.time_limit", "loop.accelerator", "loop.threads"),
+)
 # What each part is told by the cross-validation: fields of the trainings, and options of the evaluations.
 OWN_FIELDS = ("out", "config", "data.index", "data.fold")
 OWN_OPTIONS = (
@@ -228,7 +231,11 @@ class _PartMaker:
             },
         )
         run = self._folder(method.name, fold) / RUN
-        arguments = (*_train_arguments(method.preset, self.options, run), f"--data.fold={fold}")
+        preset, *others = _train_arguments(method.preset, self.options, run)
+        arguments = (preset, *others, f"--data.fold={fold}")
+        if weights == "last":  # what is found before the end is not used; --set may ask for it all the same
+            recipe = {name: value for name, value in recipe.items() if name not in VALIDATION}
+            arguments = (preset, f"--loop.validate_every={method.config.optimisation.steps}", *arguments[1:])
         return self._part(method.name, fold, recipe, arguments, [f"--model={method.name}={run / weights}.safetensors"])
 
     def _part(
