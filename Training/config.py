@@ -160,8 +160,9 @@ class LoopConfig:
     """cuda refuses to run where there is none, auto then takes the CPU"""
     devices: int = 1
     """Processes on this node; torchrun and SLURM say it themselves"""
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
-    """bf16-mixed runs the networks in bfloat16 and the losses in fp32; 32-true runs all in fp32"""
+    precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
+    """bf16-mixed runs the networks in bfloat16 and the losses in fp32; 32-true runs all in fp32; auto takes the first
+    where it is faster here and as good in a trial"""
     activation_checkpointing: bool = False
     """Compute the generator's blocks again in the backward pass instead of keeping their activations"""
     threads: int = 0

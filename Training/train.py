@@ -30,7 +30,7 @@ from SuperResolution3DLib.errors import InputError, ModelError, OutputError, Sup
 from SuperResolution3DLib.model_card import read_card
 from Training.command_record import without_folders
 from Training.config import LoopConfig, TrainConfig
-from Training.fitting.launch import make_fabric
+from Training.fitting.launch import fitted, make_fabric
 from Training.fitting.perceptual_loss import PerceptualLoss
 from Training.fitting.run_card import run_card, write_volume_names
 from Training.fitting.stop_request import StopRequest
@@ -103,6 +103,7 @@ def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
     """
     if config.loop.threads:
         torch.set_num_threads(config.loop.threads)
+    config = replace(config, loop=fitted(config.loop))
     fabric = make_fabric(config.loop)
     fabric.launch()  # outside: who waits here for other processes hears no handler, so signals had better end it
     with StopRequest(EXIT_AGAIN, config.loop.time_limit) as stop, connection(fabric), ExitStack() as held:

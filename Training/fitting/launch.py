@@ -1,8 +1,11 @@
 """The processes and the device of a run: one process, or those that torchrun or SLURM's srun started."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import torch
 from lightning.fabric import Fabric
@@ -11,31 +14,46 @@ from lightning.fabric.strategies import DDPStrategy
 from SuperResolution3DLib.devices import usable_device
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from Training.config import LoopConfig
+from Training.fitting.precision import fitting_precision
 from Training.fitting.together import FailedElsewhereError
 
 LONGEST_PREPARATION = timedelta(hours=12)  # the other processes wait while one of them degrades the volumes
 INTERACTIVE = ("bash", "interactive")  # names of jobs in which SLURM's numbers are a shell's
 
 
+def fitted(loop: LoopConfig) -> LoopConfig:
+    """Return the settings of a run with what this machine offers in place of auto.
+
+    Raises:
+        InputError, ResourceError, FailedElsewhereError: see ``make_fabric``; or the GPU cannot be used.
+    """
+    with _told_by_the_first():
+        devices, nodes = number_of_processes(loop.devices, os.environ)
+        local_rank = _number(os.environ, "LOCAL_RANK", "SLURM_LOCALID")
+        accelerator = _accelerator(loop, devices, local_rank)
+        precision = loop.precision
+        if precision == "auto":
+            device = torch.device("cpu") if accelerator == "cpu" else torch.device("cuda", local_rank)
+            precision = fitting_precision(device, alone=devices * nodes == 1)
+    return replace(loop, accelerator=accelerator, precision=precision)
+
+
 def make_fabric(loop: LoopConfig) -> Fabric:
     """Return the processes that a run is made of, not yet connected.
 
+    Args:
+        loop: without auto, see ``fitted``.
+
     Raises:
-        InputError: the processes that were started do not fit together, or the GPU that was asked for cannot be used.
+        InputError: the processes that were started do not fit together.
         FailedElsewhereError: the same in a process that is not the first.
     """
-    try:
+    with _told_by_the_first():
         devices, nodes = number_of_processes(loop.devices, os.environ)
-        accelerator = _accelerator(loop, devices, local_rank=_number(os.environ, "LOCAL_RANK", "SLURM_LOCALID"))
-    except SuperResolutionError as error:
-        rank = _number(os.environ, "RANK", "SLURM_PROCID")
-        if rank:
-            raise FailedElsewhereError(f"Process {rank}: {error}") from error
-        raise
     # The spectral norm's vectors are computed alike by every process, and batch statistics shared after each step.
     strategy = DDPStrategy(broadcast_buffers=False, timeout=LONGEST_PREPARATION) if devices * nodes > 1 else "auto"
     return Fabric(
-        accelerator=accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=loop.precision
+        accelerator=loop.accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=loop.precision
     )
 
 
@@ -85,7 +103,19 @@ def _agreed(devices: int, started: int, who: str, option: str) -> int:
     return started
 
 
-def _accelerator(loop: LoopConfig, devices: int, local_rank: int) -> str:
+@contextmanager
+def _told_by_the_first() -> Iterator[None]:
+    """Turn an error of the block into a silent one in all processes but the first: it is the same in each."""
+    try:
+        yield
+    except SuperResolutionError as error:
+        rank = _number(os.environ, "RANK", "SLURM_PROCID")
+        if rank:
+            raise FailedElsewhereError(f"Process {rank}: {error}") from error
+        raise
+
+
+def _accelerator(loop: LoopConfig, devices: int, local_rank: int) -> Literal["cpu", "cuda"]:
     """Return cpu or cuda, after a convolution on the GPU.
 
     Raises:
