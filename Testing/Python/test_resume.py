@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from child_processes import PATIENT, a_free_port, wait_for
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from training_runs import GAN, ROOT, TRAIN, arguments, log_lines, make_index, make_vgg19
 
 from SuperResolution3DLib.checkpoint import load_model
@@ -105,14 +105,21 @@ def test_the_time_limit_saves_and_exits_with_the_code_to_start_again(a_gan_run, 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"seed": 5}, "seed 0, the run has 5"),
-        ({"discriminator.num_features": 3}, "discriminator"),
+        ({"seed": 5}, "seed 0, now 5"),
+        ({"discriminator.num_features": 3}, "discriminator.num_features 2, now 3"),
         ({"data.fold": 0}, "training data"),
-        ({"network.config": json.dumps({"scale": [2, 2, 2], "num_features": 5, "num_blocks": 1})}, "config {"),
-        ({"data.grid": "corner", "data.flips": "false"}, "grid center, the run has corner"),
-        ({"model.skip": "none"}, "skip zero-filled, the run has none"),
-        ({"model.intensity.policy": "min-max"}, "intensity {"),
-        ({"data.preparation.pad_multiple": 4}, "preparation {"),
+        ({"network.config": json.dumps({"scale": [2, 2, 2], "num_features": 5, "num_blocks": 1})}, "network.config {"),
+        ({"data.grid": "corner", "data.flips": "false"}, "data.grid center, now corner; data.flips True, now False"),
+        ({"model.skip": "none"}, "model.skip zero-filled, now none"),
+        ({"model.intensity.policy": "min-max"}, "model.intensity.policy percentiles, now min-max"),
+        ({"model.intensity_from": "hr"}, "model.intensity_from lr, now hr"),
+        ({"data.preparation.pad_multiple": 4}, "data.preparation.pad_multiple 1, now 4"),
+        ({"optimisation.learning_rate": 0.5}, "optimisation.learning_rate 0.001, now 0.5"),
+        ({"optimisation.betas": "[0.5, 0.6]"}, "optimisation.betas [0.9, 0.99], now [0.5, 0.6]"),
+        ({"optimisation.warmup_steps": 7}, "optimisation.warmup_steps 100, now 7"),
+        ({"loss.pixel_weight": 2}, "loss.pixel_weight 1.0, now 2.0"),
+        ({"loss.perceptual.layers": "{relu1_1: 1.0, relu1_2: 1.0}"}, "loss.perceptual.layers {'relu1_2': 1.0}, now {"),
+        ({"data.batch_size": 1, "data.patch_size": 7}, "data.patch_size 6, now 7; data.batch_size 2, now 1"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(a_gan_run, tmp_path, capsys, changed, message):
@@ -124,6 +131,38 @@ def test_a_checkpoint_of_another_run_is_refused(a_gan_run, tmp_path, capsys, cha
     error = capsys.readouterr().err
     assert "was made with" in error and message in error
     assert (tmp_path / "config.yaml").read_text() == config
+
+
+def test_place_pace_and_length_may_change_and_the_card_tells_the_lengths(a_gan_run, tmp_path):
+    index, options = a_gan_run
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main(arguments(index, first, **options, **{"optimisation.steps": 4})) == 0
+    first.rename(second)
+    others = {"optimisation.steps": 8, "optimisation.decay_steps": 1, "data.cache": tmp_path / "cache"}
+    others |= {"data.num_workers": 1, "loop.save_every": 3, "loop.keep": 1, "loop.best": "ssim", "loop.threads": 2}
+    others |= {"model.description": "Longer", "loss.perceptual.chunk": 5, "loop.validate_every": 4}
+    assert main(arguments(index, second, **options | others)) == 0
+    assert main(arguments(index, second, **options | others)) == 0  # nothing is left to be done, nor to be told
+    pace = {"precision": "32-true", "processes": 1}
+    assert load_model(second / "last.safetensors").card.training["history"] == [
+        {"from_step": 0, "steps": 4, "decay_steps": 3} | pace,
+        {"from_step": 4, "steps": 8, "decay_steps": 1} | pace,
+    ]
+
+
+def test_another_network_of_the_perceptual_loss_is_refused(a_gan_run, tmp_path, capsys):
+    index, options = a_gan_run
+    assert main(arguments(index, tmp_path / "run", **options, **{"loop.time_limit": 1e-9})) == EXIT_AGAIN
+    other = {name: 2 * tensor for name, tensor in load_file(options["loss.perceptual.weights"]).items()}
+    save_file(other, tmp_path / "vgg19.safetensors", metadata={"source": "random, for a test"})
+    capsys.readouterr()
+    assert (
+        main(
+            arguments(index, tmp_path / "run", **options | {"loss.perceptual.weights": tmp_path / "vgg19.safetensors"})
+        )
+        == 2
+    )
+    assert "perceptual_backbone {" in capsys.readouterr().err
 
 
 def test_a_run_that_already_has_more_steps_is_not_ended_early(a_gan_run, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Where a run stands, as its checkpoints hold it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -16,3 +17,5 @@ class Progress:
     """step of the last validation that ended"""
     scored: dict[str, dict[str, float]] = field(default_factory=dict)
     """what a validation that was stopped at this step had found, by volume"""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """the stretches of the run, each from a step on with its number of steps and its pace"""

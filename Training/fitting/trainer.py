@@ -20,11 +20,12 @@ from Training.fitting.adversary import Adversary, clip_gradients
 from Training.fitting.batch_statistics import share_batch_statistics
 from Training.fitting.checkpoints import BEST_MODEL, LAST_MODEL, Checkpoints
 from Training.fitting.divergence import check_finite
-from Training.fitting.initial_generator import KEPT_BY_FINE_TUNING, as_json, initial_generator
+from Training.fitting.initial_generator import initial_generator
 from Training.fitting.moving_average import MovingAverage
 from Training.fitting.objective import Objective
 from Training.fitting.perceptual_loss import PerceptualLoss
 from Training.fitting.progress import Progress
+from Training.fitting.resumption import differences, identity, with_stretch
 from Training.fitting.run_log import RunLog
 from Training.fitting.stop_request import StopRequest, signals_blocked
 from Training.fitting.validation import Validation, ValidationResult, better
@@ -66,6 +67,9 @@ class Trainer:
         if fabric.is_global_zero:
             self.checkpoints.remove_leftovers()
         self._resume()
+        self.progress.history = with_stretch(
+            self.progress.history, self.progress.step, config, processes=fabric.world_size
+        )
         self.log = RunLog(
             config.out, self.progress.step, active=fabric.is_global_zero, validates_again=self._owes_validation
         )
@@ -207,6 +211,7 @@ class Trainer:
             "steps": self.progress.step,
             "samples": self.progress.samples,
             "hours": round(self.progress.seconds / 3600, 2),
+            "history": self.progress.history,
         }
         if result:
             figures = {name: round(value, 4) for name, value in result.means.items()}
@@ -223,7 +228,7 @@ class Trainer:
 
     def _state(self) -> dict[str, Any]:
         return {
-            "identity": self._identity(),
+            "identity": identity(self.config, self.card),
             "progress": asdict(self.progress),
             "best_by": self._best_by,
             "network": self.network.state_dict(),
@@ -239,13 +244,12 @@ class Trainer:
         if path is None:
             return
         content = self.checkpoints.load(path, self.fabric.device)
-        for name, wanted in self._identity().items():
-            given = content["identity"].get(name)
-            if given != wanted:
-                raise InputError(
-                    f"Checkpoint {path} was made with {name} {given}, the run has {wanted}: "
-                    "continue with the same settings or choose another run folder"
-                )
+        changes = differences(content["identity"], identity(self.config, self.card))
+        if changes:
+            raise InputError(
+                f"Checkpoint {path} was made with {'; '.join(changes)}: continue with the same settings or choose "
+                "another run folder"
+            )
         self.network.load_state_dict(content["network"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.average.load(content["average"])
@@ -263,16 +267,6 @@ class Trainer:
                 f"{self.progress.step}: ask for more steps or choose another run folder"
             )
         log.info("continuing at step %d", self.progress.step)
-
-    def _identity(self) -> dict[str, Any]:
-        """Return what a checkpoint and the run that continues it must share."""
-        return {
-            **{name: as_json(getattr(self.card, name)) for name in KEPT_BY_FINE_TUNING},
-            "preparation": as_json(asdict(self.config.data.preparation)),
-            "discriminator": asdict(self.config.discriminator) if self.adversary else None,
-            "training data": self.card.training["data_sha256"],
-            "seed": self.config.seed,
-        }
 
     @property
     def _best_by(self) -> str:

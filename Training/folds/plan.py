@@ -14,6 +14,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.geometry import Scale
 from Training.config import MODEL_NAME, TrainConfig
 from Training.evaluate import make_parser as evaluate_parser
+from Training.fitting import resumption
 from Training.folds.parts import EVALUATION, PREPARATION_FILE, RUN, VALIDATION, Part
 from Training.scoring.methods import INTERPOLATIONS
 from Training.scoring.scoring_plan import VERSION
@@ -23,10 +24,10 @@ from Training.volumes.index import IndexEntry, read_index
 from Training.volumes.splits import FILE_NAME, Selection, read_splits, select
 
 PRESETS = Path(__file__).resolve().parent.parent / "presets"
-# Fields of TrainConfig that say where and how fast, not what: a run may go on with others of them.
-PLACE = ("out", "data.index", "data.cache", "loss.perceptual.weights", "loss.perceptual.download")
+# Fields of TrainConfig that say where and how fast, not what: a part may go on with others of them.
+PLACE = resumption.PLACE
 PACE = (
-    *("data.num_workers", "data.preparation_workers"),
+    *resumption.PACE,
     *("loop.save_every", "loop.keep", "loop.time_limit", "loop.accelerator", "loop.threads"),
 )
 # What each part is told by the cross-validation: fields of the trainings, and options of the evaluations.
