@@ -12,6 +12,7 @@ from Training.fitting.discriminator import SMALLEST_PATCH, DiscriminatorConfig
 from Training.fitting.perceptual_loss import PerceptualConfig
 from Training.fitting.vgg19 import smallest_slice
 from Training.network_config import NetworkConfig
+from Training.volumes.appearance import AppearanceConfig
 from Training.volumes.preparation import PreparationConfig
 
 LARGEST_SEED = 2**31 - 1
@@ -46,6 +47,8 @@ class DataConfig:
     """Mirror patches and swap axes of equal spacing; exact on the center grid, refused on the corner grid"""
     intensity_jitter: float = 0.2
     """Patches are multiplied by a factor between 1 / (1 + jitter) and 1 + jitter"""
+    appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
+    """Random contrast, shading and noise"""
     num_workers: int = 0
     """Loader processes; the patches are the same whatever their number"""
 

@@ -41,9 +41,11 @@ from Training.fitting.vgg19 import load_vgg19
 from Training.folder_lock import locked
 from Training.scoring.perceptual_metrics import Lpips
 from Training.scoring.training_data import contents
+from Training.volumes.appearance import AppearanceConfig
 from Training.volumes.index import Index, IndexEntry, check_unchanged, read_index
-from Training.volumes.preparation import TrainingVolume, prepare_volumes
+from Training.volumes.preparation import prepare_volumes
 from Training.volumes.splits import Selection, select
+from Training.volumes.training_volume import TrainingVolume
 
 log = logging.getLogger(__name__)
 
@@ -214,7 +216,9 @@ def _prepare(
 ) -> tuple[list[TrainingVolume], list[TrainingVolume]]:
     data, scale = config.data, config.network.scale
 
-    def prepared(entries: tuple[IndexEntry, ...], num_shifts: int, smallest: int) -> list[TrainingVolume]:
+    def prepared(
+        entries: tuple[IndexEntry, ...], num_shifts: int, smallest: int, appearance: AppearanceConfig | None = None
+    ) -> list[TrainingVolume]:
         return prepare_volumes(
             index,
             entries,
@@ -228,9 +232,11 @@ def _prepare(
             cache=cache,
             smallest_lr=smallest,
             num_workers=data.preparation_workers,
+            appearance=appearance,
         )
 
-    return prepared(selection.train, data.grid_shifts, data.patch_size), prepared(selection.validation, 1, 1)
+    train = prepared(selection.train, data.grid_shifts, data.patch_size, data.appearance)
+    return train, prepared(selection.validation, 1, 1)
 
 
 if __name__ == "__main__":

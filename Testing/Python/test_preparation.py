@@ -16,6 +16,7 @@ from SuperResolution3DLib.errors import InputError, OutputError
 from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.volume import Volume
 from Training.datasets.data_set import Candidate, nothing_to_check
+from Training.volumes.appearance import AppearanceConfig
 from Training.volumes.cache import ArrayCache, Arrays, cache_key
 from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
 from Training.volumes.inspection import inspect
@@ -62,6 +63,8 @@ def test_the_cache_gives_the_same_arrays_mapped_from_disk(a_small_index, tmp_pat
         {"grid": "corner"},
         {"intensity": IntensityPolicy("fixed", -1024, 3000)},
         {"seed": 6},
+        {"appearance": AppearanceConfig(tone_curves=True)},
+        {"appearance": AppearanceConfig(bias_field=0.3), "seed": 6},
         {"preparation": PreparationConfig(pad_multiple=4)},
         {"preparation": PreparationConfig(floor=30.0)},
         {"preparation": PreparationConfig(crop_foreground=True)},

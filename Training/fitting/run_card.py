@@ -18,8 +18,8 @@ from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
 from Training.config import TrainConfig
 from Training.fitting.perceptual_loss import PerceptualLoss
 from Training.volumes.index import write_json
-from Training.volumes.preparation import TrainingVolume
 from Training.volumes.splits import Selection
+from Training.volumes.training_volume import TrainingVolume
 
 VOLUMES_FILE = "volumes.json"
 

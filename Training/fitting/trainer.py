@@ -30,7 +30,7 @@ from Training.fitting.run_log import RunLog
 from Training.fitting.stop_request import StopRequest, signals_blocked
 from Training.fitting.validation import Validation, ValidationResult, better
 from Training.volumes.data import PatchDataset, Patches, SampleOrder
-from Training.volumes.preparation import TrainingVolume
+from Training.volumes.training_volume import TrainingVolume
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from SuperResolution3DLib.protocols import SSIM_WINDOW, reference
 from Training.fitting.stop_request import StopRequest
 from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips
 from Training.volumes.index import IndexEntry, refuse_problems
-from Training.volumes.preparation import TrainingVolume
+from Training.volumes.training_volume import TrainingVolume
 
 METRICS = ("psnr", "ssim", "lpips")
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips": False}

@@ -13,7 +13,7 @@ from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.kspace import zero_fill
 from Training.config import DataConfig
-from Training.volumes.preparation import TrainingVolume
+from Training.volumes.training_volume import TrainingVolume
 
 
 class Patches(NamedTuple):
@@ -88,12 +88,15 @@ class PatchDataset(Dataset[Patches]):
         lr_box = tuple(slice(first, first + size) for first in corner)
         sr_box = tuple(slice(first * s, (first + size) * s) for first, s in zip(corner, self.scale, strict=True))
         hr_box = tuple(slice(part.start + s, part.stop + s) for part, s in zip(sr_box, degraded.start, strict=True))
-        hr = (volume.hr[hr_box] - np.float64(degraded.offset)) / degraded.width
-        zero_filled = zero_fill(
-            np.asarray(degraded.lr), self.scale, self.config.grid, box=(sr_box[0], sr_box[1], sr_box[2])
-        )
+        hr = volume.hr_patch(degraded, (hr_box[0], hr_box[1], hr_box[2]))
+        hr = (hr - np.float64(degraded.offset)) / degraded.width
+        lr = np.asarray(degraded.lr)
+        if noise := self.config.appearance.noise:  # of the whole volume, each of whose voxels reaches the zero-filled
+            level = noise * random.random() ** 2  # most scans are quiet
+            lr = lr + np.float32(level) * random.standard_normal(lr.shape, np.float32)
+        zero_filled = zero_fill(lr, self.scale, self.config.grid, box=(sr_box[0], sr_box[1], sr_box[2]))
         gain = (1 + self.config.intensity_jitter) ** random.uniform(-1, 1)
-        patches = (degraded.lr[lr_box] * gain, hr * gain, zero_filled * gain, volume.measured[hr_box])
+        patches = (lr[lr_box] * gain, hr * gain, zero_filled * gain, volume.measured[hr_box])
         if not self.config.flips:
             return patches
         order = volume.axis_orders[random.integers(len(volume.axis_orders))]

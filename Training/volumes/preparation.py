@@ -3,62 +3,31 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import permutations, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from SuperResolution3DLib.box import whole
 from SuperResolution3DLib.errors import InputError, OutputError
 from SuperResolution3DLib.foreground import otsu_threshold
 from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.intensity import IntensityPolicy
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade
+from Training.volumes.appearance import Appearance, AppearanceConfig, draw_appearance
 from Training.volumes.cache import ArrayCache, Arrays, cache_key
 from Training.volumes.hr_preparation import PreparationConfig as PreparationConfig
 from Training.volumes.hr_preparation import PreparedVolume, prepare_hr
 from Training.volumes.index import Index, IndexEntry, check_unchanged, read_entry, refuse_problems
 from Training.volumes.mapped_array import MappedArray
+from Training.volumes.training_volume import DegradedVolume, Start, TrainingVolume, axis_orders
 from Training.volumes.worker_pool import pool_size, run_all
 
-SPACING_TOLERANCE = 0.05  # axes whose spacing differs by less may be swapped
 BYTES_PER_VOXEL = 40  # of an HR volume while it is prepared and degraded: float64, twice, and what surrounds it
 WORTH_A_POOL = 30_000_000  # HR voxels to degrade, which take seconds: as long as processes take to start
-
-Start = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class DegradedVolume:
-    """One LR volume, made from the HR volume after dropping ``start`` voxels (D, H, W) at its beginning."""
-
-    lr: np.ndarray | MappedArray
-    """(D, H, W) float32, network units"""
-    start: Start
-    offset: float
-    """network units = (intensity - offset) / width, from the LR volume alone unless the HR's range is asked for"""
-    width: float
-    foreground: np.ndarray | MappedArray
-    """(P, 3) int16, LR voxels (D, H, W) above Otsu's threshold, the centres of patches"""
-
-
-@dataclass(frozen=True)
-class TrainingVolume:
-    """An HR volume in canonical RAS orientation with its degraded copies; arrays may lie on disk."""
-
-    name: str
-    hr: np.ndarray | MappedArray
-    """(D, H, W), the file's intensities"""
-    measured: np.ndarray | MappedArray
-    """(D, H, W) bool, False where defacing left zeros and where the volume was padded"""
-    spacing: tuple[float, float, float]
-    """HR voxel spacing (D, H, W) in mm"""
-    degraded: tuple[DegradedVolume, ...]
-    axis_orders: tuple[tuple[int, int, int], ...]
-    """orders of the axes that the spacing allows"""
-    subject: str = ""
 
 
 def prepare_volumes(
@@ -75,6 +44,7 @@ def prepare_volumes(
     cache: Path | None = None,
     smallest_lr: int = 1,
     num_workers: int = 0,
+    appearance: AppearanceConfig | None = None,
 ) -> list[TrainingVolume]:
     """Read the volumes of an index and degrade each whole, once for each of ``num_shifts`` positions of the LR grid.
 
@@ -91,6 +61,7 @@ def prepare_volumes(
         cache: folder where the arrays are kept and mapped from; None holds them in memory.
         smallest_lr: voxels that each axis of each LR volume must have.
         num_workers: processes; 0 for as many as are worth it, and as there are processors and memory for.
+        appearance: how the HR volume is changed before each degraded copy but the first; None: not at all.
 
     Raises:
         InputError: files are missing, changed or unusable, or volumes are too small; all of them are listed by subject.
@@ -100,7 +71,18 @@ def prepare_volumes(
     """
     check_unchanged(index, entries)
     jobs = [
-        _Job(index.root, entry, preparation, scale, grid, intensity, shifts, intensity_from)
+        _Job(
+            index.root,
+            entry,
+            preparation,
+            scale,
+            grid,
+            intensity,
+            shifts,
+            intensity_from,
+            appearance or AppearanceConfig(),
+            seed,
+        )
         for entry in entries
         for shifts in [draw_shifts(scale, num_shifts, content_generator(entry, seed))]
     ]
@@ -137,9 +119,9 @@ def prepare_volume(
     return _Job(path.parent, entry, PreparationConfig(), scale, grid, intensity, shifts).volume(None)
 
 
-def content_generator(entry: IndexEntry, seed: int) -> np.random.Generator:
-    """Return a generator that depends on a seed and the content of a volume's file alone."""
-    digest = hashlib.sha256(f"{seed} {entry.sha256}".encode()).digest()
+def content_generator(entry: IndexEntry, *seeds: int) -> np.random.Generator:
+    """Return a generator that depends on seeds and the content of a volume's file alone."""
+    digest = hashlib.sha256(" ".join([*map(str, seeds), entry.sha256]).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest))
 
 
@@ -168,12 +150,14 @@ class _Job:
     intensity: IntensityPolicy
     shifts: tuple[Start, ...]
     intensity_from: str = "lr"
+    appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
+    seed: int = 0
 
     def volume(self, cache: ArrayCache | None) -> TrainingVolume:
         prepared = self._prepared(cache)
         starts = self._starts(prepared.hr.shape)
-        degraded = tuple(self._degraded(prepared.hr, start, cache) for start in starts)
-        orders = _axis_orders(prepared.spacing, self.scale)
+        degraded = tuple(self._degraded(prepared.hr, start, number, cache) for number, start in enumerate(starts))
+        orders = axis_orders(prepared.spacing, self.scale)
         entry = self.entry
         return TrainingVolume(
             entry.file, prepared.hr, prepared.measured, prepared.spacing, degraded, orders, entry.subject
@@ -191,12 +175,12 @@ class _Job:
         voxels = self.voxels
         hr_bytes = np.dtype(self.entry.dtype).itemsize if self.preparation.spacing is None else 4
         lr_voxels = voxels // math.prod(self.scale)
-        missing = sum(self._degraded_key(start) not in cache for start in self.shifts) + 1
+        missing = sum(key not in cache for key in self._shifted_keys()) + 1
         return (0 if self._hr_key() in cache else voxels * (hr_bytes + 1)) + missing * lr_voxels * (4 + 3)
 
     def is_in(self, cache: ArrayCache) -> bool:
         """Whether a cache has all but perhaps the first degraded copy, whose position the prepared shape tells."""
-        return self._hr_key() in cache and all(self._degraded_key(start) in cache for start in self.shifts)
+        return self._hr_key() in cache and all(key in cache for key in self._shifted_keys())
 
     @property
     def voxels(self) -> int:
@@ -214,10 +198,15 @@ class _Job:
         entry = self.entry
         return cache_key(content=entry.sha256, orientation=entry.orientation, preparation=asdict(self.preparation))
 
-    def _degraded_key(self, start: Start) -> str:
+    def _shifted_keys(self) -> list[str]:
+        return [self._degraded_key(start, number) for number, start in enumerate(self.shifts, start=1)]
+
+    def _degraded_key(self, start: Start, number: int) -> str:
         intensity = asdict(self.intensity)
         if self.intensity_from == "hr":
             intensity["from"] = "hr"
+        if number and self.appearance.changes_hr:
+            intensity["appearance"] = {**self.appearance.of_hr, "seed": self.seed, "number": number}
         return cache_key(hr=self._hr_key(), scale=self.scale, grid=self.grid, intensity=intensity, start=start)
 
     def _prepared(self, cache: ArrayCache | None) -> PreparedVolume:
@@ -231,17 +220,27 @@ class _Job:
         kept = cache.store(self._hr_key(), Arrays(arrays, {"spacing": prepared.spacing}))
         return replace(prepared, hr=kept.arrays["hr"], measured=kept.arrays["measured"])
 
-    def _degraded(self, hr: np.ndarray | MappedArray, start: Start, cache: ArrayCache | None) -> DegradedVolume:
-        kept = None if cache is None else cache.load(self._degraded_key(start))
+    def _appearance(self, hr: np.ndarray | MappedArray, number: int) -> Appearance | None:
+        """Return how the HR is changed before a copy is made of it; the first copy shows it as it is."""
+        if not number or not self.appearance.changes_hr:
+            return None
+        return draw_appearance(hr, self.appearance, content_generator(self.entry, self.seed, number))
+
+    def _degraded(
+        self, hr: np.ndarray | MappedArray, start: Start, number: int, cache: ArrayCache | None
+    ) -> DegradedVolume:
+        appearance, key = self._appearance(hr, number), self._degraded_key(start, number)
+        kept = None if cache is None else cache.load(key)
         if kept is None:
-            made = _degrade_from(hr, start, self)
+            changed = hr if appearance is None else appearance.apply(hr[:], whole(hr.shape), hr.shape)
+            made = replace(_degrade_from(changed, start, self), appearance=appearance)
             if cache is None:
                 return made
             facts = {"offset": made.offset, "width": made.width}
             arrays = Arrays({"lr": made.lr, "foreground": made.foreground}, facts)
-            kept = cache.store(self._degraded_key(start), arrays)
-        facts = kept.facts
-        return DegradedVolume(kept.arrays["lr"], start, facts["offset"], facts["width"], kept.arrays["foreground"])
+            kept = cache.store(key, arrays)
+        lr, foreground = kept.arrays["lr"], kept.arrays["foreground"]
+        return DegradedVolume(lr, start, kept.facts["offset"], kept.facts["width"], foreground, appearance)
 
 
 def _volume_or_problem(cache: ArrayCache | None, job: _Job) -> TrainingVolume | str:
@@ -272,16 +271,6 @@ def _degrade_from(hr: np.ndarray | MappedArray, start: Start, job: _Job) -> Degr
     to_network = job.intensity.fit(hr[box] if job.intensity_from == "hr" else lr)
     foreground = np.argwhere(lr > otsu_threshold(lr)).astype(np.int16)
     return DegradedVolume(to_network.to_network(lr), start, to_network.offset, to_network.width, foreground)
-
-
-def _axis_orders(spacing: tuple[float, float, float], scale: Scale) -> tuple[tuple[int, int, int], ...]:
-    """Return the orders of the axes that change neither spacing nor scale."""
-    return tuple(
-        (d, h, w)
-        for d, h, w in permutations((0, 1, 2))
-        if all(abs(spacing[axis] / spacing[i] - 1) < SPACING_TOLERANCE for i, axis in enumerate((d, h, w)))
-        and all(scale[axis] == scale[i] for i, axis in enumerate((d, h, w)))
-    )
 
 
 def _refuse_small(jobs: list[_Job], hr_shapes: Sequence[tuple[int, ...]], smallest_lr: int) -> None:
