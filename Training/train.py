@@ -30,6 +30,7 @@ from SuperResolution3DLib.errors import InputError, ModelError, OutputError, Sup
 from SuperResolution3DLib.model_card import read_card
 from Training.command_record import without_folders
 from Training.config import LoopConfig, TrainConfig
+from Training.fitting.kept_memory import keep_freed_memory
 from Training.fitting.launch import fitted, make_fabric
 from Training.fitting.perceptual_loss import PerceptualLoss
 from Training.fitting.run_card import run_card, write_volume_names
@@ -240,4 +241,5 @@ def _prepare(
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())

@@ -17,6 +17,7 @@ from SuperResolution3DLib.metrics import score
 from SuperResolution3DLib.model_card import ModelCard
 from SuperResolution3DLib.monitors import Monitor
 from SuperResolution3DLib.protocols import SSIM_WINDOW, reference
+from Training.fitting.kept_memory import give_back_memory
 from Training.fitting.stop_request import StopRequest
 from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips
 from Training.volumes.index import IndexEntry, refuse_problems
@@ -95,8 +96,8 @@ class Validation:
         for number in self._shared(done):
             volume = self.volumes[number]
             degraded = volume.degraded[0]
-            lr, hr = np.asarray(degraded.lr), self._hr(volume)
-            _give_back_memory(self.fabric.device)
+            lr, hr = np.array(degraded.lr), self._hr(volume)
+            give_back_memory(self.fabric.device)
             try:
                 sr = engine.run(lr)
             except CancelledError:
@@ -108,7 +109,7 @@ class Validation:
         if self.fabric.world_size > 1:
             table = table.to(self.fabric.device)
             self.fabric.all_reduce(table, reduce_op="sum")
-        _give_back_memory(self.fabric.device)
+        give_back_memory(self.fabric.device)
         found = done | {
             volume.name: dict(zip(metrics, row, strict=True))
             for volume, (*row, is_scored) in zip(self.volumes, table.tolist(), strict=True)
@@ -158,12 +159,6 @@ def drawn(entries: Sequence[IndexEntry], count: int, seed: int) -> tuple[IndexEn
         return tuple(entries)
     chosen = np.random.default_rng(seed).choice(len(entries), count, replace=False)
     return tuple(entries[number] for number in sorted(chosen))
-
-
-def _give_back_memory(device: torch.device) -> None:
-    """Give back what PyTorch keeps for later: the engine plans with what others could have, and so do they."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 class _Stopping(Monitor):

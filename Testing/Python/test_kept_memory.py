@@ -1,0 +1,48 @@
+"""Freed memory is kept between the steps of a training, and given back before a validation plans with what is free."""
+
+import json
+import platform
+import subprocess
+import sys
+
+import pytest
+from training_runs import ROOT
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked to keep memory")
+
+STEPS = f"""
+import json, resource, sys
+sys.path.insert(0, {str(ROOT)!r})
+import torch
+from Training.fitting import kept_memory
+is_kept = kept_memory.keep_freed_memory() if sys.argv[1] == "keep" else False
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+def step():
+    bytearray(100_000_000), bytearray(50_000_000)
+step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    step()
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+held = resident()
+kept_memory.give_back_memory(torch.device("cpu"))
+print(json.dumps([is_kept, faults * resource.getpagesize(), held - resident()]))
+"""
+
+
+def measured(how, **variables):
+    """Return whether memory is kept, the bytes that five steps had filled with zeros, and those given back."""
+    command = [sys.executable, "-c", STEPS, how]
+    return json.loads(subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout)
+
+
+def test_the_blocks_of_a_step_are_those_of_the_step_before_until_they_are_given_back():
+    is_kept, filled, given_back = measured("keep")
+    assert is_kept and filled < 50_000_000 and given_back > 90_000_000
+    assert measured("leave")[1] > 500_000_000  # else this machine needs none of it
+
+
+def test_what_a_person_has_chosen_for_the_allocator_stays():
+    assert not measured("keep", MALLOC_MMAP_MAX_="65536")[0]
