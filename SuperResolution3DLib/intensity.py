@@ -10,6 +10,37 @@ from SuperResolution3DLib.errors import VolumeError
 
 Policy = Literal["percentiles", "min-max", "fixed"]
 
+LARGEST = 1e30  # in magnitude: float32 ends at 3.4e38, and interpolation overshoots
+SMALLEST_RANGE = 1e-30  # float32 ends at 1.2e-38
+FARTHEST = 1e12  # network units; float32 has 7 digits, so beside such a voxel nothing is left of the others
+FEWEST_STEPS = 256  # that float32 has to tell apart between a volume's lowest and highest voxel
+
+
+def check_intensities(array: np.ndarray, name: object = "The volume") -> None:
+    """Refuse a volume (D, H, W), any unit, that float32 arithmetic cannot hold.
+
+    Args:
+        array: finite voxels.
+        name: what the volume is called in the sentence.
+
+    Raises:
+        VolumeError: voxels beyond 1e30 in magnitude, as marks of missing data are, or all within less than 1e-30.
+    """
+    if array.dtype.kind != "f":
+        return
+    low, high = float(array.min()), float(array.max())
+    if max(abs(low), abs(high)) > LARGEST:
+        count = sum(int(np.count_nonzero(np.abs(plane) > LARGEST)) for plane in array)
+        raise VolumeError(
+            f"{name} has {count} of {array.size} voxels beyond {LARGEST:g} in magnitude, as marks of missing data are "
+            f"({low:g} to {high:g}); replace them with the value of the background, or divide the volume"
+        )
+    if 0 < high - low < SMALLEST_RANGE:
+        raise VolumeError(
+            f"The voxels of {name} differ by {high - low:g} at most and {SMALLEST_RANGE:g} is needed; "
+            "multiply the volume with a large number first"
+        )
+
 
 @dataclass(frozen=True)
 class IntensityPolicy:
@@ -39,19 +70,21 @@ class IntensityPolicy:
         """Return the map for one LR volume (D, H, W).
 
         Raises:
-            VolumeError: the LR volume is constant between the two values.
+            VolumeError: the LR volume is constant between the two values, or float32 cannot hold it in network units.
         """
+        lowest, highest = float(lr.min()), float(lr.max())
+        low, high = lowest, highest
         if self.policy == "fixed":
-            return IntensityMap(offset=self.low, width=self.high - self.low)
-        if self.policy == "min-max":
-            low, high = float(lr.min()), float(lr.max())
-        else:
+            low, high = self.low, self.high
+        elif self.policy == "percentiles":
             low, high = (float(value) for value in np.percentile(lr, [self.low, self.high]))
             if not low < high:  # nearly all of the volume is air
-                low, high = float(lr.min()), float(lr.max())
+                low, high = lowest, highest
         if not low < high:
             raise VolumeError(f"The volume is constant ({low:g} everywhere), there is nothing to super-resolve")
-        return IntensityMap(offset=low, width=high - low)
+        fitted = IntensityMap(offset=low, width=high - low)
+        fitted.check(lr, lowest, highest)
+        return fitted
 
 
 @dataclass(frozen=True)
@@ -60,6 +93,26 @@ class IntensityMap:
 
     offset: float
     width: float
+
+    def check(self, lr: np.ndarray, lowest: float, highest: float) -> None:
+        """Refuse a volume (D, H, W) with these extremes that float32 cannot hold in network units.
+
+        Raises:
+            VolumeError: voxels too far from the range, or too little contrast so far from it.
+        """
+        farthest = max(abs(lowest - self.offset), abs(highest - self.offset))
+        span = f"{self.offset:g} to {self.offset + self.width:g}"
+        if farthest > FARTHEST * self.width:
+            far = (int(np.count_nonzero(np.abs(plane - self.offset) > FARTHEST * self.width)) for plane in lr)
+            raise VolumeError(
+                f"{sum(far)} of {lr.size} voxels lie more than {FARTHEST:g} times the intensity range ({span}) away "
+                f"from it ({lowest:g} to {highest:g}); replace them with the value of the background"
+            )
+        if 0 < highest - lowest < FEWEST_STEPS * farthest * np.finfo(np.float32).eps:
+            raise VolumeError(
+                f"The voxels ({lowest:.10g} to {highest:.10g}) have too little contrast so far from the range {span} "
+                "that the model was made for; subtract their offset, or choose another model"
+            )
 
     def to_network(self, volume: np.ndarray) -> np.ndarray:
         """Map intensities (MR units, HU) to network units, float32, same shape."""

@@ -15,6 +15,7 @@ from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
+from SuperResolution3DLib.intensity import check_intensities
 from SuperResolution3DLib.interpolation import Method, interpolate
 from SuperResolution3DLib.job import SMALLEST_AXIS, Warned
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
@@ -67,13 +68,15 @@ def super_resolve(
     the file's axis order, data type and intensity unit (MR units, HU).
 
     Raises:
-        VolumeError: an axis is too short, or the volume is constant.
+        VolumeError: an axis is too short, the volume is constant or beyond what float32 holds, or the result is not
+            finite.
         ResourceError: the result does not fit.
         CancelledError: the monitor said so.
     """
     settings, monitor = settings or Settings(), monitor or Monitor()
     card, started = model.card, time.monotonic()
     _check_size(volume)
+    check_intensities(volume.array)
     warnings = _warnings(volume, card, settings)
     for warned in warnings:
         monitor.warn(warned.code, warned.message)
@@ -90,10 +93,15 @@ def super_resolve(
     # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
     unlike = any(warned.code in ("modality", "spacing") for warned in warnings)
     consistency["model_dependent"] = unlike or "CT" in (volume.modality, *card.dicom_modalities)
-    if not np.isfinite(sr).all():
-        raise ArithmeticError("The network produced values that are not finite")
-    sr *= np.float32(to_network.width)
-    sr += np.float32(to_network.offset)
+    with np.errstate(over="ignore", invalid="ignore"):  # told in one sentence
+        sr *= np.float32(to_network.width)
+        sr += np.float32(to_network.offset)
+    if not np.isfinite((sr.min(), sr.max())).all():
+        count = sr.size - int(np.count_nonzero(np.isfinite(sr)))
+        raise VolumeError(
+            f"{count} of {sr.size} voxels of the result are not finite; the volume goes from "
+            f"{float(volume.array.min()):g} to {float(volume.array.max()):g}, look for outliers or use another model"
+        )
     grid = _grid(card)
     affine = sr_affine(crop_affine(canonical.affine, box_start(region)), card.scale, grid)
 
@@ -143,8 +151,9 @@ def degrade_volume(hr: Volume, scale: Scale, grid: Grid) -> tuple[Volume, Volume
         The LR volume and the HR volume cropped to the voxels that it stands for, both in the file's axis order.
 
     Raises:
-        VolumeError: an axis is shorter than its factor.
+        VolumeError: an axis is shorter than its factor, or voxels beyond what float32 holds.
     """
+    check_intensities(hr.array)
     orientation = Orientation.of(hr.affine)
     canonical, canonical_scale = hr.canonical(), orientation.scale_to_canonical(scale)
     for size, factor in zip(hr.shape, scale, strict=True):
@@ -160,7 +169,12 @@ def degrade_volume(hr: Volume, scale: Scale, grid: Grid) -> tuple[Volume, Volume
 
 
 def interpolate_volume(lr: Volume, scale: Scale, grid: Grid, method: Method) -> Volume:
-    """Interpolate a volume on the SR grid, in its own data type; scale in the file's order (K, J, I)."""
+    """Interpolate a volume on the SR grid, in its own data type; scale in the file's order (K, J, I).
+
+    Raises:
+        VolumeError: voxels beyond what float32 holds.
+    """
+    check_intensities(lr.array)
     orientation = Orientation.of(lr.affine)
     canonical, canonical_scale = lr.canonical(), orientation.scale_to_canonical(scale)
     array = cast_like(interpolate(canonical.array, canonical_scale, grid, method), lr.array.dtype)

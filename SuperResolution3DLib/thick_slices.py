@@ -14,6 +14,7 @@ from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, fin
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.geometry import crop_affine
+from SuperResolution3DLib.intensity import check_intensities
 from SuperResolution3DLib.memory_plan import FREE_SHARE, size_text
 from SuperResolution3DLib.volume import Volume, cast_like
 
@@ -164,7 +165,9 @@ def interpolate_slices(
         InputError: an impossible thickness or target spacing.
         GeometryError: no unique slice axis.
         ResourceError: the result does not fit into main memory.
+        VolumeError: voxels beyond what float32 holds.
     """
+    check_intensities(volume.array)
     stack = stack or slice_stack(volume)
     wanted = stack.target_spacing(target_spacing)
     profile = stack.profile(wanted, shape)
@@ -225,7 +228,9 @@ def degrade_slices(
     Raises:
         InputError: an impossible thickness, or slices closer than the volume's own voxels.
         GeometryError: no unique slice axis, or fewer than two slices fit.
+        VolumeError: voxels beyond what float32 holds.
     """
+    check_intensities(hr.array)
     found = find_slice_axis(hr.affine, axis)
     if slice_spacing < found.spacing:
         raise InputError(

@@ -15,6 +15,7 @@ from SuperResolution3DLib.dicom.choice import Choice
 from SuperResolution3DLib.dicom.series import read_series
 from SuperResolution3DLib.errors import OutputError, VolumeError
 from SuperResolution3DLib.geometry import Orientation, check_affine, voxel_spacing
+from SuperResolution3DLib.intensity import check_intensities
 from SuperResolution3DLib.output_place import check_place, check_utf8, place_of, publish, status, temporary_name
 
 READ_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh")
@@ -82,7 +83,8 @@ def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
 
     Raises:
         VolumeError: nothing there, not permitted, no image, cut short or damaged, not scalar 3D, an axis shorter than
-            2, voxels that are not finite or all alike; no DICOM series, several, or one with unusable slices.
+            2, voxels that are not finite, beyond 1e30 or all alike; no DICOM series, several, or one with unusable
+            slices.
         GeometryError: a sheared or degenerate affine, one that is told in two ways, uneven slices, a gantry tilt.
     """
     path = Path(path)
@@ -164,11 +166,15 @@ def cast_like(array: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
     """Return (D, H, W) in another data type: integers are rounded and clipped to their range.
 
     Raises:
-        ValueError: an integer is asked for and a voxel is NaN or infinite.
+        ValueError: a voxel is NaN or infinite, or so in the other data type.
     """
     dtype = np.dtype(dtype)
     if array.dtype == dtype or dtype.kind == "f":
-        return array.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):  # told in one sentence
+            result = array.astype(dtype, copy=False)
+        if not np.isfinite((result.min(), result.max())).all():
+            raise ValueError(f"A volume with voxels that are not finite in {dtype} has no {dtype} form")
+        return result
     lowest, highest = _integer_bounds(dtype, array.dtype)
     result = np.empty(array.shape, dtype)
     for plane, target in zip(array, result, strict=True):  # plane by plane: an SR volume fills much of the memory
@@ -222,6 +228,7 @@ def _check_voxels(array: np.ndarray, path: Path) -> None:
         )
     if lowest == highest:
         raise VolumeError(f"All {size} voxels (K, J, I) of {path} are {lowest:g}; give a volume that shows something")
+    check_intensities(array, path)
 
 
 def _extension(path: Path, known: tuple[str, ...]) -> str:
