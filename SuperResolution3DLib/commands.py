@@ -9,6 +9,7 @@ from SuperResolution3DLib.dicom.choice import choice_of
 from SuperResolution3DLib.errors import OutputError
 from SuperResolution3DLib.geometry import Grid, Scale, contained_box
 from SuperResolution3DLib.grid_match import match_grids
+from SuperResolution3DLib.intensity import large_offset, without_offset
 from SuperResolution3DLib.model_card import (
     MODELS_VARIABLE,
     SUFFIX,
@@ -94,6 +95,12 @@ def compare(options: argparse.Namespace) -> None:
             hr = _crop_to(whole_hr, sr)
             if hr.shape != whole_hr.shape:
                 print(f"HR: cropped from {_size(whole_hr)} to the SR's {_size(sr)} voxels (S, A, R)")
+
+        offset = large_offset(lr.array)
+        if offset:
+            print(f"All volumes are compared less {offset:.10g}, the offset on which their contrast stands")
+        lr, sr = _less(lr, offset), _less(sr, offset)
+        hr = hr and _less(hr, offset)
 
         from SuperResolution3DLib.figure import FigureRow, comparison_figure
 
@@ -205,6 +212,10 @@ def _table(rows: list[dict[str, str]]) -> str:
 def _crop_to(hr: Volume, sr: Volume) -> Volume:
     """Return the HR voxels that lie on the SR's grid; both canonical."""
     return hr.with_array(hr.array[contained_box(hr.affine, hr.shape, sr.affine, sr.shape)], sr.affine)
+
+
+def _less(volume: Volume, offset: int | float) -> Volume:
+    return volume.with_array(without_offset(volume.array, offset))
 
 
 def _describe(volume: Volume, axes: str = "K, J, I") -> str:

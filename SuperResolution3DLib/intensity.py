@@ -13,6 +13,8 @@ Policy = Literal["percentiles", "min-max", "fixed"]
 LARGEST = 1e30  # in magnitude: float32 ends at 3.4e38, and interpolation overshoots
 SMALLEST_RANGE = 1e-30  # float32 ends at 1.2e-38
 FARTHEST = 1e12  # network units; float32 has 7 digits, so beside such a voxel nothing is left of the others
+LARGEST_OFFSET = 1024  # times the contrast; beyond it float32 has less than 14 of its 24 bits left for the contrast
+SAMPLED_VOXELS = 2**16  # enough to tell offset from contrast
 FEWEST_STEPS = 256  # that float32 has to tell apart between a volume's lowest and highest voxel
 
 
@@ -40,6 +42,40 @@ def check_intensities(array: np.ndarray, name: object = "The volume") -> None:
             f"The voxels of {name} differ by {high - low:g} at most and {SMALLEST_RANGE:g} is needed; "
             "multiply the volume with a large number first"
         )
+
+
+def large_offset(array: np.ndarray) -> int | float:
+    """Return the offset on which a small contrast stands, 0 where float32 holds the voxels (D, H, W) as they are.
+
+    What is computed of a volume is linear in its intensities, so the offset may be taken away before
+    (``without_offset``) and added after (``volume.cast_like``). A few outliers do not hide it.
+    """
+    if array.dtype.kind in "iu" and array.dtype.itemsize <= 2:
+        return 0
+    step = math.ceil((array.size / SAMPLED_VOXELS) ** (1 / 3))
+    sample = np.sort(array[::step, ::step, ::step], axis=None)  # in the volume's type: int64 exceeds float64
+    tail = sample.size // 200
+    low, middle, high = (sample[index].item() for index in (tail, sample.size // 2, sample.size - 1 - tail))
+    if low == high:  # nearly all of the volume is air
+        low, high = array.min().item(), array.max().item()
+    if low == high or max(abs(low), abs(high)) <= LARGEST_OFFSET * (high - low):
+        return 0
+    return middle
+
+
+def without_offset(array: np.ndarray, offset: int | float) -> np.ndarray:
+    """Return voxels (D, H, W) less an offset in float64, exact to its rounding for every type; as they are for 0."""
+    if offset == 0:
+        return array
+    result = np.empty(array.shape, np.float64)
+    for plane, target in zip(array, result, strict=True):
+        if array.dtype.kind == "f" or isinstance(offset, float):
+            np.subtract(plane, offset, out=target, dtype=np.float64)
+            continue
+        # int64 less int64 may need 65 bits; modulo 2^64 the distance of two such numbers is exact
+        wide, base = plane.astype(np.uint64), np.uint64(offset % 2**64)
+        target[...] = np.where(plane >= offset, (wide - base).astype(np.float64), -(base - wide).astype(np.float64))
+    return result
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
-from SuperResolution3DLib.intensity import check_intensities
+from SuperResolution3DLib.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.interpolation import Method, interpolate
 from SuperResolution3DLib.job import SMALLEST_AXIS, Warned
 from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
@@ -83,8 +83,11 @@ def super_resolve(
     orientation = Orientation.of(volume.affine)
     canonical = volume.canonical()
     region = _canonical_region(volume, orientation, settings.region)
-    to_network = model.intensity.fit(canonical.array)
-    lr = to_network.to_network(canonical.array)
+    # A fixed range is not that of the volume, so its offset has to stay.
+    offset = 0 if model.intensity.policy == "fixed" else large_offset(canonical.array)
+    measured = without_offset(canonical.array, offset)
+    to_network = model.intensity.fit(measured)
+    lr = to_network.to_network(measured)
     run = Run(card, canonical.shape, region, settings.window)
     _check_memory(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled)
     engine = Engine(model, settings, monitor)
@@ -106,14 +109,14 @@ def super_resolve(
     affine = sr_affine(crop_affine(canonical.affine, box_start(region)), card.scale, grid)
 
     def in_file(array: np.ndarray) -> Volume:
-        return _from_canonical(volume, orientation, cast_like(array, volume.array.dtype), affine)
+        return _from_canonical(volume, orientation, cast_like(array, volume.array.dtype, offset), affine)
 
     result = in_file(sr)
     del sr  # before another volume of its size is made
     zero_filled = None
     if with_zero_filled:
         box = scaled(region, card.scale)
-        zero_filled = in_file(zero_fill(canonical.array.astype(np.float32), card.scale, grid, box))
+        zero_filled = in_file(zero_fill(measured.astype(np.float32), card.scale, grid, box))
     report = {
         "program": __version__,
         "torch": torch.__version__,
@@ -161,9 +164,11 @@ def degrade_volume(hr: Volume, scale: Scale, grid: Grid) -> tuple[Volume, Volume
             raise VolumeError(f"Volume shape {hr.shape} (K, J, I) is too small to degrade by {scale}")
     box = crop_to_multiple(canonical.shape, canonical_scale)
     start = box_start(box)
-    array = degrade(canonical.array[box].astype(np.float64), canonical_scale, grid)
+    offset = large_offset(hr.array)
+    measured = without_offset(canonical.array[box], offset).astype(np.float64, copy=False)
+    array = degrade(measured, canonical_scale, grid)
     affine = lr_affine(canonical.affine, canonical_scale, grid, start)
-    lr = _from_canonical(hr, orientation, cast_like(array, hr.array.dtype), affine)
+    lr = _from_canonical(hr, orientation, cast_like(array, hr.array.dtype, offset), affine)
     cropped = _from_canonical(hr, orientation, canonical.array[box], crop_affine(canonical.affine, start))
     return lr, cropped
 
@@ -177,7 +182,9 @@ def interpolate_volume(lr: Volume, scale: Scale, grid: Grid, method: Method) -> 
     check_intensities(lr.array)
     orientation = Orientation.of(lr.affine)
     canonical, canonical_scale = lr.canonical(), orientation.scale_to_canonical(scale)
-    array = cast_like(interpolate(canonical.array, canonical_scale, grid, method), lr.array.dtype)
+    offset = large_offset(lr.array)
+    array = interpolate(without_offset(canonical.array, offset), canonical_scale, grid, method)
+    array = cast_like(array, lr.array.dtype, offset)
     return _from_canonical(lr, orientation, array, sr_affine(canonical.affine, canonical_scale, grid))
 
 

@@ -14,7 +14,7 @@ from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, fin
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.geometry import crop_affine
-from SuperResolution3DLib.intensity import check_intensities
+from SuperResolution3DLib.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.memory_plan import FREE_SHARE, size_text
 from SuperResolution3DLib.volume import Volume, cast_like
 
@@ -176,13 +176,14 @@ def interpolate_slices(
     result_shape = model.hr_shape(volume.shape)
     _check_memory(math.prod(result_shape) * volume.array.dtype.itemsize, profile.hr_spacing)
     result = np.empty(result_shape, volume.array.dtype)
+    offset = large_offset(volume.array)
     squares, lowest, highest = 0.0, np.inf, -np.inf
     for block in model.blocks(result_shape):
-        lr = _as_float(volume.array[block])
+        lr = _as_float(without_offset(volume.array[block], offset))
         hr = model.interpolate(lr)
         squares += float(np.square(model.residual(hr, lr), dtype=np.float64).sum())
         lowest, highest = min(lowest, float(lr.min())), max(highest, float(lr.max()))
-        result[block] = cast_like(hr, result.dtype)
+        result[block] = cast_like(hr, result.dtype, offset)
     affine = _along(volume.affine, axis, profile.hr_spacing, (profile.hr_spacing - profile.spacing) / 2)
     report = SliceReport(
         axis=stack.axis.letter,
@@ -243,9 +244,11 @@ def degrade_slices(
     start = (box[0].start, box[1].start, box[2].start)
     cropped = hr.with_array(hr.array[box], crop_affine(hr.affine, start))
     model = ForwardModel.slices(profile, axis=found.axis)
+    offset = large_offset(cropped.array)
     array = np.empty(model.lr_shape(cropped.shape), hr.array.dtype)
     for block in model.blocks(cropped.shape):
-        array[block] = cast_like(model.degrade(_as_float(cropped.array[block])), array.dtype)
+        measured = _as_float(without_offset(cropped.array[block], offset))
+        array[block] = cast_like(model.degrade(measured), array.dtype, offset)
     affine = _along(cropped.affine, found.axis, slice_spacing, profile.centres[0] - profile.hr_spacing / 2)
     stack = replace(hr.with_array(array, affine), slice_thickness=chosen, slice_spacing=slice_spacing)
     return stack, cropped, model

@@ -162,37 +162,68 @@ def written_extension(path: Path) -> str:
     return _extension(path, WRITE_EXTENSIONS)
 
 
-def cast_like(array: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+def cast_like(array: np.ndarray, dtype: np.dtype | type, offset: int | float = 0) -> np.ndarray:
     """Return (D, H, W) in another data type: integers are rounded and clipped to their range.
+
+    Args:
+        array: voxels.
+        dtype: of the result.
+        offset: is added in float64, or exactly in integers, plane by plane; see ``intensity.large_offset``.
 
     Raises:
         ValueError: a voxel is NaN or infinite, or so in the other data type.
     """
     dtype = np.dtype(dtype)
-    if array.dtype == dtype or dtype.kind == "f":
+    if offset == 0 and (array.dtype == dtype or dtype.kind == "f"):
         with np.errstate(over="ignore"):  # told in one sentence
             result = array.astype(dtype, copy=False)
-        if not np.isfinite((result.min(), result.max())).all():
-            raise ValueError(f"A volume with voxels that are not finite in {dtype} has no {dtype} form")
+        _check_finite(result, dtype)
         return result
-    lowest, highest = _integer_bounds(dtype, array.dtype)
     result = np.empty(array.shape, dtype)
+    bounds = None if dtype.kind == "f" else _integer_bounds(dtype, array.dtype, offset)
     for plane, target in zip(array, result, strict=True):  # plane by plane: an SR volume fills much of the memory
-        if not np.isfinite((plane.min(), plane.max())).all():
-            raise ValueError(f"A volume with voxels that are not finite has no {dtype} form")
-        target[...] = np.clip(np.rint(plane) if plane.dtype.kind == "f" else plane, lowest, highest)
+        _check_finite(plane, dtype)
+        if bounds is None:
+            np.add(plane, offset, out=target, dtype=np.float64, casting="unsafe")
+        elif offset == 0:
+            target[...] = np.clip(np.rint(plane) if plane.dtype.kind == "f" else plane, *bounds)
+        else:
+            target[...] = _add_exactly(np.clip(np.rint(plane.astype(np.float64)), *bounds), int(offset), dtype)
+    if bounds is None:
+        _check_finite(result, dtype)
     return result
 
 
-def _integer_bounds(dtype: np.dtype, source: np.dtype) -> tuple[int | float, int | float]:
-    """Return the bounds of an integer type as values that the source type can hold."""
+def _check_finite(array: np.ndarray, dtype: np.dtype) -> None:
+    if not np.isfinite((array.min(), array.max())).all():
+        raise ValueError(f"A volume with voxels that are not finite has no {dtype} form")
+
+
+def _add_exactly(whole: np.ndarray, offset: int, dtype: np.dtype) -> np.ndarray:
+    """Add an offset to float64 voxels (H, W) of whole numbers whose sum fits the type; exact beyond 2^53, too."""
+    distance, base = np.abs(whole).astype(np.uint64), np.uint64(offset % 2**64)
+    return np.where(whole < 0, base - distance, base + distance).astype(
+        dtype
+    )  # modulo 2^64 until it is cut to the type
+
+
+def _integer_bounds(dtype: np.dtype, source: np.dtype, offset: int | float = 0) -> tuple[int | float, int | float]:
+    """Return the bounds of an integer type, less an offset, as values that the source type can hold."""
     bounds = np.iinfo(dtype)
+    if offset:
+        lowest, highest = (_towards_zero(bound - int(offset), np.dtype("f8")) for bound in (bounds.min, bounds.max))
+        return lowest, highest
     if source.kind != "f":
         return max(bounds.min, np.iinfo(source).min), min(bounds.max, np.iinfo(source).max)
-    highest = source.type(bounds.max)
-    if int(highest) > bounds.max:  # float32 rounds 2147483647 up to 2147483648, which int32 cannot hold
-        highest = np.nextafter(highest, source.type(0))
-    return float(bounds.min), float(highest)
+    return float(bounds.min), _towards_zero(bounds.max, source)
+
+
+def _towards_zero(bound: int, source: np.dtype) -> float:
+    """Return an integer in a float type, rounded towards 0."""
+    rounded = source.type(bound)
+    if abs(int(rounded)) > abs(bound):  # float32 rounds 2147483647 up to 2147483648, which int32 cannot hold
+        rounded = np.nextafter(rounded, source.type(0))
+    return float(rounded)
 
 
 def _read_folder(path: Path, choice: Choice) -> Volume:
