@@ -7,8 +7,10 @@ import numpy as np
 
 from SuperResolution3DLib.errors import OutputError, VolumeError
 from SuperResolution3DLib.file_data import check_gzip
+from SuperResolution3DLib.intensity import large_offset
 from SuperResolution3DLib.itk_image import reason_of
 
+EXTENSIONS = (".mgz", ".mgh")
 STORED_TYPES = {
     "uint8": "uint8",
     "int16": "int16",
@@ -48,13 +50,28 @@ def write(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
     """Write voxels (D, H, W) in the nearest type that the format has; float64 loses digits.
 
     Raises:
-        OutputError: nibabel missing, or a type that the format cannot hold.
+        OutputError: nibabel missing, or voxels that the format cannot hold.
     """
     nibabel = _nibabel(path, OutputError)
-    if array.dtype.name not in STORED_TYPES:
-        raise OutputError(f"An MGH file cannot hold {array.dtype} voxels; write .nii.gz or .nrrd instead")
+    check_voxels(array)
     stored = array.astype(STORED_TYPES[array.dtype.name], copy=False)
     nibabel.MGHImage(stored.T, affine).to_filename(path)
+
+
+def check_voxels(array: np.ndarray) -> None:
+    """Refuse voxels (D, H, W) that the format cannot hold.
+
+    Raises:
+        OutputError: another type, or a contrast on an offset that float32 would drown.
+    """
+    if array.dtype.name not in STORED_TYPES:
+        raise OutputError(f"An MGH file cannot hold {array.dtype} voxels; write .nii.gz or .nrrd instead")
+    offset = large_offset(array) if array.dtype == np.float64 else 0
+    if offset:
+        raise OutputError(
+            f"An MGH file holds float32, in which the small contrast of float64 voxels around {offset:.10g} is lost; "
+            "write .nii.gz or .nrrd instead"
+        )
 
 
 def _nibabel(path: Path, error_class: type[VolumeError] | type[OutputError]) -> ModuleType:

@@ -18,6 +18,7 @@ from SuperResolution3DLib import itk_image
 from SuperResolution3DLib.errors import GeometryError, OutputError, VolumeError
 from SuperResolution3DLib.file_data import GZIP_MAGIC, check_gzip, cut_short
 from SuperResolution3DLib.geometry import check_affine
+from SuperResolution3DLib.intensity import LARGEST_OFFSET
 
 HEADER = np.dtype(
     [
@@ -213,7 +214,9 @@ def _read_voxels(path: Path, header: np.ndarray, file_bytes: int) -> np.ndarray:
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or (slope, intercept) == (1, 0) or not np.isfinite((slope, intercept)).all():
         return array  # no scaling, as the standard and nibabel have it
-    floating = array.astype(np.result_type(array.dtype, np.float32), copy=False)
+    contrast = abs(slope) * (float(array.max()) - float(array.min()))
+    finest = np.float64 if abs(intercept) > LARGEST_OFFSET * contrast else np.float32
+    floating = array.astype(np.result_type(array.dtype, finest), copy=False)
     return floating * floating.dtype.type(slope) + floating.dtype.type(intercept)
 
 

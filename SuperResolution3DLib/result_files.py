@@ -8,6 +8,7 @@ from types import TracebackType
 
 import numpy as np
 
+from SuperResolution3DLib import mgz
 from SuperResolution3DLib.errors import OutputError
 from SuperResolution3DLib.output_place import check_place, is_stream, place_of, publish, temporary_name
 from SuperResolution3DLib.volume import Volume, check_writable, write_volume, written_extension
@@ -59,20 +60,22 @@ class ResultFiles:
                 path.unlink(missing_ok=True)
 
     def try_volumes(self, like: Volume, num_bytes: int) -> None:
-        """Make sure that volumes of this data type can be written and that the disk has room for all of them.
+        """Make sure that volumes like this can be written and that the disk has room for all of them.
 
         Args:
-            like: has the data type and the affine.
+            like: has the data type, the offset on which its contrast stands, and the affine.
             num_bytes: of one volume's voxels.
 
         Raises:
-            OutputError: the format cannot hold the data type, the folder refuses, or the disk is too small.
+            OutputError: the format cannot hold such voxels, the folder refuses, or the disk is too small.
         """
         sample = like.with_array(np.zeros((2, 2, 2), like.array.dtype))
         for path in self._volumes:
             device = place_of(path).parent.stat().st_dev
             on_one_disk = sum(place_of(other).parent.stat().st_dev == device for other in self._volumes)
             check_writable(path, num_bytes * on_one_disk, overwrite=True)
+            if written_extension(path) in mgz.EXTENSIONS:
+                mgz.check_voxels(like.array)
             self.write_volume(path, sample)
             self._staged.pop(path).unlink()
 

@@ -119,7 +119,7 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
     try:
         if extension in (".nii", ".nii.gz"):
             nifti.write(temporary, volume.array, volume.affine)
-        elif extension in (".mgz", ".mgh"):
+        elif extension in mgz.EXTENSIONS:
             mgz.write(temporary, volume.array, volume.affine)
         else:
             itk_image.write(temporary, volume.array, volume.affine)
@@ -239,7 +239,7 @@ def _read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"{path} is not a volume of a known kind; give a file that ends in one of {' '.join(READ_EXTENSIONS)} "
             "or a folder of DICOM slices"
         )
-    if extension in (".mgz", ".mgh"):
+    if extension in mgz.EXTENSIONS:
         return mgz.read(path)
     if extension in (".nii", ".nii.gz"):
         return nifti.read(path)

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
+import nibabel
 import numpy as np
 import pytest
 from models import a_tiny_model
 
 from SuperResolution3DLib.__main__ import main
+from SuperResolution3DLib.errors import ExitCode, OutputError
 from SuperResolution3DLib.intensity import large_offset, without_offset
 from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.thick_slices import degrade_slices, interpolate_slices
-from SuperResolution3DLib.volume import Volume, cast_like, write_volume
+from SuperResolution3DLib.volume import Volume, cast_like, read_volume, write_volume
 
 FP32 = Settings(device="cpu", precision="fp32")
 SCALE = (2, 2, 2)
@@ -142,3 +144,26 @@ def test_compare_scores_and_draws_volumes_on_an_offset_less_the_offset(tmp_path,
         assert any("compared less" in line for line in lines) == (offset > 0)
     assert len(scores[0]) == 2
     np.testing.assert_allclose(np.array(scores[1], float), np.array(scores[0], float), atol=0.02)
+
+
+def test_a_nifti_whose_header_adds_a_large_offset_is_read_with_its_contrast(tmp_path, a_phantom, a_contrast):
+    image = nibabel.Nifti1Image(a_contrast.T.astype(np.int16), a_phantom.affine)
+    image.header.set_slope_inter(1, 2e9)
+    image.to_filename(tmp_path / "a.nii")
+    volume = read_volume(tmp_path / "a.nii")
+    assert volume.array.dtype == np.float64
+    np.testing.assert_array_equal(less(volume, 2_000_000_000), a_contrast)
+
+
+def test_an_mgz_is_refused_before_the_run_where_it_would_lose_the_contrast(
+    tmp_path, monkeypatch, capsys, a_phantom, a_contrast
+):
+    monkeypatch.chdir(tmp_path)
+    volume = on_offset(a_contrast, a_phantom.affine, np.float64, 1e9)
+    write_volume(volume, "in.nrrd")
+    monkeypatch.setattr("SuperResolution3DLib.super_resolve.degrade_volume", None)  # the run is not begun
+    assert main(["degrade", "in.nrrd", "out.mgz", "--scale", "2"]) == ExitCode.BAD_INPUT
+    assert "contrast of float64 voxels around 10000" in capsys.readouterr().err
+    with pytest.raises(OutputError, match="is lost; write"):
+        write_volume(volume, tmp_path / "out.mgz")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.nrrd"]
