@@ -13,7 +13,7 @@ Policy = Literal["percentiles", "min-max", "fixed"]
 LARGEST = 1e30  # in magnitude: float32 ends at 3.4e38, and interpolation overshoots
 SMALLEST_RANGE = 1e-30  # float32 ends at 1.2e-38
 FARTHEST = 1e12  # network units; float32 has 7 digits, so beside such a voxel nothing is left of the others
-LARGEST_OFFSET = 1024  # times the contrast; beyond it float32 has less than 14 of its 24 bits left for the contrast
+LARGEST_OFFSET = 128  # times the contrast; beyond it float32 has less than 17 of its 24 bits left for the contrast
 SAMPLED_VOXELS = 2**16  # enough to tell offset from contrast
 FEWEST_STEPS = 256  # that float32 has to tell apart between a volume's lowest and highest voxel
 

@@ -26,6 +26,8 @@ ON_OFFSETS = [
     (np.float64, 1e9),
     (np.float64, -1e9),
     (np.float32, 4_000_000.0),
+    (np.float64, 2.0**40),
+    (np.int32, 300_000),
 ]
 
 
