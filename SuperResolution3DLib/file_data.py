@@ -42,16 +42,7 @@ def find_data(path: Path) -> DataBlock | None:
     extension = path.suffix.lower()
     if extension not in META_EXTENSIONS + NRRD_EXTENSIONS:
         return None
-    separator = "=" if extension in META_EXTENSIONS else ":"
-    fields = {}
-    with path.open("rb") as stream:
-        for line in iter(lambda: stream.readline(LONGEST_HEADER_LINE), b""):
-            text = line.decode("utf-8", "replace").strip()
-            key, _, value = text.partition(separator)
-            fields[key.strip().lower().replace(" ", "")] = value.strip()
-            if key.strip() == "ElementDataFile" or not text:
-                break
-        offset = stream.tell()
+    fields, offset = read_fields(path)
     if extension in META_EXTENSIONS:
         if not {"dimsize", "elementdatafile"} <= fields.keys():
             raise VolumeError(f"{path} cannot be read as a MetaImage, its header is incomplete; check the file")
@@ -69,6 +60,20 @@ def find_data(path: Path) -> DataBlock | None:
     if not block.path.is_file():
         raise VolumeError(f"{path} names the data file {block.path} which is not there; put it beside the header")
     return block
+
+
+def read_fields(path: Path) -> tuple[dict[str, str], int]:
+    """Read the header of an NRRD or MetaImage file: its fields, names in small letters without spaces, and its size."""
+    separator = "=" if path.suffix.lower() in META_EXTENSIONS else ":"
+    fields = {}
+    with path.open("rb") as stream:
+        for line in iter(lambda: stream.readline(LONGEST_HEADER_LINE), b""):
+            text = line.decode("utf-8", "replace").strip()
+            key, _, value = text.partition(separator)
+            fields[key.strip().lower().replace(" ", "")] = value.strip()
+            if key.strip() == "ElementDataFile" or not text:
+                break
+        return fields, stream.tell()
 
 
 def check_complete(block: DataBlock, num_bytes: int) -> None:

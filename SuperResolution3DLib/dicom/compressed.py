@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from SuperResolution3DLib.dicom.scan import damaged, whole_number
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.itk_image import warnings_off
+from SuperResolution3DLib.itk_image import itk_calls
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -77,7 +77,7 @@ def _by_gdcm(path: Path, packed: bytes, dataset: "Dataset") -> np.ndarray | None
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(path))
     try:
-        with warnings_off(), _silent_stderr():
+        with itk_calls(), _silent_stderr():
             array = sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError:
         return None
