@@ -80,6 +80,7 @@ def super_resolve(
     warnings = _warnings(volume, card, settings)
     for warned in warnings:
         monitor.warn(warned.code, warned.message)
+    warnings += [Warned("file", warning) for warning in volume.warnings]  # told when the file was read
     orientation = Orientation.of(volume.affine)
     canonical = volume.canonical()
     region = _canonical_region(volume, orientation, settings.region)

@@ -4,6 +4,7 @@ Inside the library a volume is an array (D, H, W) with an affine to RAS mm; the 
 ``itk_image.py`` and ``dicom/``.
 """
 
+import logging
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,10 @@ from SuperResolution3DLib.dicom.series import read_series
 from SuperResolution3DLib.errors import OutputError, VolumeError
 from SuperResolution3DLib.geometry import Orientation, check_affine, voxel_spacing
 from SuperResolution3DLib.intensity import check_intensities
+from SuperResolution3DLib.nifti_forms import Forms
 from SuperResolution3DLib.output_place import check_place, check_utf8, place_of, publish, status, temporary_name
+
+log = logging.getLogger(__name__)
 
 READ_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh")
 WRITE_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mgz", ".mgh")
@@ -42,6 +46,12 @@ class Volume:
     slice_spacing: float | None = None
     """mm between the centres of neighbouring slices, as a DICOM file says; None when unknown"""
 
+    forms: Forms | None = None
+    """sform and qform of a NIfTI file, which results of the same anatomy keep"""
+
+    warnings: tuple[str, ...] = ()
+    """What a person should know of how the file was read"""
+
     def __post_init__(self) -> None:
         if self.array.ndim != 3 or self.affine.shape != (4, 4):
             raise ValueError(
@@ -64,11 +74,14 @@ class Volume:
         """Return this volume along the nearest RAS axes, D = S, H = A, W = R; its array is a view."""
         orientation = Orientation.of(self.affine)
         affine = orientation.canonical_affine(self.affine, self.shape)
-        return replace(self, array=orientation.to_canonical(self.array), affine=affine)
+        return self.with_array(orientation.to_canonical(self.array), affine)
 
     def with_array(self, array: np.ndarray, affine: np.ndarray | None = None) -> "Volume":
         """Return a volume of the same modality with other voxels (D, H, W), on the same grid unless one is given."""
-        return replace(self, array=array, affine=self.affine if affine is None else affine)
+        if affine is None:
+            return replace(self, array=array)
+        forms = self.forms and self.forms.moved(self.affine, affine)
+        return replace(self, array=array, affine=affine, forms=forms)
 
 
 def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
@@ -90,17 +103,18 @@ def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
     path = Path(path)
     if status(path, VolumeError) is None:
         raise VolumeError(f"There is no file or folder {path}; check the path")
-    check_utf8(path, VolumeError)
     choice = series if isinstance(series, Choice) else Choice(series)
     if choice.options() and not path.is_dir():
         option = choice.options()[0].split()[0]
         raise VolumeError(f"{path} is a file and {option} chooses among the DICOM series of a folder; leave it away")
     try:
-        volume = _read_folder(path, choice) if path.is_dir() else Volume(*_read_file(path))
+        volume = _read_folder(path, choice) if path.is_dir() else _read_file(path)
     except OSError as error:
         raise VolumeError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
     check_affine(volume.affine)
     _check_voxels(volume.array, path)
+    for warning in volume.warnings:
+        log.warning("%s", warning)
     return volume
 
 
@@ -118,7 +132,7 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
     temporary = temporary_name(path, extension)
     try:
         if extension in (".nii", ".nii.gz"):
-            nifti.write(temporary, volume.array, volume.affine)
+            nifti.write(temporary, volume.array, volume.affine, volume.forms)
         elif extension in mgz.EXTENSIONS:
             mgz.write(temporary, volume.array, volume.affine)
         else:
@@ -231,8 +245,7 @@ def _read_folder(path: Path, choice: Choice) -> Volume:
     return Volume(found.array, found.affine, found.modality, found.slice_thickness, found.slice_spacing)
 
 
-def _read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the voxels (D, H, W) and the affine to RAS mm of a volume file."""
+def _read_file(path: Path) -> Volume:
     extension = _extension(path, READ_EXTENSIONS)
     if not extension:
         raise VolumeError(
@@ -240,10 +253,12 @@ def _read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
             "or a folder of DICOM slices"
         )
     if extension in mgz.EXTENSIONS:
-        return mgz.read(path)
-    if extension in (".nii", ".nii.gz"):
-        return nifti.read(path)
-    return itk_image.read(path)
+        return Volume(*mgz.read(path))
+    if extension in nifti.EXTENSIONS:
+        image, sizes = nifti.read(path), nifti.read_slice_sizes(path)
+        return Volume(image.array, image.affine, "", *sizes, image.forms, image.warnings)
+    check_utf8(path, VolumeError)  # ITK ends the process
+    return Volume(*itk_image.read(path))
 
 
 def _check_voxels(array: np.ndarray, path: Path) -> None:

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from SuperResolution3DLib import nifti
+from SuperResolution3DLib import nifti_header
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
 
@@ -15,7 +15,7 @@ ARRAY = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
 def write_with(path, field, value):
     write_volume(Volume(ARRAY, np.diag([-1.0, 2.0, 3.0, 1.0])), path)
     data = bytearray(path.read_bytes())
-    header = np.frombuffer(data, nifti.HEADER.newbyteorder("<"), count=1)
+    header = np.frombuffer(data, nifti_header.HEADER.newbyteorder("<"), count=1)
     header[field][0] = value
     path.write_bytes(data)
     return path

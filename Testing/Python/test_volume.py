@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SuperResolution3DLib import itk_image, nifti
+from SuperResolution3DLib import nifti_header
 from SuperResolution3DLib.errors import GeometryError, OutputError, VolumeError
 from SuperResolution3DLib.volume import Volume, cast_like, check_writable, read_volume, write_volume
 
@@ -193,16 +193,6 @@ def test_a_fourth_axis_of_length_one_is_dropped(a_volume, tmp_path):
     np.testing.assert_array_equal(read_volume(tmp_path / "a.nrrd").array, a_volume.array)
 
 
-def test_of_two_orientations_the_one_that_slicer_shows_is_read(a_nifti, a_volume):
-    moved = a_volume.affine[:3].copy()
-    moved[:, 3] += 20
-    patch(a_nifti, NIFTI_SROW, moved, "<f4")
-    patch(a_nifti, NIFTI_SFORM_CODE, 2, "<i2")  # aligned to something else; the qform is the scanner's
-    itk_affine = itk_image.affine_to_ras(sitk.ReadImage(str(a_nifti)))
-    same_place(itk_affine, a_volume.affine, ".nii")
-    same_place(read_volume(a_nifti).affine, a_volume.affine, ".nii")
-
-
 def test_a_nifti_without_orientation_is_read_with_a_warning(a_nifti, a_volume, caplog):
     patch(a_nifti, NIFTI_QFORM_CODE, (0, 0), "<i2")
     with caplog.at_level(logging.WARNING):
@@ -363,19 +353,6 @@ def sheared(affine, amount):
     return rows
 
 
-@pytest.mark.parametrize("qform_code", [0, 1])
-def test_a_sheared_sform_is_refused_whatever_the_qform_says(a_nifti, a_volume, qform_code):
-    patch(a_nifti, NIFTI_SROW, sheared(a_volume.affine, 0.1), "<f4")
-    patch(a_nifti, NIFTI_QFORM_CODE, (qform_code, 2), "<i2")
-    assert "sheared" in refusal(GeometryError, a_nifti)
-
-
-def test_a_shear_that_only_simpleitk_refuses_is_told_in_one_sentence(a_nifti, a_volume):
-    patch(a_nifti, NIFTI_SROW, sheared(a_volume.affine, 9e-4), "<f4")
-    patch(a_nifti, NIFTI_QFORM_CODE, (0, 2), "<i2")
-    assert "sheared, of zero length or in one plane" in refusal(GeometryError, a_nifti)
-
-
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -385,8 +362,9 @@ def test_a_shear_that_only_simpleitk_refuses_is_told_in_one_sentence(a_nifti, a_
         ([[1, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0]], "one plane|x 0|0 x"),
     ],
 )
-def test_a_nifti_with_a_degenerate_sform_is_refused(a_nifti, capfd, rows, message):
+def test_a_nifti_with_a_degenerate_sform_alone_is_refused(a_nifti, capfd, rows, message):
     patch(a_nifti, NIFTI_SROW, rows, "<f4")
+    patch(a_nifti, NIFTI_QFORM_CODE, 0, "<i2")
     told = refusal(GeometryError, a_nifti)
     assert any(words in told for words in message.split("|"))
     assert capfd.readouterr().err == ""
@@ -400,7 +378,7 @@ def test_a_nifti_whose_voxel_sizes_contradict_its_orientation_is_refused(a_nifti
 
 def test_a_nifti_with_impossible_sizes_is_refused(a_nifti):
     patch(a_nifti, NIFTI_DIM + 2, (-5, 3), "<i2")
-    assert "impossible sizes" in refusal(VolumeError, a_nifti)
+    assert "invalid sizes" in refusal(VolumeError, a_nifti)
 
 
 @pytest.mark.parametrize("code", [0, 1, 1536])
@@ -516,7 +494,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing(a_phantom, tmp_path, 
 def test_what_a_nifti_cannot_hold_is_refused(a_volume, tmp_path, monkeypatch):
     with pytest.raises(OutputError, match=r"cannot hold 13 x 17 x 11 voxels \(K, J, I\) of type float16"):
         write_volume(a_volume.with_array(a_volume.array.astype(np.float16)), tmp_path / "a.nii")
-    monkeypatch.setattr(nifti, "LONGEST_AXIS", 16)
+    monkeypatch.setattr(nifti_header, "LONGEST_AXIS", 16)
     with pytest.raises(OutputError, match="16 a side"):
         write_volume(a_volume, tmp_path / "a.nii")
 
