@@ -49,8 +49,9 @@ def orientation_of(header: np.ndarray, name: str) -> tuple[np.ndarray, Forms | N
     warnings = [] if unit in MM_PER_UNIT else [f"{name} names an unknown unit of length ({unit}); mm are assumed"]
     mm = np.diag([*[MM_PER_UNIT.get(unit, 1.0)] * 3, 1.0])
     codes = int(header["sform_code"]), int(header["qform_code"])
-    sform = mm @ np.vstack([header["srow"].astype(np.float64), (0, 0, 0, 1)]) if codes[0] > 0 else None
-    qform = mm @ _qform(header) if codes[1] > 0 else None
+    with np.errstate(all="ignore"):  # fields that are no numbers are told below
+        sform = mm @ np.vstack([header["srow"].astype(np.float64), (0, 0, 0, 1)]) if codes[0] > 0 else None
+        qform = mm @ _qform(header) if codes[1] > 0 else None
     if sform is None and qform is None:
         warnings.append(f"{name} tells no orientation (sform and qform codes are 0); only its voxel sizes are used")
         sizes = np.abs(header["pixdim"][1:4].astype(np.float64))

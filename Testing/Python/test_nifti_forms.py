@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from models import a_tiny_model
 
 from SuperResolution3DLib import itk_image
-from SuperResolution3DLib.errors import GeometryError, VolumeError
+from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
 from SuperResolution3DLib.geometry import crop_affine, sr_affine
 from SuperResolution3DLib.super_resolve import degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.volume import Volume, read_volume, write_volume
@@ -173,6 +173,25 @@ def test_a_bad_qform_beside_a_good_sform_is_told(voxels, tmp_path, caplog):
     path.write_bytes(data)
     np.testing.assert_allclose(read_volume(path).affine, SFORM, atol=1e-5)
     assert "The qform of a.nii cannot be used, so its sform is: " in caplog.text
+
+
+@pytest.mark.filterwarnings("error")
+def test_any_header_gives_a_volume_or_one_sentence(two_forms):
+    whole, random = two_forms.read_bytes(), np.random.default_rng(0)
+    odd = [np.float32(value).tobytes() for value in (np.nan, np.inf, -np.inf, 3e38, 0, -1)]
+    told: list[str] = []
+    for _ in range(400):
+        data = bytearray(whole)
+        for _ in range(random.integers(1, 4)):
+            start = int(random.integers(0, 172)) * 2
+            data[start : start + 4] = odd[random.integers(len(odd))] if random.random() < 0.7 else random.bytes(4)
+        two_forms.write_bytes(data)
+        try:
+            assert np.isfinite(read_volume(two_forms).affine).all()
+        except InputError as error:
+            told.append(str(error))
+    assert 20 < len(told) < 380
+    assert [sentence for sentence in told if "\n" in sentence] == []
 
 
 def test_without_orientation_a_volume_lies_where_itk_puts_it(voxels, tmp_path):
