@@ -28,6 +28,7 @@ from lightning.fabric import Fabric
 
 from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
 from SuperResolution3DLib.model_card import read_card
+from SuperResolution3DLib.standard_streams import never_fail
 from Training.command_record import without_folders
 from Training.config import LoopConfig, TrainConfig
 from Training.fitting.kept_memory import keep_freed_memory
@@ -62,6 +63,7 @@ SHORT_NAMES = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    never_fail()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = make_parser()
     given = with_full_names(sys.argv[1:] if arguments is None else arguments)

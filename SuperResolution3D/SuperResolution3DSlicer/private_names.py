@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import slicer
@@ -11,7 +12,9 @@ from slicer.i18n import tr as _
 
 def without_folders(text: str) -> str:
     """Replace the temporary folder and the user's home folder, however they are written; other folders stay."""
-    places = {slicer.app.temporaryPath: _("<temporary folder>"), str(Path.home()): _("<home folder>")}
+    places = {slicer.app.temporaryPath: _("<temporary folder>")}
+    with suppress(RuntimeError):  # a user without a home folder
+        places[str(Path.home())] = _("<home folder>")
     names = {spelling: name for place, name in places.items() for spelling in _spellings(Path(place))}
     # A folder of which another one's name begins the same is another one: /home/jan is not in /home/janet.
     return _replaced(text, names, r"{name}(?![\w-])", re.IGNORECASE if os.name == "nt" else 0)

@@ -103,3 +103,9 @@ def test_both_files_of_an_analyze_pair_count(tmp_path):
     assert content_sha256(tmp_path / "pair.hdr") != entry.sha256
     with pytest.raises(InputError, match="other content"):
         check_unchanged(an_index(entry, root=tmp_path), [replace(entry, modified_ns=0)])
+
+
+def test_an_empty_dicom_folder_is_told_as_one(tmp_path):
+    (tmp_path / "empty").mkdir()
+    entry = inspect(tmp_path, Candidate("s", "empty", "MR"), nothing_to_check)
+    assert "the folder has no files" in entry.problem

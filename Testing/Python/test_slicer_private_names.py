@@ -46,6 +46,14 @@ def test_temporary_and_home_folder_are_not_told(a_home) -> None:
     assert without_folders("in /home/janet and /home/jane-old") == "in /home/janet and /home/jane-old"
 
 
+def test_a_user_without_a_home_folder_gets_a_report(monkeypatch) -> None:
+    def nowhere(*_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert without_folders(f"in {slicer.app.temporaryPath}/a") == "in <temporary folder>/a"
+
+
 def test_a_temporary_folder_inside_the_home_folder_is_told_as_such(monkeypatch) -> None:
     temporary = Path(slicer.app.temporaryPath)
     monkeypatch.setenv("HOME", str(temporary.parent))

@@ -1,5 +1,6 @@
 """The index of a data set: which volume is whose, what it looks like, and whether it can be used."""
 
+import errno
 import hashlib
 import json
 import os
@@ -116,9 +117,11 @@ def fingerprint(path: Path) -> tuple[int, int]:
     """Return size in bytes and time of the last change (ns) of a volume's file or files.
 
     Raises:
-        OSError: a file is not there.
+        OSError: a file is not there, or a folder has none.
     """
     states = [file.stat() for file in _files(path)]
+    if not states:
+        raise FileNotFoundError(errno.ENOENT, "the folder has no files", str(path))
     return sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
 
 

@@ -27,7 +27,7 @@ from Training.volumes.training_volume import DegradedVolume, Start, TrainingVolu
 from Training.volumes.worker_pool import pool_size, run_all
 
 BYTES_PER_VOXEL = 40  # of an HR volume while it is prepared and degraded: float64, twice, and what surrounds it
-WORTH_A_POOL = 30_000_000  # HR voxels to degrade, which take seconds: as long as processes take to start
+WORTH_A_POOL = 400_000_000  # HR voxels to degrade: less is done before each process has imported the tensor library
 
 
 def prepare_volumes(
