@@ -24,23 +24,23 @@ except ModuleNotFoundError:  # a source tree: the library lies beside this modul
     sys.path.append(str(Path(__file__).resolve().parents[1]))
     import SuperResolution3DLib
 
-from SuperResolution3DSlicer.comparison import register_layout
-from SuperResolution3DSlicer.low_resolution import LowResolution
-from SuperResolution3DSlicer.model_file import model_of
-from SuperResolution3DSlicer.panel import Panel
-from SuperResolution3DSlicer.run import Follower, Outcome, Task
-from SuperResolution3DSlicer.run_folder import sweep
-from SuperResolution3DSlicer.run_queue import RunQueue
-from SuperResolution3DSlicer.sample_data import register_sample_data
-from SuperResolution3DSlicer.self_test import SelfTest
-from SuperResolution3DSlicer.super_resolution import Request, SuperResolution
-from SuperResolution3DSlicer.volume_checks import check_input
-from SuperResolution3DSlicer.worker_process import Process, WorkerProcess
+from SuperResolution3DSlicer.comparison.comparison import register_layout
+from SuperResolution3DSlicer.panel.model_file import model_of
+from SuperResolution3DSlicer.panel.panel import Panel
+from SuperResolution3DSlicer.runs.folder import sweep
+from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
+from SuperResolution3DSlicer.runs.process import Process, WorkerProcess
+from SuperResolution3DSlicer.runs.queue import RunQueue
+from SuperResolution3DSlicer.runs.run import Follower, Outcome, Task
+from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution
+from SuperResolution3DSlicer.scene.checks import check_input
+from SuperResolution3DSlicer.scene.sample_data import register_sample_data
+from SuperResolution3DSlicer.self_test.self_test import SelfTest
 
 from SuperResolution3DLib.errors import CancelledError, SuperResolutionError
 
 if TYPE_CHECKING:
-    from SuperResolution3DSlicer.parameters import Parameters
+    from SuperResolution3DSlicer.panel.parameters import Parameters
 
 PAUSE = 0.01  # seconds between two looks at a run that a script waits for
 
@@ -142,7 +142,9 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         self.newProcess = newProcess
 
     def getParameterNode(self) -> "Parameters":
-        from SuperResolution3DSlicer.parameters import Parameters  # needs the module Markups, which is loaded by now
+        from SuperResolution3DSlicer.panel.parameters import (
+            Parameters,  # needs the module Markups, which is loaded by now
+        )
 
         return Parameters(super().getParameterNode())
 

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.dicom.choice import add_choice_arguments
+from SuperResolution3DLib.cli.job import COMMAND, OVERWRITE, add_job_arguments, job_of
+from SuperResolution3DLib.cli.slice_arguments import CONSISTENT, add_degrade_arguments, add_interpolate_arguments
+from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.job import COMMAND, OVERWRITE, add_job_arguments, job_of
-from SuperResolution3DLib.model_card import MODELS_VARIABLE
-from SuperResolution3DLib.scale import upsampling_stages
-from SuperResolution3DLib.slice_arguments import CONSISTENT, add_degrade_arguments, add_interpolate_arguments
-from SuperResolution3DLib.standard_streams import never_fail
+from SuperResolution3DLib.models.model_card import MODELS_VARIABLE
+from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
+from SuperResolution3DLib.volumes.geometry import Scale
+from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 DESCRIPTION = """\
 Super-resolve MR and CT volumes: smaller voxels, estimated by a network, on a grid that is exact in mm.
@@ -69,12 +69,12 @@ def main(arguments: list[str] | None = None) -> int:
             job = job_of(options)
         except InputError as error:
             options.parser.error(str(error))
-        from SuperResolution3DLib.worker import run_process
+        from SuperResolution3DLib.cli.worker import run_process
 
         return run_process(job)
-    from SuperResolution3DLib import commands
-    from SuperResolution3DLib.cancellation import Cancellation
-    from SuperResolution3DLib.worker import exit_code_of, print_error, run_with_events
+    from SuperResolution3DLib.cli import commands
+    from SuperResolution3DLib.cli.cancellation import Cancellation
+    from SuperResolution3DLib.cli.worker import exit_code_of, print_error, run_with_events
 
     run = {
         "degrade": commands.degrade,

@@ -8,13 +8,13 @@ import argparse
 import time
 from pathlib import Path
 
-from SuperResolution3DLib.checkpoint import load_model
-from SuperResolution3DLib.figure import FigureRow, comparison_figure
-from SuperResolution3DLib.geometry import Grid, Orientation
-from SuperResolution3DLib.metrics import describe, score
-from SuperResolution3DLib.model_card import find_model
-from SuperResolution3DLib.super_resolve import degrade_volume, interpolate_volume, super_resolve
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.cli.figure import FigureRow, comparison_figure
+from SuperResolution3DLib.inference.super_resolve import degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.metrics.metrics import describe, score
+from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.volumes.geometry import Grid, Orientation
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 SAMPLE = Path(__file__).resolve().parents[1] / "Resources" / "SampleData" / "t1-brain-niimath-crop.nii.gz"
 PROTOCOL = "foreground"

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from SuperResolution3DLib.geometry import Grid
-from SuperResolution3DLib.intensity import IntensityPolicy
-from Training.fitting.discriminator import SMALLEST_PATCH, DiscriminatorConfig
-from Training.fitting.perceptual_loss import PerceptualConfig
-from Training.fitting.vgg19 import smallest_slice
+from SuperResolution3DLib.volumes.geometry import Grid
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from Training.data.appearance import AppearanceConfig
+from Training.data.degradation import PreparationConfig
 from Training.network_config import NetworkConfig
-from Training.volumes.appearance import AppearanceConfig
-from Training.volumes.preparation import PreparationConfig
+from Training.trainer.discriminator import SMALLEST_PATCH, DiscriminatorConfig
+from Training.trainer.perceptual_loss import PerceptualConfig
+from Training.trainer.vgg19 import smallest_slice
 
 LARGEST_SEED = 2**31 - 1
 MODEL_NAME = re.compile(r"\w[\w.+ -]*")  # of a model file and of a method's folder

@@ -24,17 +24,17 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
     # Not beside it: there others' imports of config, datasets or evaluate would find ours.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.standard_streams import never_fail
 from Training import evaluate, train
 from Training.command_record import without_folders
+from Training.cross_validation.child_process import SignalRelay
+from Training.cross_validation.fold_collection import collect
+from Training.cross_validation.parts import Part
+from Training.cross_validation.plan import Plan, make_plan
+from Training.evaluation.methods import INTERPOLATIONS
+from Training.evaluation.volume_scores import Evaluation
 from Training.folder_lock import locked
-from Training.folds.child_process import SignalRelay
-from Training.folds.fold_collection import collect
-from Training.folds.parts import Part
-from Training.folds.plan import Plan, make_plan
-from Training.scoring.evaluation import Evaluation
-from Training.scoring.methods import INTERPOLATIONS
 
 log = logging.getLogger(__name__)
 

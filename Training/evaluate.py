@@ -28,22 +28,18 @@ import scipy
 import torch
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.devices import choose_device
-from SuperResolution3DLib.engine import EngineSettings
+from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.protocols import PROTOCOLS
-from SuperResolution3DLib.standard_streams import never_fail
+from SuperResolution3DLib.inference.devices import choose_device
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS
+from SuperResolution3DLib.volumes.geometry import Scale
 from Training.command_record import without_folders
-from Training.fitting.together import FailedElsewhereError
-from Training.reporting.plan_figure import check_box, draw_figure
-from Training.reporting.report import write_report
-from Training.reporting.tables import MARKDOWN, counted, write_tables
-from Training.reporting.zoom_box import ZoomBox
-from Training.scoring.evaluation import EvaluationConfig
-from Training.scoring.existing_volumes import common_regions, existing_volumes
-from Training.scoring.held_out import held_out_entries
-from Training.scoring.methods import (
+from Training.data.index import SPLITS, IndexEntry, read_index
+from Training.evaluation.existing_volumes import common_regions, existing_volumes
+from Training.evaluation.held_out import held_out_entries
+from Training.evaluation.method_scores import Scoring, ScoringPlan
+from Training.evaluation.methods import (
     INTERPOLATIONS,
     PAPER_OVERLAP,
     PAPER_WINDOW,
@@ -52,12 +48,16 @@ from Training.scoring.methods import (
     check_methods,
     model_method,
 )
-from Training.scoring.perceptual_metrics import CHECKPOINTS
-from Training.scoring.processes import Processes, connected
-from Training.scoring.provenance import check_unseen, common_preparation
-from Training.scoring.results import EvaluationRecord, readable, write_record
-from Training.scoring.scoring import Scoring, ScoringPlan
-from Training.volumes.index import SPLITS, IndexEntry, read_index
+from Training.evaluation.perceptual_metrics import CHECKPOINTS
+from Training.evaluation.processes import Processes, connected
+from Training.evaluation.provenance import check_unseen, common_preparation
+from Training.evaluation.results import EvaluationRecord, readable, write_record
+from Training.evaluation.volume_scores import EvaluationConfig
+from Training.evaluation.zoom_box import ZoomBox
+from Training.reporting.plan_figure import check_box, draw_figure
+from Training.reporting.report import write_report
+from Training.reporting.tables import MARKDOWN, counted, write_tables
+from Training.trainer.distributed import FailedElsewhereError
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import importlib
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.networks import NETWORKS
+from SuperResolution3DLib.volumes.geometry import Scale
 
 
 @dataclass(frozen=True)

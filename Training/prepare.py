@@ -19,16 +19,16 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 
 from tqdm import tqdm
 
+from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.output_place import check_place
-from SuperResolution3DLib.standard_streams import never_fail
+from SuperResolution3DLib.volumes.output_place import check_place
+from Training.data.index import SPLITS, Index, IndexEntry, fingerprint, readable, refuse_problems, write_index
+from Training.data.splits import FILE_NAME, Splits, check_leaks, make_splits, write_splits
+from Training.data.survey import inspect_all
+from Training.data.worker_pool import pool_size
 from Training.datasets import DATA_SETS
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.folder import read_table
-from Training.volumes.index import SPLITS, Index, IndexEntry, fingerprint, readable, refuse_problems, write_index
-from Training.volumes.inspection import inspect_all
-from Training.volumes.splits import FILE_NAME, Splits, check_leaks, make_splits, write_splits
-from Training.volumes.worker_pool import pool_size
 
 DEFAULT_FOLDS = 5
 WORTH_A_POOL = 100_000_000  # bytes to read, which take seconds: as long as processes take to start

@@ -20,10 +20,10 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 
 import torch
 
-from SuperResolution3DLib.card_privacy import private_texts, without_names
-from SuperResolution3DLib.checkpoint import load_model, save_model
+from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.standard_streams import never_fail
+from SuperResolution3DLib.models.card_privacy import private_texts, without_names
+from SuperResolution3DLib.models.checkpoint import load_model, save_model
 
 LARGEST_FILE = 10_000_000  # bytes; the repository is cloned whole by everybody who builds the extension
 

@@ -26,28 +26,28 @@ import torch
 from jsonargparse import ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
 
+from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
-from SuperResolution3DLib.model_card import read_card
-from SuperResolution3DLib.standard_streams import never_fail
+from SuperResolution3DLib.models.model_card import read_card
 from Training.command_record import without_folders
 from Training.config import LoopConfig, TrainConfig
-from Training.fitting.kept_memory import keep_freed_memory
-from Training.fitting.launch import fitted, make_fabric
-from Training.fitting.perceptual_loss import PerceptualLoss
-from Training.fitting.run_card import run_card, write_volume_names
-from Training.fitting.stop_request import StopRequest
-from Training.fitting.together import FailedElsewhereError, connection, first_here_then_others, together
-from Training.fitting.trainer import Trainer
-from Training.fitting.validation import Validation, drawn
-from Training.fitting.vgg19 import load_vgg19
+from Training.data.appearance import AppearanceConfig
+from Training.data.degradation import prepare_volumes
+from Training.data.index import Index, IndexEntry, check_unchanged, read_index
+from Training.data.splits import Selection, select
+from Training.data.training_volume import TrainingVolume
+from Training.evaluation.perceptual_metrics import Lpips
+from Training.evaluation.seen_volumes import contents
 from Training.folder_lock import locked
-from Training.scoring.perceptual_metrics import Lpips
-from Training.scoring.training_data import contents
-from Training.volumes.appearance import AppearanceConfig
-from Training.volumes.index import Index, IndexEntry, check_unchanged, read_index
-from Training.volumes.preparation import prepare_volumes
-from Training.volumes.splits import Selection, select
-from Training.volumes.training_volume import TrainingVolume
+from Training.trainer.distributed import FailedElsewhereError, connection, first_here_then_others, together
+from Training.trainer.kept_memory import keep_freed_memory
+from Training.trainer.launch import fitted, make_fabric
+from Training.trainer.perceptual_loss import PerceptualLoss
+from Training.trainer.run_card import run_card, write_volume_names
+from Training.trainer.stop_request import StopRequest
+from Training.trainer.trainer import Trainer
+from Training.trainer.validation import Validation, drawn
+from Training.trainer.vgg19 import load_vgg19
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.model_card import SUFFIX
+from SuperResolution3DLib.models.model_card import SUFFIX
 
 # What torch.load raises over a file that is none of its own; its words on pickles advise to run them all the same.
 NOT_ITS_OWN = (pickle.UnpicklingError, IndexError, KeyError, ValueError, AttributeError, TypeError)

@@ -4,13 +4,10 @@ import argparse
 import math
 from typing import Any, Final
 
-from SuperResolution3DLib import slice_commands
-from SuperResolution3DLib.dicom.choice import choice_of
+from SuperResolution3DLib.cli import slice_commands
+from SuperResolution3DLib.cli.slice_arguments import wants_slices
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.geometry import Grid, Scale, contained_box
-from SuperResolution3DLib.grid_match import match_grids
-from SuperResolution3DLib.intensity import large_offset, without_offset
-from SuperResolution3DLib.model_card import (
+from SuperResolution3DLib.models.model_card import (
     MODELS_VARIABLE,
     SUFFIX,
     InstalledModel,
@@ -18,9 +15,12 @@ from SuperResolution3DLib.model_card import (
     installed_models,
     where_to_put_models,
 )
-from SuperResolution3DLib.result_files import ResultFiles
-from SuperResolution3DLib.slice_arguments import wants_slices
-from SuperResolution3DLib.volume import Volume, read_volume
+from SuperResolution3DLib.volumes.dicom.choice import choice_of
+from SuperResolution3DLib.volumes.geometry import Grid, Scale, contained_box
+from SuperResolution3DLib.volumes.grid_match import match_grids
+from SuperResolution3DLib.volumes.intensity import large_offset, without_offset
+from SuperResolution3DLib.volumes.result_files import ResultFiles
+from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 PROTOCOL: Final = "foreground"
 DEFAULT_SCALE: Final[Scale] = (4, 4, 4)
@@ -40,7 +40,7 @@ def degrade(options: argparse.Namespace) -> None:
     with ResultFiles([options.output, options.hr_out], inputs=[options.hr], overwrite=options.overwrite) as results:
         hr = read_volume(options.hr, choice_of(options))
 
-        from SuperResolution3DLib.super_resolve import degrade_volume
+        from SuperResolution3DLib.inference.super_resolve import degrade_volume
 
         results.try_volumes(hr, hr.array.nbytes if options.hr_out else hr.array.nbytes // math.prod(scale))
         lr, cropped = degrade_volume(hr, scale, grid)
@@ -67,7 +67,7 @@ def interpolate(options: argparse.Namespace) -> None:
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
         lr = read_volume(options.lr, choice_of(options))
 
-        from SuperResolution3DLib.super_resolve import interpolate_volume
+        from SuperResolution3DLib.inference.super_resolve import interpolate_volume
 
         results.try_volumes(lr, lr.array.nbytes * math.prod(scale))
         sr = interpolate_volume(lr, scale, grid, options.method)
@@ -102,12 +102,12 @@ def compare(options: argparse.Namespace) -> None:
         lr, sr = _less(lr, offset), _less(sr, offset)
         hr = hr and _less(hr, offset)
 
-        from SuperResolution3DLib.figure import FigureRow, comparison_figure
+        from SuperResolution3DLib.cli.figure import FigureRow, comparison_figure
 
         captions = {}
         if hr is not None:
-            from SuperResolution3DLib.interpolation import interpolate as interpolated
-            from SuperResolution3DLib.metrics import describe, score
+            from SuperResolution3DLib.forward.interpolation import interpolate as interpolated
+            from SuperResolution3DLib.metrics.metrics import describe, score
 
             zero_filled = interpolated(lr.array, match.scale, match.grid, "zero-fill")[match.box]
             print(f"\n{'':20}{'PSNR (dB)':>10}{'SSIM':>9}")
@@ -152,8 +152,8 @@ def blend(options: argparse.Namespace) -> None:
         raise OutputError(f"{options.output.name} does not end in {SUFFIX}, the one format of models")
     inputs = [find_model(name) for name in (options.first, options.second)]
     with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
-        from SuperResolution3DLib.blend import blend as blended
-        from SuperResolution3DLib.checkpoint import load_model, save_model
+        from SuperResolution3DLib.models.blend import blend as blended
+        from SuperResolution3DLib.models.checkpoint import load_model, save_model
 
         first, second = (load_model(path) for path in inputs)
         weights, card = blended(first, second, options.alpha, options.name or options.output.stem)

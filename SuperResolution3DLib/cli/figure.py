@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from SuperResolution3DLib.cli.picture_file import round_length, save_figure
 from SuperResolution3DLib.errors import GeometryError
-from SuperResolution3DLib.foreground import foreground_box
-from SuperResolution3DLib.geometry import voxel_spacing
-from SuperResolution3DLib.picture_file import round_length, save_figure
+from SuperResolution3DLib.metrics.foreground import foreground_box
+from SuperResolution3DLib.volumes.geometry import voxel_spacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from SuperResolution3DLib.dicom.choice import add_choice_arguments
 from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
+from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
 
 COMMAND = "super-resolve"
 EVENTS_VERSION = 1
 STAGES = ("read", "trunk", "tail", "consistency", "write")
-SMALLEST_AXIS = 4  # LR voxels; below, the network has no context
-SMALLEST_WINDOW = SMALLEST_AXIS
 MODALITY = r"[A-Z][A-Z0-9]{0,15}"  # as DICOM writes it
 OVERWRITE = "replace existing files; links are followed, devices and pipes are written into"
 DEFAULT_OVERLAP = 0.625  # of neighbouring windows, as published
@@ -178,14 +178,6 @@ class Progress:
     total: int
     seconds_left: float | None
     """of the whole run; None while nothing is known"""
-
-
-@dataclass(frozen=True)
-class Warned:
-    """Something that does not stop the run."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.output_place import publish, temporary_name
+from SuperResolution3DLib.volumes.output_place import publish, temporary_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,24 +5,11 @@ import time
 from contextlib import suppress
 from typing import Any, TextIO
 
-from SuperResolution3DLib.cancellation import Cancellation
-from SuperResolution3DLib.job import Event, Progress, TimeLeft, Warned, encode
+from SuperResolution3DLib.cli.cancellation import Cancellation
+from SuperResolution3DLib.cli.job import Event, Progress, TimeLeft, encode
+from SuperResolution3DLib.inference.monitor import Monitor, Warned
 
 SECONDS_BETWEEN_UPDATES = 0.1  # of progress; the first and the last of a stage always come
-
-
-class Monitor:
-    """What a run tells and asks; this one is deaf and never cancels."""
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Hear that ``done`` of the ``total`` steps of a stage (one of ``STAGES``) are behind."""
-
-    def warn(self, code: str, message: str) -> None:
-        """Hear of something that does not stop the run."""
-
-    def is_cancelled(self) -> bool:
-        """Say whether the run shall end; it then raises ``CancelledError``."""
-        return False
 
 
 class CancellableMonitor(Monitor):

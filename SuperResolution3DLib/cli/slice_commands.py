@@ -4,11 +4,11 @@ import argparse
 import logging
 from collections.abc import Callable
 
-from SuperResolution3DLib.dicom.choice import choice_of
+from SuperResolution3DLib.cli.slice_arguments import CONSISTENT
 from SuperResolution3DLib.forward.slice_profile import ProfileShape
-from SuperResolution3DLib.result_files import ResultFiles
-from SuperResolution3DLib.slice_arguments import CONSISTENT
-from SuperResolution3DLib.volume import Volume, read_volume
+from SuperResolution3DLib.volumes.dicom.choice import choice_of
+from SuperResolution3DLib.volumes.result_files import ResultFiles
+from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def degrade(options: argparse.Namespace, describe: Callable[[Volume], str]) -> N
     with ResultFiles([options.output, options.hr_out], inputs=[options.hr], overwrite=options.overwrite) as results:
         hr = read_volume(options.hr, choice_of(options))
 
-        from SuperResolution3DLib.thick_slices import degrade_slices
+        from SuperResolution3DLib.inference.thick_slices import degrade_slices
 
         results.try_volumes(hr, hr.array.nbytes if options.hr_out else 0)
         profile: ProfileShape = options.profile or "gaussian"
@@ -46,7 +46,7 @@ def interpolate(options: argparse.Namespace, describe: Callable[[Volume], str]) 
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
         volume = read_volume(options.lr, choice_of(options))
 
-        from SuperResolution3DLib.thick_slices import interpolate_slices, slice_stack
+        from SuperResolution3DLib.inference.thick_slices import interpolate_slices, slice_stack
 
         stack = slice_stack(volume, options.slice_thickness, options.axis)
         target = stack.target_spacing(None if options.target_spacing in (None, "auto") else options.target_spacing)

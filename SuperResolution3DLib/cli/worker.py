@@ -13,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from SuperResolution3DLib.cancellation import Cancellation
-from SuperResolution3DLib.dicom.choice import choice_of
+from SuperResolution3DLib.cli.cancellation import Cancellation
+from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Done, Failed, Job, Region, Started, format_region
+from SuperResolution3DLib.cli.progress import EventMonitor, TerminalMonitor, format_duration
+from SuperResolution3DLib.cli.standard_streams import never_fail, tolerant_stream
 from SuperResolution3DLib.errors import (
     CancelledError,
     ExitCode,
@@ -23,15 +25,14 @@ from SuperResolution3DLib.errors import (
     SuperResolutionError,
     is_out_of_memory,
 )
-from SuperResolution3DLib.job import DEFAULT_OVERLAP, Done, Failed, Job, Region, Started, format_region
-from SuperResolution3DLib.model_card import find_model, read_card
-from SuperResolution3DLib.monitors import EventMonitor, Monitor, TerminalMonitor, format_duration
-from SuperResolution3DLib.result_files import ResultFiles
-from SuperResolution3DLib.standard_streams import never_fail, tolerant_stream
-from SuperResolution3DLib.volume import Volume, read_volume
+from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.models.model_card import find_model, read_card
+from SuperResolution3DLib.volumes.dicom.choice import choice_of
+from SuperResolution3DLib.volumes.result_files import ResultFiles
+from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 if TYPE_CHECKING:
-    from SuperResolution3DLib.super_resolve import Settings
+    from SuperResolution3DLib.inference.super_resolve import Settings
 
 
 def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
@@ -53,8 +54,8 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
         _step(monitor, "read", 1, 2)
 
         # torch is imported from here on: what is wrong so far is told without waiting for it
-        from SuperResolution3DLib.checkpoint import load_model
-        from SuperResolution3DLib.super_resolve import result_bytes, super_resolve
+        from SuperResolution3DLib.inference.super_resolve import result_bytes, super_resolve
+        from SuperResolution3DLib.models.checkpoint import load_model
 
         settings = _settings(job)
         results.try_volumes(volume, result_bytes(volume, card, settings))
@@ -203,7 +204,7 @@ def _check_region(region: Region, volume: Volume) -> None:
 
 
 def _settings(job: Job) -> "Settings":
-    from SuperResolution3DLib.super_resolve import Settings
+    from SuperResolution3DLib.inference.super_resolve import Settings
 
     region = None
     if job.region is not None:

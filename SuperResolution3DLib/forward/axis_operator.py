@@ -20,7 +20,7 @@ from SuperResolution3DLib.forward.consistent_interpolation import (
     spline_matrix,
 )
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
-from SuperResolution3DLib.geometry import Grid, grid_phase
+from SuperResolution3DLib.volumes.geometry import Grid, grid_phase
 
 
 class AxisOperator(Protocol):
@@ -96,12 +96,12 @@ class KSpaceCrop:
         return lr_size * self.factor
 
     def degradation(self, hr_size: int) -> np.ndarray:
-        from SuperResolution3DLib.kspace import degradation_matrix  # brings torch, which slices do without
+        from SuperResolution3DLib.forward.kspace import degradation_matrix  # brings torch, which slices do without
 
         return degradation_matrix(self.lr_size(hr_size), self.factor, self.grid)
 
     def interpolation(self, lr_size: int) -> np.ndarray:
-        from SuperResolution3DLib.kspace import zero_filling_matrix
+        from SuperResolution3DLib.forward.kspace import zero_filling_matrix
 
         return zero_filling_matrix(lr_size, self.factor, self.grid)
 

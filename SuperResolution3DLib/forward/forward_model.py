@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from SuperResolution3DLib.box import Shape
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.forward.axis_operator import (
     AxisOperator,
@@ -18,7 +17,8 @@ from SuperResolution3DLib.forward.axis_operator import (
 )
 from SuperResolution3DLib.forward.axis_product import Array, multiply_axes
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
-from SuperResolution3DLib.geometry import Grid, Scale
+from SuperResolution3DLib.volumes.box import Shape
+from SuperResolution3DLib.volumes.geometry import Grid, Scale
 
 BLOCK_VOXELS = 2**24  # HR voxels that NumPy handles at once where an axis allows it: 64 MiB in float32
 

@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
-from SuperResolution3DLib.geometry import Grid, Scale, grid_phase
-from SuperResolution3DLib.kspace import zero_fill
+from SuperResolution3DLib.forward.kspace import zero_fill
+from SuperResolution3DLib.volumes.geometry import Grid, Scale, grid_phase
 
 Method = Literal["zero-fill", "cubic", "trilinear"]
 METHODS: tuple[Method, ...] = ("zero-fill", "cubic", "trilinear")

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from SuperResolution3DLib.box import Box
-from SuperResolution3DLib.geometry import Grid, Scale, grid_phase
+from SuperResolution3DLib.volumes.box import Box
+from SuperResolution3DLib.volumes.geometry import Grid, Scale, grid_phase
 
 Array = TypeVar("Array", Tensor, np.ndarray)
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError, InputError
-from SuperResolution3DLib.geometry import Orientation, voxel_spacing
+from SuperResolution3DLib.volumes.geometry import Orientation, voxel_spacing
 
 AXES: Final = ("K", "J", "I")
 PLANES: Final = ("axial", "coronal", "sagittal")  # slices along canonical D = S, H = A, W = R

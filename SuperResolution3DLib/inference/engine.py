@@ -7,15 +7,14 @@ the figure in the model's card.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from SuperResolution3DLib.box import Box, Shape, box_shape, expand, intersection, relative, scaled, tiles, whole
-from SuperResolution3DLib.checkpoint import Model
-from SuperResolution3DLib.devices import (
+from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, is_out_of_memory
+from SuperResolution3DLib.forward.kspace import zero_fill
+from SuperResolution3DLib.inference.devices import (
     DTYPES,
     choose_precision,
     device_name,
@@ -24,59 +23,37 @@ from SuperResolution3DLib.devices import (
     reason_of,
     usable_device,
 )
-from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, is_out_of_memory
-from SuperResolution3DLib.geometry import Grid
-from SuperResolution3DLib.half_precision import converted, is_accurate
-from SuperResolution3DLib.job import Warned
-from SuperResolution3DLib.kspace import zero_fill
-from SuperResolution3DLib.memory_plan import (
+from SuperResolution3DLib.inference.engine_settings import EngineReport, EngineSettings
+from SuperResolution3DLib.inference.memory_plan import (
     FREE_SHARE,
     GIB,
     Run,
     TilePlan,
     chosen_windows,
     plan_tiles,
-    sr_shape,
     trunk_is_exact,
 )
-from SuperResolution3DLib.monitors import Monitor
+from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.precision import converted, is_accurate
+from SuperResolution3DLib.inference.sliding_window import WindowGrid
+from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.trilinear import trilinear
-from SuperResolution3DLib.windows import WindowGrid
+from SuperResolution3DLib.volumes.box import (
+    Box,
+    Shape,
+    box_shape,
+    expand,
+    intersection,
+    relative,
+    scaled,
+    sr_shape,
+    tiles,
+    whole,
+)
+from SuperResolution3DLib.volumes.geometry import Grid
 
 SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
-
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """Where and how the network runs."""
-
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N"""
-    precision: str = "auto"
-    """auto, fp32 or bf16"""
-    memory_limit: float | None = None
-    """GiB on the device; None takes 80 % of what is free at the start"""
-    window: int | None = None
-    """edge of a sliding window in LR voxels (the published protocol: 24); None: as the network needs it"""
-    overlap: float = 0.625
-    """of neighbouring windows of that edge, as a share of it"""
-
-
-@dataclass
-class EngineReport:
-    """How a volume was computed."""
-
-    device: str = ""
-    precision: str = ""
-    trunk_tiles: int = 0
-    trunk_saw_whole_volume: bool = False
-    """or as much of it as it can see; False: the trunk was tiled or ran on a region with a shorter halo, an
-    approximation whose error the model's card gives"""
-    tail_tiles: int = 0
-    windows: int = 0
-    """of the published sliding window, or of a network that needs them; 0 when none were used"""
-    warnings: list[Warned] = field(default_factory=list)
 
 
 class Engine:

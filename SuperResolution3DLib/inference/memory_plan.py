@@ -3,12 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from SuperResolution3DLib.box import Box, Shape, box_shape, expand
 from SuperResolution3DLib.errors import ResourceError
-from SuperResolution3DLib.footprint import footprint
-from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.model_card import ModelCard
-from SuperResolution3DLib.windows import WindowGrid
+from SuperResolution3DLib.inference.sliding_window import WindowGrid
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.networks.receptive_field import footprint
+from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, sr_shape
 
 GIB = 1024**3
 MIB = 1024**2
@@ -66,12 +65,6 @@ class Run:
     def needed(self) -> Shape:
         """Return the shape (D, H, W) of the LR voxels whose features the tail sees."""
         return box_shape(expand(self.region, tail_halo(self.card), self.shape))
-
-
-def sr_shape(lr_shape: Shape, scale: Scale) -> Shape:
-    """Return the shape (D, H, W) of the result."""
-    depth, height, width = (size * factor for size, factor in zip(lr_shape, scale, strict=True))
-    return depth, height, width
 
 
 def host_bytes(run: "Run", itemsize: int, *, with_zero_filled: bool = False) -> int:

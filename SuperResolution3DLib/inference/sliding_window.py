@@ -6,9 +6,11 @@ from math import prod
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box, Shape
-from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.volumes.box import Box, Shape
+from SuperResolution3DLib.volumes.geometry import Scale
 
+SMALLEST_AXIS = 4  # LR voxels; below, the network has no context
+SMALLEST_WINDOW = SMALLEST_AXIS
 SIGMA_SHARE = 0.125  # of the window's edge: the authors' and MONAI's default
 SMALLEST_WEIGHT = 1e-3  # MONAI's floor, so that no voxel is without weight
 

@@ -9,20 +9,21 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.box import Box, box_shape, box_start, scaled, tiles, whole
-from SuperResolution3DLib.checkpoint import Model
-from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
+from SuperResolution3DLib.forward.interpolation import Method, interpolate
+from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
 from SuperResolution3DLib.free_memory import free_memory
-from SuperResolution3DLib.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
-from SuperResolution3DLib.intensity import check_intensities, large_offset, without_offset
-from SuperResolution3DLib.interpolation import Method, interpolate
-from SuperResolution3DLib.job import SMALLEST_AXIS, Warned
-from SuperResolution3DLib.kspace import crop_to_multiple, degrade, residual, zero_fill
-from SuperResolution3DLib.memory_plan import FREE_SHARE, GIB, Run, host_bytes, size_text, sr_shape
-from SuperResolution3DLib.model_card import ModelCard
-from SuperResolution3DLib.monitors import Monitor
-from SuperResolution3DLib.volume import Volume, cast_like
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB, Run, host_bytes, size_text
+from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
+from SuperResolution3DLib.models.checkpoint import Model
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.box import Box, box_shape, box_start, scaled, sr_shape, tiles, whole
+from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
+from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
+from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
 SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much
 CONSISTENCY = ("off", "check", "project")

@@ -13,10 +13,10 @@ from SuperResolution3DLib.forward.forward_model import ForwardModel
 from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, find_slice_axis
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
 from SuperResolution3DLib.free_memory import free_memory
-from SuperResolution3DLib.geometry import crop_affine
-from SuperResolution3DLib.intensity import check_intensities, large_offset, without_offset
-from SuperResolution3DLib.memory_plan import FREE_SHARE, size_text
-from SuperResolution3DLib.volume import Volume, cast_like
+from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, size_text
+from SuperResolution3DLib.volumes.geometry import crop_affine
+from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
+from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
 FINEST_AUTO_MM = 0.4  # below it pixels are mostly the scanner's own interpolation
 LARGEST_FACTOR = 32  # result voxels per slice; 8.75 mm slices at 0.4 mm are 22

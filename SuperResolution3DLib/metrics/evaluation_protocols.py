@@ -11,9 +11,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box, whole
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.foreground import foreground_box, measured_mask
+from SuperResolution3DLib.metrics.foreground import foreground_box, measured_mask
+from SuperResolution3DLib.volumes.box import Box, whole
 
 Protocol = Literal["foreground", "paper"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SuperResolution3DLib.protocols import check_pair
+from SuperResolution3DLib.metrics.evaluation_protocols import check_pair
 
 THRESHOLDS = (0.5, 0.143)  # half; van Heel and Schatz 2005 discuss, Rosenthal and Henderson 2003 derive 0.143
 TAPER_SHARE = 0.1  # of an axis, at either end

@@ -10,11 +10,11 @@ import numpy as np
 from scipy import fft
 
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.protocols import PROTOCOLS as PROTOCOLS
-from SuperResolution3DLib.protocols import Protocol, check_pair, check_shapes, compared_pair
-from SuperResolution3DLib.protocols import describe as describe
-from SuperResolution3DLib.ssim import ssim, ssim_slices, ssim_uniform
+from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS as PROTOCOLS
+from SuperResolution3DLib.metrics.evaluation_protocols import Protocol, check_pair, check_shapes, compared_pair
+from SuperResolution3DLib.metrics.evaluation_protocols import describe as describe
+from SuperResolution3DLib.metrics.ssim import ssim, ssim_slices, ssim_uniform
+from SuperResolution3DLib.volumes.geometry import Scale
 
 ROUNDING_SHARE = 1e-14  # of the energy: what is below is rounding of float32 voxels
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import ndimage
 
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.protocols import SSIM_WINDOW, check_shapes
+from SuperResolution3DLib.metrics.evaluation_protocols import SSIM_WINDOW, check_shapes
 
 GAUSSIAN_SIGMA = 1.5  # voxels
 UNIFORM_WIDTH = 7  # voxels

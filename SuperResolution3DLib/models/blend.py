@@ -5,10 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
-from SuperResolution3DLib.card_privacy import without_names
-from SuperResolution3DLib.checkpoint import Model
 from SuperResolution3DLib.errors import InputError, ModelError
-from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.models.card_privacy import without_names
+from SuperResolution3DLib.models.checkpoint import Model
+from SuperResolution3DLib.models.model_card import ModelCard
 
 SHARED = ("network", "config", "scale", "grid", "skip", "intensity", "intensity_from")
 

@@ -11,11 +11,11 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from SuperResolution3DLib.errors import ModelError, OutputError
-from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
+from SuperResolution3DLib.models.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
 from SuperResolution3DLib.networks import NETWORKS
 from SuperResolution3DLib.networks.generator import Generator
-from SuperResolution3DLib.output_place import publish, temporary_name
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from SuperResolution3DLib.volumes.output_place import publish, temporary_name
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from SuperResolution3DLib.errors import InputError, ModelError
-from SuperResolution3DLib.output_place import is_file, status
-from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.volumes.output_place import is_file, status
+from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 FORMAT_VERSION = 1
 HEADER_KEY = "superresolution3d"
@@ -240,7 +240,7 @@ def model_folders() -> list[Path]:
     folders = [Path(part) for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part]
     with suppress(ModelError):
         folders.append(user_model_folder())
-    library = Path(__file__).resolve().parent
+    library = Path(__file__).resolve().parents[1]
     folders += [library / "Resources" / "Models", library.parent / "Resources" / "Models"]  # wheel or extension, source
     return [folder for folder in folders if _may_be_folder(folder)]
 

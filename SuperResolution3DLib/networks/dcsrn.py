@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from SuperResolution3DLib.box import Box, scaled
-from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.networks.batch_norm import BatchNorm
 from SuperResolution3DLib.networks.generator import Generator, silence
 from SuperResolution3DLib.networks.trilinear import trilinear
-from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.volumes.box import Box, scaled
+from SuperResolution3DLib.volumes.geometry import Grid, Scale
+from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 
 @dataclass(frozen=True)

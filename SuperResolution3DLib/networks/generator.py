@@ -5,9 +5,9 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from SuperResolution3DLib.box import Box
-from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.networks.trilinear import trilinear
+from SuperResolution3DLib.volumes.box import Box
+from SuperResolution3DLib.volumes.geometry import Grid, Scale
 
 
 class Generator(nn.Module, ABC):

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.networks.rrdb import conv3
+from SuperResolution3DLib.volumes.geometry import Scale
 
 
 class ShuffleUpsampling(nn.Module):

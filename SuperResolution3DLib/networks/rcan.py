@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.networks.generator import Generator, silence
 from SuperResolution3DLib.networks.pixel_shuffle import ShuffleUpsampling
 from SuperResolution3DLib.networks.rrdb import conv3
-from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.volumes.geometry import Scale
+from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from fractions import Fraction
 from itertools import accumulate
 from operator import mul
 
-from SuperResolution3DLib.box import Shape
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.model_card import ModelCard
-from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.box import Shape
+from SuperResolution3DLib.volumes.geometry import Scale
+from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 
 @dataclass(frozen=True)

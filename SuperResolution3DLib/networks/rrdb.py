@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from SuperResolution3DLib.geometry import Scale
 from SuperResolution3DLib.networks.generator import Generator
-from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.volumes.geometry import Scale
+from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 RESIDUAL_SCALE = 0.2  # inside dense blocks and around three of them: ESRGAN, Wang et al. 2018
 NEGATIVE_SLOPE = 0.2  # LeakyReLU, likewise

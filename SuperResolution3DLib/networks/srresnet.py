@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from SuperResolution3DLib.geometry import Grid, Scale
 from SuperResolution3DLib.networks.batch_norm import BatchNorm
 from SuperResolution3DLib.networks.generator import Generator, silence
 from SuperResolution3DLib.networks.pixel_shuffle import ShuffleUpsampling
 from SuperResolution3DLib.networks.rrdb import conv3
-from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.volumes.geometry import Grid, Scale
+from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 DESIGNS = ("modified", "original")
 NEGATIVE_SLOPE = 0.1  # LeakyReLU of the tail in the modified design: Wang et al. 2018, ESRGAN's MSRResNet

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from SuperResolution3DLib.box import Box, scaled, whole
-from SuperResolution3DLib.geometry import Grid, Scale, grid_phase
+from SuperResolution3DLib.volumes.box import Box, scaled, whole
+from SuperResolution3DLib.volumes.geometry import Grid, Scale, grid_phase
 
 
 def trilinear(lr: Tensor, scale: Scale, grid: Grid, box: Box | None = None) -> Tensor:

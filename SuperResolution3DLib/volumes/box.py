@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.volumes.geometry import Scale
 
 Shape = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
@@ -65,4 +65,10 @@ def intersection(first: Box, second: Box) -> Box | None:
     )
     if any(part.start >= part.stop for part in (depth, height, width)):
         return None
+    return depth, height, width
+
+
+def sr_shape(lr_shape: Shape, scale: Scale) -> Shape:
+    """Return the shape (D, H, W) of the result."""
+    depth, height, width = (size * factor for size, factor in zip(lr_shape, scale, strict=True))
     return depth, height, width

@@ -5,11 +5,10 @@ from typing import get_args
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box
 from SuperResolution3DLib.errors import GeometryError
-from SuperResolution3DLib.geometry import Grid, Scale, contained_box, sr_affine
-from SuperResolution3DLib.memory_plan import sr_shape
-from SuperResolution3DLib.volume import Volume
+from SuperResolution3DLib.volumes.box import Box, sr_shape
+from SuperResolution3DLib.volumes.geometry import Grid, Scale, contained_box, sr_affine
+from SuperResolution3DLib.volumes.volume import Volume
 
 RATIO_TOLERANCE = 1e-3  # of a spacing ratio to a whole number; NIfTI rounds spacings to 1e-7
 

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
-from SuperResolution3DLib.file_data import NRRD_EXTENSIONS, check_complete, find_data, read_fields
+from SuperResolution3DLib.volumes.truncation import NRRD_EXTENSIONS, check_complete, find_data, read_fields
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MILLIMETRES = {  # what NRRD files call their unit of length; no unit, or an unknown one, is taken as ITK takes it

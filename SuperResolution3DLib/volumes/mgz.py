@@ -6,9 +6,9 @@ from types import ModuleType
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError, VolumeError
-from SuperResolution3DLib.file_data import check_gzip
-from SuperResolution3DLib.intensity import large_offset
-from SuperResolution3DLib.itk_image import reason_of
+from SuperResolution3DLib.volumes.intensity import large_offset
+from SuperResolution3DLib.volumes.itk_image import reason_of
+from SuperResolution3DLib.volumes.truncation import check_gzip
 
 EXTENSIONS = (".mgz", ".mgh")
 STORED_TYPES = {

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.file_data import check_gzip, cut_short
-from SuperResolution3DLib.intensity import LARGEST_OFFSET
-from SuperResolution3DLib.nifti_forms import Forms, orientation_of
-from SuperResolution3DLib.nifti_header import (
+from SuperResolution3DLib.volumes.intensity import LARGEST_OFFSET
+from SuperResolution3DLib.volumes.nifti_forms import Forms, orientation_of
+from SuperResolution3DLib.volumes.nifti_header import (
     DATA_OFFSET,
     DATATYPES,
     HEADER_BYTES,
@@ -24,6 +23,7 @@ from SuperResolution3DLib.nifti_header import (
     open_nifti,
     read_header,
 )
+from SuperResolution3DLib.volumes.truncation import check_gzip, cut_short
 
 EXTENSIONS = (".nii", ".nii.gz")
 COMPRESSION_LEVEL = 1  # the higher ones take several times longer for a few percent

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError
-from SuperResolution3DLib.geometry import check_affine
+from SuperResolution3DLib.volumes.geometry import check_affine
 
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # lowest three bits of xyzt_units: none, metre, mm, micrometre
 SPACING_TOLERANCE = 1e-3  # by which a sform's voxel sizes may differ from pixdim

@@ -8,8 +8,8 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError, VolumeError
-from SuperResolution3DLib.file_data import GZIP_MAGIC
-from SuperResolution3DLib.nifti_forms import Forms, quaternion_of
+from SuperResolution3DLib.volumes.nifti_forms import Forms, quaternion_of
+from SuperResolution3DLib.volumes.truncation import GZIP_MAGIC
 
 HEADER = np.dtype(
     [

@@ -8,10 +8,10 @@ from types import TracebackType
 
 import numpy as np
 
-from SuperResolution3DLib import mgz
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.output_place import check_place, is_stream, place_of, publish, temporary_name
-from SuperResolution3DLib.volume import Volume, check_writable, write_volume, written_extension
+from SuperResolution3DLib.volumes import mgz
+from SuperResolution3DLib.volumes.output_place import check_place, is_stream, place_of, publish, temporary_name
+from SuperResolution3DLib.volumes.volume import Volume, check_writable, write_volume, written_extension
 
 
 class ResultFiles:

@@ -1,6 +1,6 @@
 """Scales: how a factor per axis is reached in stages."""
 
-from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.volumes.geometry import Scale
 
 
 def upsampling_stages(scale: Scale) -> list[Scale]:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib import itk_image, mgz, nifti
-from SuperResolution3DLib.dicom.choice import Choice
-from SuperResolution3DLib.dicom.series import read_series
 from SuperResolution3DLib.errors import OutputError, VolumeError
-from SuperResolution3DLib.geometry import Orientation, check_affine, voxel_spacing
-from SuperResolution3DLib.intensity import check_intensities
-from SuperResolution3DLib.nifti_forms import Forms
-from SuperResolution3DLib.output_place import check_place, check_utf8, place_of, publish, status, temporary_name
+from SuperResolution3DLib.volumes import itk_image, mgz, nifti
+from SuperResolution3DLib.volumes.dicom.choice import Choice
+from SuperResolution3DLib.volumes.dicom.series import read_series
+from SuperResolution3DLib.volumes.geometry import Orientation, check_affine, voxel_spacing
+from SuperResolution3DLib.volumes.intensity import check_intensities
+from SuperResolution3DLib.volumes.nifti_forms import Forms
+from SuperResolution3DLib.volumes.output_place import check_place, check_utf8, place_of, publish, status, temporary_name
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import torch
 from models import a_tiny_card
 from torch import nn
 
-from SuperResolution3DLib.checkpoint import Model, build_network, load_model, save_model
-from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.models.checkpoint import Model, build_network, load_model, save_model
+from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.networks.dcsrn import DCSRNetConfig
 from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.rcan import RCANConfig

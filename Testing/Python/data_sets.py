@@ -6,8 +6,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from SuperResolution3DLib.volume import Volume, write_volume
-from Training.volumes.index import Index, IndexEntry
+from SuperResolution3DLib.volumes.volume import Volume, write_volume
+from Training.data.index import Index, IndexEntry
 
 SHAPE = (9, 11, 7)  # (D, H, W), canonical
 

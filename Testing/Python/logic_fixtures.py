@@ -8,7 +8,7 @@ import pytest
 import slicer
 from models import a_tiny_model_file
 
-from SuperResolution3DLib.model_card import InstalledModel, read_card
+from SuperResolution3DLib.models.model_card import InstalledModel, read_card
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, turned
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from Training.scoring import scoring
-from Training.scoring.evaluation import Evaluation, VolumeScores
-from Training.scoring.frechet import SliceFeatures
+from Training.evaluation import method_scores as scoring
+from Training.evaluation.frechet import SliceFeatures
+from Training.evaluation.volume_scores import Evaluation, VolumeScores
 
 FRECHET = "paper/Frechet distance, test"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from SuperResolution3DLib.checkpoint import Model, load_model, save_model
-from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.models.checkpoint import Model, load_model, save_model
+from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 
 
 def a_tiny_card(scale: tuple[int, int, int] = (2, 2, 2), **values: object) -> ModelCard:

@@ -3,11 +3,11 @@
 import numpy as np
 from data_sets import an_index, write_nifti
 
-from SuperResolution3DLib.intensity import IntensityPolicy
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from Training.data.degradation import prepare_volumes
+from Training.data.preparation import PreparationConfig
+from Training.data.survey import inspect
 from Training.datasets.data_set import Candidate, nothing_to_check
-from Training.volumes.hr_preparation import PreparationConfig
-from Training.volumes.inspection import inspect
-from Training.volumes.preparation import prepare_volumes
 
 SCALE = (2, 2, 2)
 SETTINGS = {"scale": SCALE, "grid": "center", "intensity": IntensityPolicy(), "num_shifts": 3, "seed": 5}

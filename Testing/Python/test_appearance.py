@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from prepared_volumes import SCALE, an_index_of, prepared
 
-from SuperResolution3DLib.box import whole
-from SuperResolution3DLib.kspace import degrade, zero_fill
+from SuperResolution3DLib.forward.kspace import degrade, zero_fill
+from SuperResolution3DLib.volumes.box import whole
 from Training.config import DataConfig
-from Training.volumes.appearance import KNOTS, Appearance, AppearanceConfig, draw_appearance
-from Training.volumes.data import PatchDataset, SampleOrder
+from Training.data.appearance import KNOTS, Appearance, AppearanceConfig, draw_appearance
+from Training.data.patches import PatchDataset, SampleOrder
 
 ALL = AppearanceConfig(tone_curves=True, bias_field=0.3)
 CONFIG = DataConfig(index=Path(), patch_size=5, grid_shifts=3, flips=False, intensity_jitter=0.0)

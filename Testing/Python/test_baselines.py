@@ -9,15 +9,15 @@ from baseline_models import SIZES, TILED, a_baseline, a_baseline_card, a_baselin
 from torch import nn
 from torch.nn import functional
 
-from SuperResolution3DLib.checkpoint import build_network, load_model, save_model
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.footprint import footprint
-from SuperResolution3DLib.geometry import sr_affine
+from SuperResolution3DLib.models.checkpoint import build_network, load_model, save_model
 from SuperResolution3DLib.networks.dcsrn import DCSRNet, DCSRNetConfig
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle
 from SuperResolution3DLib.networks.rcan import RCAN, RCANConfig
+from SuperResolution3DLib.networks.receptive_field import footprint
 from SuperResolution3DLib.networks.srresnet import SRResNet, SRResNetConfig
 from SuperResolution3DLib.networks.trilinear import trilinear
+from SuperResolution3DLib.volumes.geometry import sr_affine
 
 SCALES = [(4, 4, 4), (4, 1, 1), (2, 3, 6)]
 GRIDS = ["center", "corner"]

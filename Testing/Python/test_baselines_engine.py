@@ -8,18 +8,19 @@ import pytest
 import torch
 from baseline_models import SIZES, TILED, a_baseline, a_baseline_file
 
-from SuperResolution3DLib import engine as engine_module
 from SuperResolution3DLib.__main__ import main
-from SuperResolution3DLib.box import tiles, whole
-from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, ResourceError
-from SuperResolution3DLib.footprint import footprint
-from SuperResolution3DLib.geometry import sr_affine
-from SuperResolution3DLib.kspace import zero_fill
-from SuperResolution3DLib.memory_plan import GIB, Run, TilePlan, plan_tiles, trunk_halo
-from SuperResolution3DLib.monitors import Monitor
+from SuperResolution3DLib.forward.kspace import zero_fill
+from SuperResolution3DLib.inference import engine as engine_module
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.memory_plan import GIB, Run, TilePlan, plan_tiles, trunk_halo
+from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.networks.receptive_field import footprint
 from SuperResolution3DLib.networks.trilinear import trilinear
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.volumes.box import tiles, whole
+from SuperResolution3DLib.volumes.geometry import sr_affine
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 FP32 = EngineSettings(device="cpu", precision="fp32")
 GRIDS = ["center", "corner"]

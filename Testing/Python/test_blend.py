@@ -5,9 +5,9 @@ import torch
 from models import a_tiny_card
 
 from SuperResolution3DLib.__main__ import main
-from SuperResolution3DLib.blend import blend
-from SuperResolution3DLib.checkpoint import load_model, save_model
 from SuperResolution3DLib.errors import InputError, ModelError
+from SuperResolution3DLib.models.blend import blend
+from SuperResolution3DLib.models.checkpoint import load_model, save_model
 from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet
 
 

@@ -7,16 +7,16 @@ import pytest
 from models import a_tiny_card, a_tiny_model_file
 from training_runs import arguments, make_index
 
-from SuperResolution3DLib.blend import blend
-from SuperResolution3DLib.card_privacy import private_texts, without_names
-from SuperResolution3DLib.checkpoint import load_model
-from SuperResolution3DLib.model_card import read_card
+from SuperResolution3DLib.models.blend import blend
+from SuperResolution3DLib.models.card_privacy import private_texts, without_names
+from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.models.model_card import read_card
 from Training.command_record import without_folders
-from Training.fitting.run_card import VOLUMES_FILE
+from Training.data.index import read_index
+from Training.evaluation.seen_volumes import contents, is_complete
 from Training.publish import main as publish
-from Training.scoring.training_data import contents, is_complete
 from Training.train import main
-from Training.volumes.index import read_index
+from Training.trainer.run_card import VOLUMES_FILE
 
 OLD = {  # as files of older versions have it
     "command": "python Training/train.py --config Training/presets/mr-brain-x4.yaml --x=../Doe_Jane/y.pth --out RUN",

@@ -12,9 +12,9 @@ import torch
 from models import a_tiny_card, a_tiny_model_file
 from safetensors.torch import load_file, save_file
 
-from SuperResolution3DLib.checkpoint import load_model, save_model
 from SuperResolution3DLib.errors import ModelError, OutputError
-from SuperResolution3DLib.model_card import (
+from SuperResolution3DLib.models.checkpoint import load_model, save_model
+from SuperResolution3DLib.models.model_card import (
     HEADER_KEY,
     MODELS_VARIABLE,
     InstalledModel,
@@ -57,7 +57,7 @@ def test_a_model_is_stored_in_fp16_and_used_in_fp32(tmp_path, a_model_file):
 
 
 def test_a_failed_save_leaves_nothing_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr("SuperResolution3DLib.checkpoint.save", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("SuperResolution3DLib.models.checkpoint.save", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         save_model(tmp_path / "new.safetensors", {}, a_tiny_card())
     assert list(tmp_path.iterdir()) == []
@@ -260,7 +260,7 @@ def test_an_unknown_name_lists_the_installed_models(two_folders):
 
 
 def test_no_model_at_all_says_where_to_put_one(two_folders, monkeypatch):
-    monkeypatch.setattr("SuperResolution3DLib.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
     with pytest.raises(ModelError, match="No model is installed: put a model file into"):
         find_model(None)
 
@@ -274,7 +274,7 @@ def test_a_model_comes_before_its_variants(tmp_path, monkeypatch):
     for name in ("brain-gan", "brain"):
         a_tiny_model_file(tmp_path, name=name)
     monkeypatch.setenv("SUPERRES3D_MODELS", str(tmp_path))
-    monkeypatch.setattr("SuperResolution3DLib.model_card.user_model_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr("SuperResolution3DLib.models.model_card.user_model_folder", lambda: tmp_path / "none")
     assert [model.card.name for model in installed_models() if model.card][:2] == ["brain", "brain-gan"]
     assert find_model(None).stem == "brain"
 
@@ -289,7 +289,7 @@ def test_a_user_without_a_home_folder_still_has_the_other_models(two_folders, mo
     assert find_model("mine") == in_first
     with pytest.raises(ModelError, match="You have no home folder: set HOME"):
         user_model_folder()
-    monkeypatch.setattr("SuperResolution3DLib.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
     with pytest.raises(ModelError, match=r"put a model file into a folder \(you have no home folder\) or name"):
         find_model(None)
 

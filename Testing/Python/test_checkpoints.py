@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from SuperResolution3DLib.errors import OutputError
-from Training.fitting.checkpoints import Checkpoints
+from Training.trainer.checkpoints import Checkpoints
 
 
 def test_what_processes_that_were_killed_while_they_saved_left_is_deleted(tmp_path):
@@ -25,7 +25,7 @@ def test_what_processes_that_were_killed_while_they_saved_left_is_deleted(tmp_pa
 
 
 def fits(checkpoints, monkeypatch, free):
-    monkeypatch.setattr("Training.fitting.checkpoints.shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
+    monkeypatch.setattr("Training.trainer.checkpoints.shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
     try:
         checkpoints.check_space(8000)
     except OutputError:
@@ -52,6 +52,6 @@ def test_a_run_that_goes_on_needs_only_what_it_has_not_yet(tmp_path, monkeypatch
 
 
 def test_a_disk_that_is_too_small_is_told_with_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr("Training.fitting.checkpoints.shutil.disk_usage", lambda folder: SimpleNamespace(free=10**9))
+    monkeypatch.setattr("Training.trainer.checkpoints.shutil.disk_usage", lambda folder: SimpleNamespace(free=10**9))
     with pytest.raises(OutputError, match=r"3 checkpoints take 6\.75 GB more, and 1\.00 GB are free in .*: free some"):
         Checkpoints(tmp_path, keep=2).check_space(2 * 10**9)

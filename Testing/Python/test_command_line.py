@@ -13,11 +13,13 @@ import pytest
 import SimpleITK as sitk
 from models import a_tiny_card, a_tiny_model_file
 
-from SuperResolution3DLib import __version__, model_card, worker
+from SuperResolution3DLib import __version__
 from SuperResolution3DLib.__main__ import main
+from SuperResolution3DLib.cli import worker
+from SuperResolution3DLib.cli.job import Job
 from SuperResolution3DLib.errors import ExitCode
-from SuperResolution3DLib.job import Job
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.models import model_card
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,7 +15,7 @@ from SuperResolution3DLib.forward.consistent_interpolation import (
     spline_matrix,
 )
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.volumes.volume import read_volume
 
 SAMPLE = Path(__file__).parents[2] / "Resources" / "SampleData" / "t1-brain-niimath-crop.nii.gz"
 CENTRES = np.array([1.5, 4.6, 7.4, 10.5, 13.6])  # mm, uneven

@@ -17,16 +17,16 @@ from models import a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import ROOT, log_lines
 
-from SuperResolution3DLib.checkpoint import load_model
-from SuperResolution3DLib.volume import Volume, write_volume
+from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.volumes.volume import Volume, write_volume
 from Training import crossvalidate, evaluate, train
+from Training.cross_validation import fold_collection, plan
+from Training.cross_validation.child_process import SignalRelay
 from Training.crossvalidate import main
+from Training.data.index import read_index, write_index
+from Training.evaluation.results import read_method_results, read_record, read_results
 from Training.folder_lock import locked
-from Training.folds import fold_collection, plan
-from Training.folds.child_process import SignalRelay
 from Training.prepare import main as prepare
-from Training.scoring.results import read_method_results, read_record, read_results
-from Training.volumes.index import read_index, write_index
 
 SHAPE = (26, 28, 24)
 RATES = {"a": 1e-3, "b": 3e-3}
@@ -36,7 +36,7 @@ QUICK = ["lpips=none", "protocol=foreground", "device=cpu", "precision=fp32"]
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
-from Training.fitting.checkpoints import Checkpoints
+from Training.trainer.checkpoints import Checkpoints
 from Training.crossvalidate import main
 from Training.folder_lock import locked
 save = Checkpoints.save
@@ -379,7 +379,7 @@ def test_a_killed_run_leaves_no_process_behind_and_the_next_one_waits_for_it(sta
     )
     parent = (
         f"import sys, pathlib\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from Training.folds.child_process import SignalRelay\nfrom Training.folder_lock import locked\n"
+        "from Training.cross_validation.child_process import SignalRelay\nfrom Training.folder_lock import locked\n"
         "with SignalRelay() as relay, locked(pathlib.Path(sys.argv[1])) as held:\n"
         f"    relay.run([sys.executable, '-c', {child!r}, sys.argv[1]], held)\n"
     )

@@ -5,8 +5,8 @@ import errno
 import pytest
 import torch
 
-from SuperResolution3DLib.devices import choose_device, choose_precision
 from SuperResolution3DLib.errors import InputError, is_out_of_memory
+from SuperResolution3DLib.inference.devices import choose_device, choose_precision
 
 CPU = torch.device("cpu")
 

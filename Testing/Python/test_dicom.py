@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.volumes.volume import read_volume
 
 SERIES = "1.2.826.0.1.3680043.2.1125.1"
 IMAGE_POSITION = (0x0020, 0x0032)

@@ -5,9 +5,9 @@ import pytest
 from dicom_files import LPS_TO_RAS, a_grid, an_enhanced_file, placement, some_slices, write, write_slices
 from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
-from SuperResolution3DLib.dicom.choice import Choice
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.volumes.dicom.choice import Choice
+from SuperResolution3DLib.volumes.volume import read_volume
 
 ORDER = (3, 0, 4, 2, 1)  # of the slices in the file
 

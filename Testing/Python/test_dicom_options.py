@@ -4,7 +4,7 @@ import numpy as np
 from dicom_files import a_grid, a_slice, some_slices, write, write_slices
 
 from SuperResolution3DLib.__main__ import main
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.volumes.volume import read_volume
 
 
 def test_every_command_that_reads_has_the_choice(tmp_path, capsys):

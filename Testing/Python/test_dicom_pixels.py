@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.volumes.volume import read_volume
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
-import SuperResolution3DLib.dicom.scan as scan_module
-from SuperResolution3DLib.dicom.scan import scan
+import SuperResolution3DLib.volumes.dicom.scan as scan_module
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.volumes.dicom.scan import scan
+from SuperResolution3DLib.volumes.volume import read_volume
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 import SimpleITK as sitk
 from dicom_files import LPS_TO_RAS, SERIES, a_grid, a_slice, some_slices, write, write_slices
 
-from SuperResolution3DLib.dicom.choice import Choice
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.volumes.dicom.choice import Choice
+from SuperResolution3DLib.volumes.volume import read_volume
 
 
 @pytest.fixture

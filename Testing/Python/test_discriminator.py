@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from Training.fitting.discriminator import DiscriminatorConfig, UNetDiscriminator
-from Training.fitting.losses import adversarial_loss
+from Training.trainer.discriminator import DiscriminatorConfig, UNetDiscriminator
+from Training.trainer.losses import adversarial_loss
 
 
 @pytest.fixture

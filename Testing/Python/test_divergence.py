@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 
-from Training.fitting.divergence import DivergedError, check_finite
-from Training.volumes.data import Patches
+from Training.data.patches import Patches
+from Training.trainer.divergence import DivergedError, check_finite
 
 
 def test_patches_that_cannot_be_saved_do_not_hide_why_the_run_stopped(tmp_path):

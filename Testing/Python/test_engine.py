@@ -6,13 +6,15 @@ import torch
 from models import a_tiny_model
 from torch import nn
 
-from SuperResolution3DLib import devices, half_precision
-from SuperResolution3DLib import engine as engine_module
-from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError
-from SuperResolution3DLib.kspace import zero_fill
-from SuperResolution3DLib.memory_plan import TilePlan, tail_halo
-from SuperResolution3DLib.monitors import Monitor
+from SuperResolution3DLib.forward.kspace import zero_fill
+from SuperResolution3DLib.inference import devices
+from SuperResolution3DLib.inference import engine as engine_module
+from SuperResolution3DLib.inference import precision as half_precision
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.memory_plan import TilePlan, tail_halo
+from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.networks.rrdb import RRDBNet
 
 FP32 = EngineSettings(device="cpu", precision="fp32")

@@ -18,20 +18,27 @@ from scipy.ndimage import gaussian_filter
 from training_runs import make_index
 
 from SuperResolution3DLib.errors import InputError, ModelError, OutputError, VolumeError
-from SuperResolution3DLib.geometry import voxel_spacing
-from SuperResolution3DLib.kspace import degrade, zero_fill
-from SuperResolution3DLib.metrics import score
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.forward.kspace import degrade, zero_fill
+from SuperResolution3DLib.metrics.metrics import score
+from SuperResolution3DLib.volumes.geometry import voxel_spacing
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 from Training import evaluate
+from Training.data.index import read_index, write_index
+from Training.data.preparation import PreparationConfig, prepare_hr
+from Training.evaluation import method_scores as scoring
+from Training.evaluation.held_out import held_out_volume
+from Training.evaluation.methods import InterpolationMethod
+from Training.evaluation.results import (
+    kept_path,
+    method_path,
+    read_method_results,
+    read_record,
+    read_results,
+    result_path,
+)
+from Training.evaluation.slice_sets import SliceSets
+from Training.evaluation.volume_scores import VolumeScores
 from Training.prepare import main as prepare
-from Training.scoring import scoring
-from Training.scoring.evaluation import VolumeScores
-from Training.scoring.held_out import held_out_volume
-from Training.scoring.methods import InterpolationMethod
-from Training.scoring.results import kept_path, method_path, read_method_results, read_record, read_results, result_path
-from Training.scoring.slice_sets import SliceSets
-from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
-from Training.volumes.index import read_index, write_index
 
 Run = Callable[..., int]
 

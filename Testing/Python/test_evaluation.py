@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.kspace import degrade, zero_fill
-from SuperResolution3DLib.metrics import score
-from Training.scoring.evaluation import Evaluation, EvaluationConfig, Measured, residual_percent
-from Training.scoring.perceptual_metrics import Lpips
-from Training.scoring.slice_sets import SliceSets
+from SuperResolution3DLib.forward.kspace import degrade, zero_fill
+from SuperResolution3DLib.metrics.metrics import score
+from Training.evaluation.perceptual_metrics import Lpips
+from Training.evaluation.slice_sets import SliceSets
+from Training.evaluation.volume_scores import Evaluation, EvaluationConfig, Measured, residual_percent
 
 SCALE = (2, 4, 2)
 SHAPE = (40, 48, 36)
@@ -109,7 +109,7 @@ def test_volumes_too_small_for_lpips_are_counted_and_scored_without_it(
 
 def test_inception_s_features_stand_under_each_protocol(tmp_path, an_sr, an_hr) -> None:
     pytest.importorskip("torch_fidelity")
-    from Training.scoring.inception import empty_network
+    from Training.evaluation.inception import empty_network
 
     torch.save(empty_network().state_dict(), tmp_path / "random.pth")
     evaluation = Evaluation(

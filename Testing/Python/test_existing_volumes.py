@@ -10,13 +10,13 @@ from data_sets import an_entry
 from scipy.ndimage import gaussian_filter
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.geometry import crop_affine
-from SuperResolution3DLib.metrics import score
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.metrics.metrics import score
+from SuperResolution3DLib.volumes.geometry import crop_affine
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 from Training import evaluate
+from Training.evaluation.existing_volumes import existing_volumes
+from Training.evaluation.results import kept_path, read_results
 from Training.prepare import main as prepare
-from Training.scoring.existing_volumes import existing_volumes
-from Training.scoring.results import kept_path, read_results
 
 #                    I to the left      K to anterior    J to superior
 AFFINE = np.array([[-1.0, 0, 0, 30], [0, 0, 2, -5], [0, 1.5, 0, 7], [0, 0, 0, 1]])

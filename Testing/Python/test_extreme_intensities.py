@@ -6,10 +6,10 @@ from models import a_tiny_model, a_tiny_model_file
 
 from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.errors import ExitCode, VolumeError
-from SuperResolution3DLib.intensity import IntensityPolicy, check_intensities
-from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
-from SuperResolution3DLib.thick_slices import degrade_slices, interpolate_slices
-from SuperResolution3DLib.volume import Volume, cast_like, write_volume
+from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.inference.thick_slices import degrade_slices, interpolate_slices
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy, check_intensities
+from SuperResolution3DLib.volumes.volume import Volume, cast_like, write_volume
 
 FP32 = Settings(device="cpu", precision="fp32")
 SCALE = (2, 2, 2)
@@ -95,7 +95,7 @@ def test_a_network_without_finite_results_is_told_with_the_number_of_voxels(tmp_
         sr[0, 0, :2] = np.nan, 3e38  # the second is finite only until it is mapped back to intensities
         return sr
 
-    monkeypatch.setattr("SuperResolution3DLib.engine.Engine.run", run)
+    monkeypatch.setattr("SuperResolution3DLib.inference.engine.Engine.run", run)
     volume = Volume(a_phantom.array[:9, :8, :7], a_phantom.affine)
     with pytest.raises(VolumeError, match="2 of 4032 voxels of the result are not finite"):
         super_resolve(volume, a_tiny_model(tmp_path), Settings(device="cpu", precision="fp32", data_consistency="off"))

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SuperResolution3DLib import figure as figure_module
+from SuperResolution3DLib.cli import figure as figure_module
+from SuperResolution3DLib.cli.figure import VIEWS, FigureRow, comparison_figure
 from SuperResolution3DLib.errors import GeometryError, OutputError, VolumeError
-from SuperResolution3DLib.figure import VIEWS, FigureRow, comparison_figure
-from SuperResolution3DLib.geometry import lr_affine
+from SuperResolution3DLib.volumes.geometry import lr_affine
 
 SCALE = (4, 2, 1)  # of D, H, W
 SHAPE = (24, 30, 20)

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from SuperResolution3DLib.cli.figure import VIEWS, FigureRow
 from SuperResolution3DLib.errors import GeometryError, InputError, OutputError, VolumeError
-from SuperResolution3DLib.figure import VIEWS, FigureRow
-from SuperResolution3DLib.interpolation import interpolate
-from SuperResolution3DLib.kspace import degrade
+from SuperResolution3DLib.forward.interpolation import interpolate
+from SuperResolution3DLib.forward.kspace import degrade
+from Training.evaluation.results import VolumeResult
+from Training.evaluation.zoom_box import ZoomBox, detailed_box
 from Training.reporting import figure2 as figure2_module
 from Training.reporting.figure2 import FigureOptions, write_figure2
 from Training.reporting.figure_volumes import FigureVolumes
 from Training.reporting.metric_rows import MetricRow, metric_rows
 from Training.reporting.tables import Column
-from Training.reporting.zoom_box import ZoomBox, detailed_box
-from Training.scoring.results import VolumeResult
 
 SHAPE = (20, 36, 28)
 SPACING = (2.0, 1.0, 1.25)  # mm along D, H, W: 40 x 36 x 35 mm

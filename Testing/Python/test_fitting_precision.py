@@ -6,11 +6,11 @@ import pytest
 import torch
 from training_runs import arguments, make_index
 
-from SuperResolution3DLib.checkpoint import load_model
-from SuperResolution3DLib.half_precision import TOLERANCE
-from Training.fitting import precision
-from Training.fitting.precision import convolve, fitting_precision, is_accurate, seconds
+from SuperResolution3DLib.inference.precision import TOLERANCE
+from SuperResolution3DLib.models.checkpoint import load_model
 from Training.train import main
+from Training.trainer import precision
+from Training.trainer.precision import convolve, fitting_precision, is_accurate, seconds
 
 CPU = torch.device("cpu")
 
@@ -67,7 +67,7 @@ def test_a_library_without_bf16_is_no_error(monkeypatch):
 
 @pytest.mark.parametrize("chosen", ["bf16-mixed", "32-true"])
 def test_the_card_records_the_format_that_was_used(tmp_path, monkeypatch, chosen):
-    monkeypatch.setattr("Training.fitting.launch.fitting_precision", lambda device, alone: chosen)
+    monkeypatch.setattr("Training.trainer.launch.fitting_precision", lambda device, alone: chosen)
     options = {"loop.precision": "auto", "optimisation.steps": 1}
     assert main(arguments(make_index(tmp_path), tmp_path / "run", **options)) == 0
     recipe = load_model(tmp_path / "run" / "last.safetensors").card.training["recipe"]

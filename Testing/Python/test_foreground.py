@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.foreground import foreground_box, measured_mask, otsu_threshold
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.metrics.foreground import foreground_box, measured_mask, otsu_threshold
+from SuperResolution3DLib.volumes.volume import read_volume
 
 HEAD_BOX = (slice(6, 27), slice(8, 35), slice(5, 24))
 

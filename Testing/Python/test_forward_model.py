@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from SuperResolution3DLib import kspace
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.forward import forward_model
+from SuperResolution3DLib.forward import forward_model, kspace
 from SuperResolution3DLib.forward.axis_operator import Identity, KSpaceCrop, Slices
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE
 from SuperResolution3DLib.forward.forward_model import ForwardModel

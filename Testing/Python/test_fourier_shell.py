@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from SuperResolution3DLib import fourier_shell
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.fourier_shell import ShellCorrelation, shell_correlation
-from SuperResolution3DLib.kspace import degrade, zero_fill
+from SuperResolution3DLib.forward.kspace import degrade, zero_fill
+from SuperResolution3DLib.metrics import fourier_shell
+from SuperResolution3DLib.metrics.fourier_shell import ShellCorrelation, shell_correlation
 
 SHAPE = (24, 33, 40)
 SPACING = (2.0, 0.9, 0.5)

@@ -7,8 +7,8 @@ import pytest
 from scipy import linalg
 
 from SuperResolution3DLib.errors import VolumeError
-from Training.scoring import frechet
-from Training.scoring.frechet import FeatureStatistics, frechet_distance, kernel_distance
+from Training.evaluation import frechet
+from Training.evaluation.frechet import FeatureStatistics, frechet_distance, kernel_distance
 
 
 def rows(count: int, num_features: int, seed: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import GeometryError
-from SuperResolution3DLib.geometry import (
+from SuperResolution3DLib.volumes.geometry import (
     Orientation,
     check_affine,
     contained_box,

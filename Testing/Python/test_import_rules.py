@@ -22,12 +22,22 @@ NEVER = {
     "Training": {"slicer", "qt", "vtk", "SuperResolution3D", "SuperResolution3DSlicer"},
 }
 GUI_MODULES = [
-    f"{LIBRARY}.{name}" for name in ("errors", "job", "geometry", "model_card", "memory_plan", "free_memory")
+    f"{LIBRARY}.{name}"
+    for name in (
+        *("errors", "free_memory", "volumes.geometry", "volumes.box", "models.model_card", "cli.job"),
+        *("inference.memory_plan", "inference.monitor", "inference.sliding_window"),
+    )
 ]
 TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks", *GUI_MODULES] + [
     f"{LIBRARY}.{name}"
-    for name in ("intensity", "volume", "foreground", "metrics", "figure", "thick_slices", "forward.forward_model")
+    for name in (
+        *("volumes.intensity", "volumes.volume", "metrics.foreground", "metrics.metrics", "cli.figure"),
+        *("inference.thick_slices", "forward.forward_model"),
+    )
 ]
+# The rooms of the library, lowest first: none imports a higher one. What stands at the top is below them all.
+ROOMS = ("volumes", "forward", "networks", "models", "metrics", "inference", "cli")
+BESIDE_EACH_OTHER = {"networks", "models"}
 WHERE_USED = {"nibabel", "tqdm", "matplotlib"}  # imported inside functions: the worker in Slicer runs without them
 
 
@@ -87,6 +97,10 @@ def test_the_library_imports_only_what_the_base_installation_has(the_project: Pr
     assert [
         f"{name}:{item.line} {item.target}" for name, item in imports if item.target.split(".")[0] not in known
     ] == []
+
+
+def test_rooms_of_the_library_import_only_lower_rooms(the_project: Project) -> None:
+    assert room_violations(the_project) == []
 
 
 def test_there_are_no_import_cycles(the_project: Project) -> None:
@@ -155,6 +169,20 @@ def test_an_import_inside_a_function_does_not_count_as_one_of_the_file() -> None
 def test_a_cycle_is_found_and_shown() -> None:
     assert cycle(parse({"a": "import b\n", "b": "from c import x\n", "c": "import a\n"})) == ["a", "b", "c", "a"]
     assert cycle(parse({"a": "import b\n", "b": "def run():\n    import a\n"})) == []
+
+
+def test_an_import_of_a_higher_room_is_found_at_every_level() -> None:
+    sources = {
+        f"{LIBRARY}.volumes.volume": f"def read():\n    from {LIBRARY}.cli import job\n",
+        f"{LIBRARY}.cli.job": f"from {LIBRARY}.volumes import volume\n",
+        f"{LIBRARY}.networks.rrdb": f"from {LIBRARY}.models import model_card\n",
+        f"{LIBRARY}.models.model_card": "",
+        f"{LIBRARY}.errors": f"from {LIBRARY}.cli import job\n",
+    }
+    assert room_violations(parse(sources)) == [
+        f"{LIBRARY}.volumes.volume:2 {LIBRARY}.cli.job",
+        f"{LIBRARY}.errors:1 {LIBRARY}.cli.job",
+    ]
 
 
 def test_relative_imports_are_made_absolute() -> None:
@@ -238,6 +266,22 @@ def forbidden(
         for module in modules
         for item in project[module]
         if item.level in levels and item.target.split(".")[0] in names
+    ]
+
+
+def room_violations(project: Project) -> list[str]:
+    """Return "module:line target" for each import by which a lower room of the library knows a higher one."""
+
+    def height(module: str) -> int:
+        room = module.split(".")[1] if module.count(".") else ""
+        return ROOMS.index("models" if room in BESIDE_EACH_OTHER else room) if room in ROOMS else -1
+
+    return [
+        f"{module}:{item.line} {item.target}"
+        for module in library_modules(project)
+        if module not in (LIBRARY, f"{LIBRARY}.__main__")  # the command line's entry stands at the top
+        for item in project[module]
+        if item.target.split(".")[0] == LIBRARY and height(item.target) > height(module)
     ]
 
 

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import save_file
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.protocols import compared_pair
-from Training.scoring import inception
-from Training.scoring.inception import Inception, empty_network
-from Training.scoring.slice_sets import SliceSets
-from Training.scoring.slices import SliceChoice
+from SuperResolution3DLib.metrics.evaluation_protocols import compared_pair
+from Training.evaluation import inception
+from Training.evaluation.inception import Inception, empty_network
+from Training.evaluation.slice_sets import SliceSets
+from Training.evaluation.slices import SliceChoice
 
 pytest.importorskip("torch_fidelity")
 

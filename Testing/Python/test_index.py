@@ -9,10 +9,10 @@ import pytest
 from data_sets import a_volume_array, an_entry, an_index, write_analyze, write_nifti
 
 from SuperResolution3DLib.errors import InputError, OutputError
-from SuperResolution3DLib.model_card import file_sha256
+from SuperResolution3DLib.models.model_card import file_sha256
+from Training.data.index import check_unchanged, content_sha256, read_entry, read_index, write_index
+from Training.data.survey import inspect
 from Training.datasets.data_set import Candidate, nothing_to_check
-from Training.volumes.index import check_unchanged, content_sha256, read_entry, read_index, write_index
-from Training.volumes.inspection import inspect
 
 
 def an_index_of_files(folder, *names):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.intensity import IntensityPolicy
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 
 
 @pytest.fixture

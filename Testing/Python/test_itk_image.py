@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SuperResolution3DLib import itk_image
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.volumes import itk_image
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 AFFINE = np.array([[-2.75, 0, 0, 10.5], [0, 0.9375, 0, -20.25], [0, 0, 1.5, 3.125], [0, 0, 0, 1]])
 

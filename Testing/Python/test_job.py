@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.job import (
+from SuperResolution3DLib.cli.job import (
     STAGES,
     WEIGHTS,
     Done,
@@ -17,13 +16,13 @@ from SuperResolution3DLib.job import (
     Progress,
     Started,
     TimeLeft,
-    Warned,
     add_job_arguments,
     decode,
     encode,
     job_of,
 )
-from SuperResolution3DLib.monitors import Monitor
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.inference.monitor import Monitor, Warned
 
 A_JOB = Job(Path("in.nrrd"), Path("out.nrrd"))
 A_FULL_JOB = Job(

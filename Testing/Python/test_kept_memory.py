@@ -14,7 +14,7 @@ STEPS = f"""
 import json, resource, sys
 sys.path.insert(0, {str(ROOT)!r})
 import torch
-from Training.fitting import kept_memory
+from Training.trainer import kept_memory
 is_kept = kept_memory.keep_freed_memory() if sys.argv[1] == "keep" else False
 def resident():
     with open("/proc/self/statm") as file:

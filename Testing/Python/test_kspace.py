@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from SuperResolution3DLib.kspace import crop_to_multiple, degrade, project, residual, zero_fill
+from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, project, residual, zero_fill
 
 SCALES = [(4, 4, 4), (4, 1, 1), (2, 3, 6), (1, 2, 3)]
 LR_SHAPES = [(5, 7, 9), (6, 4, 8), (3, 2, 5)]

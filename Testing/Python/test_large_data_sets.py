@@ -13,12 +13,12 @@ from data_sets import an_entry, an_index
 from prepared_volumes import an_index_of, assert_same, assert_same_array, prepared
 
 from SuperResolution3DLib.errors import InputError, OutputError, ResourceError
-from Training.volumes import cache as cache_module
-from Training.volumes import worker_pool
-from Training.volumes.cache import ArrayCache, Arrays, cache_key
-from Training.volumes.mapped_array import MOST_OPEN
-from Training.volumes.preparation import content_generator, draw_shifts
-from Training.volumes.worker_pool import pool_size, run_all
+from Training.data import cache as cache_module
+from Training.data import worker_pool
+from Training.data.cache import ArrayCache, Arrays, cache_key
+from Training.data.degradation import content_generator, draw_shifts
+from Training.data.mapped_array import MOST_OPEN
+from Training.data.worker_pool import pool_size, run_all
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from models import a_tiny_model
 
 from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.errors import ExitCode, OutputError
-from SuperResolution3DLib.intensity import large_offset, without_offset
-from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
-from SuperResolution3DLib.thick_slices import degrade_slices, interpolate_slices
-from SuperResolution3DLib.volume import Volume, cast_like, read_volume, write_volume
+from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.inference.thick_slices import degrade_slices, interpolate_slices
+from SuperResolution3DLib.volumes.intensity import large_offset, without_offset
+from SuperResolution3DLib.volumes.volume import Volume, cast_like, read_volume, write_volume
 
 FP32 = Settings(device="cpu", precision="fp32")
 SCALE = (2, 2, 2)
@@ -163,7 +163,7 @@ def test_an_mgz_is_refused_before_the_run_where_it_would_lose_the_contrast(
     monkeypatch.chdir(tmp_path)
     volume = on_offset(a_contrast, a_phantom.affine, np.float64, 1e9)
     write_volume(volume, "in.nrrd")
-    monkeypatch.setattr("SuperResolution3DLib.super_resolve.degrade_volume", None)  # the run is not begun
+    monkeypatch.setattr("SuperResolution3DLib.inference.super_resolve.degrade_volume", None)  # the run is not begun
     assert main(["degrade", "in.nrrd", "out.mgz", "--scale", "2"]) == ExitCode.BAD_INPUT
     assert "contrast of float64 voxels around 10000" in capsys.readouterr().err
     with pytest.raises(OutputError, match="is lost; write"):

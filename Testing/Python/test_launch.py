@@ -5,8 +5,8 @@ import torch
 from training_runs import arguments
 
 from SuperResolution3DLib.errors import InputError
-from Training.fitting.launch import number_of_processes
 from Training.train import main
+from Training.trainer.launch import number_of_processes
 
 
 def slurm(**variables):
@@ -72,7 +72,7 @@ def test_a_gpu_without_kernels_of_this_pytorch_is_told_before_anything_is_read(
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr("SuperResolution3DLib.devices._convolve", no_kernels)
+    monkeypatch.setattr("SuperResolution3DLib.inference.devices._convolve", no_kernels)
     options = {"loop.accelerator": accelerator}
     assert main(arguments(tmp_path / "absent.json", tmp_path / "run", **options)) == 2
     error = capsys.readouterr().err

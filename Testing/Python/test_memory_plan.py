@@ -7,10 +7,8 @@ import pytest
 from baseline_models import SIZES, TILED, a_baseline_card
 from models import a_tiny_card
 
-from SuperResolution3DLib.box import intersection, whole
 from SuperResolution3DLib.errors import ModelError, ResourceError
-from SuperResolution3DLib.footprint import footprint
-from SuperResolution3DLib.memory_plan import (
+from SuperResolution3DLib.inference.memory_plan import (
     GIB,
     SMALLEST_TILE,
     Run,
@@ -20,13 +18,14 @@ from SuperResolution3DLib.memory_plan import (
     plan_tiles,
     seconds,
     size_text,
-    sr_shape,
     trunk_halo,
     trunk_is_exact,
     window_voxels,
 )
+from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.networks import NETWORKS
-from SuperResolution3DLib.windows import WindowGrid
+from SuperResolution3DLib.networks.receptive_field import footprint
+from SuperResolution3DLib.volumes.box import intersection, sr_shape, whole
 
 SHAPE = (40, 60, 100)
 

@@ -11,19 +11,19 @@ from models import a_tiny_card, a_tiny_model_file
 from scipy.ndimage import center_of_mass, gaussian_filter
 from torch.nn import functional
 
-from SuperResolution3DLib.blend import blend
-from SuperResolution3DLib.checkpoint import Model, load_model
-from SuperResolution3DLib.engine import EngineSettings
 from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
-from SuperResolution3DLib.geometry import lr_affine
-from SuperResolution3DLib.kspace import degrade
-from SuperResolution3DLib.super_resolve import Settings, super_resolve
-from SuperResolution3DLib.volume import Volume
-from Training.scoring import methods
-from Training.scoring.held_out import HeldOutVolume
-from Training.scoring.methods import InterpolationMethod, ModelMethod, check_methods, model_method
-from Training.scoring.provenance import check_unseen, common_preparation
-from Training.volumes.hr_preparation import PreparationConfig
+from SuperResolution3DLib.forward.kspace import degrade
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
+from SuperResolution3DLib.models.blend import blend
+from SuperResolution3DLib.models.checkpoint import Model, load_model
+from SuperResolution3DLib.volumes.geometry import lr_affine
+from SuperResolution3DLib.volumes.volume import Volume
+from Training.data.preparation import PreparationConfig
+from Training.evaluation import methods
+from Training.evaluation.held_out import HeldOutVolume
+from Training.evaluation.methods import InterpolationMethod, ModelMethod, check_methods, model_method
+from Training.evaluation.provenance import check_unseen, common_preparation
 
 CPU = EngineSettings("cpu", "fp32")
 SCALE = (2, 2, 2)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.foreground import foreground_box, measured_mask
-from SuperResolution3DLib.metrics import PROTOCOLS, added_detail, describe, psnr, score, ssim
-from SuperResolution3DLib.protocols import Protocol, compared_pair
-from Training.scoring.slices import SliceChoice, slice_batches
+from SuperResolution3DLib.metrics.evaluation_protocols import Protocol, compared_pair
+from SuperResolution3DLib.metrics.foreground import foreground_box, measured_mask
+from SuperResolution3DLib.metrics.metrics import PROTOCOLS, added_detail, describe, psnr, score, ssim
+from Training.evaluation.slices import SliceChoice, slice_batches
 
 SHAPE = (23, 31, 27)
 BOX = (slice(4, 19), slice(5, 28), slice(3, 22))
@@ -143,7 +143,7 @@ def test_added_detail_is_the_energy_outside_the_box_of_the_full_spectrum(a_pair)
 
 @pytest.mark.parametrize("grid", ["center", "corner"])
 def test_zero_filling_adds_no_detail(grid) -> None:
-    kspace = pytest.importorskip("SuperResolution3DLib.kspace")
+    kspace = pytest.importorskip("SuperResolution3DLib.forward.kspace")
     hr = np.random.default_rng(5).random((24, 20, 12))
     scale = (4, 2, 1)
     zero_filled = kspace.zero_fill(kspace.degrade(hr, scale, grid), scale, grid)

@@ -11,11 +11,11 @@ import pytest
 import SimpleITK as sitk
 from models import a_tiny_model
 
-from SuperResolution3DLib import itk_image
 from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
-from SuperResolution3DLib.geometry import crop_affine, sr_affine
-from SuperResolution3DLib.super_resolve import degrade_volume, interpolate_volume, super_resolve
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.inference.super_resolve import degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.volumes import itk_image
+from SuperResolution3DLib.volumes.geometry import crop_affine, sr_affine
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (7, 8, 9)  # (K, J, I)

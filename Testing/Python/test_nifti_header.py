@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from SuperResolution3DLib import nifti_header
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.volumes import nifti_header
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 ARRAY = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import InputError, OutputError, VolumeError
-from SuperResolution3DLib.output_place import check_place, publish, status, temporary_name
-from SuperResolution3DLib.result_files import ResultFiles
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.volumes.output_place import check_place, publish, status, temporary_name
+from SuperResolution3DLib.volumes.result_files import ResultFiles
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 
 @pytest.fixture

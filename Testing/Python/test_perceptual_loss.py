@@ -11,11 +11,11 @@ from training_runs import GAN, arguments, make_index, make_vgg19
 
 from SuperResolution3DLib.errors import ModelError
 from Training.config import PerceptualConfig
-from Training.fitting.losses import pixel_loss
-from Training.fitting.objective import slice_generator
-from Training.fitting.perceptual_loss import IMAGENET_MEAN, IMAGENET_STD, PerceptualLoss
-from Training.fitting.vgg19 import Vgg19Features, layer_index, load_vgg19
 from Training.train import main as train
+from Training.trainer.losses import pixel_loss
+from Training.trainer.objective import slice_generator
+from Training.trainer.perceptual_loss import IMAGENET_MEAN, IMAGENET_STD, PerceptualLoss
+from Training.trainer.vgg19 import Vgg19Features, layer_index, load_vgg19
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def test_each_backward_pass_of_each_process_draws_its_own_slices(a_network):
 def test_a_run_draws_its_slices_by_step_backward_pass_and_process(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "Training.fitting.objective.slice_generator",
+        "Training.trainer.objective.slice_generator",
         lambda *place: asked.append(place) or slice_generator(*place),
     )
     options = GAN | {"loss.perceptual.weights": make_vgg19(tmp_path), "optimisation.accumulate": 2, "seed": 3}

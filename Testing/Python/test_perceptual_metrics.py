@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from SuperResolution3DLib.errors import GeometryError, ModelError, VolumeError
-from SuperResolution3DLib.protocols import compared_pair, reference
-from Training.scoring import perceptual_metrics, slices
-from Training.scoring.perceptual_metrics import Layers, Lpips
+from SuperResolution3DLib.metrics.evaluation_protocols import compared_pair, reference
+from Training.evaluation import perceptual_metrics, slices
+from Training.evaluation.perceptual_metrics import Layers, Lpips
 
 SHAPE = (40, 50, 36)
 

@@ -13,16 +13,16 @@ from prepared_volumes import SCALE, SETTINGS, an_index_of, assert_same, prepared
 from scipy import ndimage
 
 from SuperResolution3DLib.errors import InputError, OutputError
-from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.volume import Volume
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from SuperResolution3DLib.volumes.volume import Volume
+from Training.data.appearance import AppearanceConfig
+from Training.data.cache import ArrayCache, Arrays, cache_key
+from Training.data.degradation import content_generator, prepare_volume
+from Training.data.mapped_array import MappedArray
+from Training.data.preparation import PreparationConfig, prepare_hr
+from Training.data.resampling import resample
+from Training.data.survey import inspect
 from Training.datasets.data_set import Candidate, nothing_to_check
-from Training.volumes.appearance import AppearanceConfig
-from Training.volumes.cache import ArrayCache, Arrays, cache_key
-from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
-from Training.volumes.inspection import inspect
-from Training.volumes.mapped_array import MappedArray
-from Training.volumes.preparation import content_generator, prepare_volume
-from Training.volumes.resampling import resample
 
 AFFINE = np.diag([0.7, 0.8, 2.5, 1.0])
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from data_sets import write_nifti, write_oasis1
 
+from Training.data.index import read_index
+from Training.data.splits import FILE_NAME, read_splits, select
 from Training.prepare import main
-from Training.volumes.index import read_index
-from Training.volumes.splits import FILE_NAME, read_splits, select
 
 PREPARE = Path(__file__).resolve().parents[2] / "Training" / "prepare.py"
 

@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import save_file
 from training_runs import ROOT, make_index
 
-from SuperResolution3DLib.checkpoint import build_network
+from SuperResolution3DLib.models.checkpoint import build_network
 from Training import train
 from Training.config import TrainConfig
-from Training.fitting.trainer import Trainer
-from Training.fitting.vgg19 import Vgg19Features
+from Training.trainer.trainer import Trainer
+from Training.trainer.vgg19 import Vgg19Features
 
 PRESETS = sorted((ROOT / "Training" / "presets").glob("*.yaml"))
 DATA_SETS = ("oasis", "hcp1200", "msd-task06", "mouse-mrh")

@@ -13,7 +13,7 @@ import sys
 import torch
 sys.path.insert(0, {root!r})
 from Training import train
-from Training.fitting import trainer
+from Training.trainer import trainer
 save = trainer.Trainer._save
 def told(self):
     save(self)

@@ -11,10 +11,7 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import InputError, OutputError
-from Training.reporting.html_page import TableText, picture
-from Training.reporting.plots import BoxPanel, box_plots, shell_plot
-from Training.reporting.report import write_report
-from Training.scoring.results import (
+from Training.evaluation.results import (
     CORRELATION,
     FREQUENCY,
     EvaluationRecord,
@@ -24,6 +21,9 @@ from Training.scoring.results import (
     write_record,
     write_result,
 )
+from Training.reporting.html_page import TableText, picture
+from Training.reporting.plots import BoxPanel, box_plots, shell_plot
+from Training.reporting.report import write_report
 
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="

@@ -12,11 +12,11 @@ from child_processes import PATIENT, a_free_port, wait_for
 from safetensors.torch import load_file, save_file
 from training_runs import GAN, ROOT, TRAIN, arguments, log_lines, make_index, make_vgg19
 
-from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.errors import InputError, OutputError
-from Training.fitting.checkpoints import Checkpoints
+from SuperResolution3DLib.models.checkpoint import load_model
+from Training.data.patches import SampleOrder
 from Training.train import EXIT_AGAIN, main
-from Training.volumes.data import SampleOrder
+from Training.trainer.checkpoints import Checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def assert_equal_states(given, wanted):
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
-from Training.fitting.checkpoints import Checkpoints
+from Training.trainer.checkpoints import Checkpoints
 from Training.train import main
 save = Checkpoints.save
 def die_while_saving(self, step, content):
@@ -197,7 +197,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_ones(tmp_path, m
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("Training.fitting.checkpoints.os.fsync", full)
+    monkeypatch.setattr("Training.trainer.checkpoints.os.fsync", full)
     with pytest.raises(OutputError, match="could not be written"):
         checkpoints.save(2, {"value": torch.zeros(5)})
     assert list((tmp_path / "checkpoints").iterdir()) == [first]
@@ -226,7 +226,7 @@ import sys
 import torch
 sys.path.insert(0, {root!r})
 from Training import train
-from Training.fitting import trainer
+from Training.trainer import trainer
 def probe(self, began):
     self.objective.backward(next(self._batches()), 0)
     if self.fabric.is_global_zero:

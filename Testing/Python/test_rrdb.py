@@ -4,9 +4,9 @@ import pytest
 import torch
 from models import a_tiny_card
 
-from SuperResolution3DLib.memory_plan import tail_halo
+from SuperResolution3DLib.inference.memory_plan import tail_halo
 from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet
-from SuperResolution3DLib.scale import upsampling_stages
+from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 
 def a_tiny_network(scale: tuple[int, int, int]) -> RRDBNet:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import OutputError
-from Training.fitting.run_log import RunLog
+from Training.trainer.run_log import RunLog
 
 
 def test_lines_after_the_checkpoint_and_half_a_line_are_dropped(tmp_path):

@@ -14,10 +14,10 @@ from training_runs import ROOT, index_of, write_blobs
 
 from SuperResolution3DLib.errors import InputError, ResourceError
 from Training import evaluate
-from Training.scoring.methods import InterpolationMethod
-from Training.scoring.processes import number_of_processes
-from Training.scoring.results import method_path, read_results
-from Training.scoring.slice_sets import SliceSets
+from Training.evaluation.methods import InterpolationMethod
+from Training.evaluation.processes import number_of_processes
+from Training.evaluation.results import method_path, read_results
+from Training.evaluation.slice_sets import SliceSets
 
 PROGRAM = """
 import sys

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SuperResolution3DLib.card_privacy import private_texts
-from SuperResolution3DLib.checkpoint import load_model
-from SuperResolution3DLib.metrics import psnr
-from SuperResolution3DLib.model_card import read_card
-from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.metrics.metrics import psnr
+from SuperResolution3DLib.models.card_privacy import private_texts
+from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.models.model_card import read_card
+from SuperResolution3DLib.volumes.volume import read_volume
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 MODELS = sorted((RESOURCES / "Models").glob("*.safetensors"))

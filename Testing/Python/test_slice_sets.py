@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import InputError, ModelError, OutputError, VolumeError
-from Training.scoring import frechet
-from Training.scoring.frechet import SliceFeatures
-from Training.scoring.slice_sets import SliceSets, merged
+from Training.evaluation import frechet
+from Training.evaluation.frechet import SliceFeatures
+from Training.evaluation.slice_sets import SliceSets, merged
 
 
 def features(seed: int, doubt: str | None = None) -> list[SliceFeatures]:
@@ -131,7 +131,7 @@ def test_sets_that_cannot_be_written_are_told_and_nothing_is_left(the_sets: Slic
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("Training.scoring.slice_sets.np.savez", full)
+    monkeypatch.setattr("Training.evaluation.slice_sets.np.savez", full)
     with pytest.raises(OutputError, match="No space left"):
         the_sets.write(tmp_path / "methods" / "sets.npz")
     assert not list((tmp_path / "methods").iterdir())

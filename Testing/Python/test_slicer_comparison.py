@@ -13,8 +13,8 @@ from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume, affine_of
 
 # isort: split
-from SuperResolution3DSlicer.comparison import Comparison
-from SuperResolution3DSlicer.comparison_layout import LAYOUT_ID, comparison_views
+from SuperResolution3DSlicer.comparison.comparison import Comparison
+from SuperResolution3DSlicer.comparison.layout import LAYOUT_ID, comparison_views
 
 FOUR_UP = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
 STANDARD = ("Red", "Green", "Yellow")

@@ -9,8 +9,8 @@ import slicer
 from Testing.Slicer import core
 
 # isort: split
-from SuperResolution3DSlicer.comparison import register_layout
-from SuperResolution3DSlicer.comparison_layout import LAYOUT_ID, VIEW_GROUP, comparison_views, layout_xml
+from SuperResolution3DSlicer.comparison.comparison import register_layout
+from SuperResolution3DSlicer.comparison.layout import LAYOUT_ID, VIEW_GROUP, comparison_views, layout_xml
 
 NAMES = [
     f"SuperResolution3D{row}{orientation}"

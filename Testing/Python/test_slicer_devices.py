@@ -7,7 +7,7 @@ from Testing.Slicer import double
 
 # isort: split
 import qt
-from SuperResolution3DSlicer.device_choice import DeviceChoice, parse_gpus
+from SuperResolution3DSlicer.panel.device_choice import DeviceChoice, parse_gpus
 
 ANSWER = """\
 0, GPU-8e1b2c3d, NVIDIA H200, 143771, 143000

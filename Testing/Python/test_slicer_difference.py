@@ -8,9 +8,9 @@ import Testing.Slicer.module  # noqa: F401 - installs the double
 from Testing.Slicer.volumes import add_volume, voxel_positions
 
 # isort: split
-from SuperResolution3DSlicer.difference import REFERENCE_ROLE, difference_node
-from SuperResolution3DSlicer.pretend_process import pretend
-from SuperResolution3DSlicer.super_resolution import ZERO_FILLED_ROLE
+from SuperResolution3DSlicer.comparison.difference import REFERENCE_ROLE, difference_node
+from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE
+from SuperResolution3DSlicer.self_test.fake_process import pretend
 
 from SuperResolution3D import SuperResolution3DLogic
 

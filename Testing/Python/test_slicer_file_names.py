@@ -11,16 +11,16 @@ import slicer
 from logic_fixtures import SHAPE, a_core, a_model, a_node  # noqa: F401 (fixtures)
 
 from SuperResolution3DLib.__main__ import main
-from SuperResolution3DLib.model_card import InstalledModel
+from SuperResolution3DLib.models.model_card import InstalledModel
 from Testing.Slicer import double
 from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
 
 # isort: split
-from SuperResolution3DSlicer import run_folder
-from SuperResolution3DSlicer.low_resolution import LowResolution
-from SuperResolution3DSlicer.run import Task
-from SuperResolution3DSlicer.super_resolution import Request, SuperResolution
-from SuperResolution3DSlicer.timed_tile import TimedTile
+from SuperResolution3DSlicer.forecast.speed_probe import TimedTile
+from SuperResolution3DSlicer.runs import folder as run_folder
+from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
+from SuperResolution3DSlicer.runs.run import Task
+from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution
 
 from SuperResolution3D import SuperResolution3DLogic
 

@@ -14,16 +14,16 @@ from Testing.Slicer import double
 from Testing.Slicer.volumes import add_volume, voxel_positions
 
 # isort: split
-from SuperResolution3DSlicer import super_resolution
-from SuperResolution3DSlicer.pretend_process import CRASH, FAILURE, pretend
-from SuperResolution3DSlicer.run import Follower, Status
-from SuperResolution3DSlicer.super_resolution import (
+from SuperResolution3DSlicer.runs import volume_task as super_resolution
+from SuperResolution3DSlicer.runs.run import Follower, Status
+from SuperResolution3DSlicer.runs.volume_task import (
     INPUT_ROLE,
     ZERO_FILLED_ROLE,
     Request,
     SuperResolution,
     latest_result,
 )
+from SuperResolution3DSlicer.self_test.fake_process import CRASH, FAILURE, pretend
 
 from SuperResolution3D import SuperResolution3DLogic
 
@@ -167,7 +167,7 @@ def test_temporary_folder_that_cannot_be_written_to_is_one_sentence(a_node, a_mo
     def full(**values: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("SuperResolution3DSlicer.run_folder.tempfile.mkdtemp", full)
+    monkeypatch.setattr("SuperResolution3DSlicer.runs.folder.tempfile.mkdtemp", full)
     with pytest.raises(SuperResolutionError, match=r"No space left on device.*free some space"):
         SuperResolution3DLogic(pretend("done")[0]).superResolve(a_node, str(a_model.path))
 

@@ -10,7 +10,7 @@ from SuperResolution3DLib.errors import InputError, ModelError, SuperResolutionE
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
-from SuperResolution3DSlicer.pretend_process import pretend
+from SuperResolution3DSlicer.self_test.fake_process import pretend
 
 from SuperResolution3D import SuperResolution3DLogic
 
@@ -69,5 +69,5 @@ def test_unknown_model_is_refused(a_node) -> None:
 
 
 def test_without_any_model_nothing_is_run(a_node, monkeypatch) -> None:
-    monkeypatch.setattr("SuperResolution3DLib.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
     refuse("No model is installed", a_node, ModelError)

@@ -12,9 +12,9 @@ from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
-from SuperResolution3DSlicer.modality import modality_of
-from SuperResolution3DSlicer.run_report import consistency_sentence
-from SuperResolution3DSlicer.volume_checks import modality_warning
+from SuperResolution3DSlicer.runs.report import consistency_sentence
+from SuperResolution3DSlicer.scene.checks import modality_warning
+from SuperResolution3DSlicer.scene.modality import modality_of
 
 from SuperResolution3D import SuperResolution3DLogic
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.model_card import HEADER_KEY, user_model_folder
+from SuperResolution3DLib.models.model_card import HEADER_KEY, user_model_folder
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer.module import ThePanel, loaded_module
 
 # isort: split
-from SuperResolution3DSlicer.model_card_text import card_text
-from SuperResolution3DSlicer.model_file import add_model_file, model_of
+from SuperResolution3DSlicer.panel.model_card_text import card_text
+from SuperResolution3DSlicer.panel.model_file import add_model_file, model_of
 
 CARD = a_tiny_card((4, 2, 1), performance={"hardware": "a <small> laptop"})
 
@@ -121,7 +121,7 @@ def test_folder_that_cannot_be_written_to_is_one_sentence(a_home, monkeypatch) -
     def full(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("SuperResolution3DSlicer.model_file.shutil.copyfile", full)
+    monkeypatch.setattr("SuperResolution3DSlicer.panel.model_file.shutil.copyfile", full)
     with pytest.raises(ModelError, match="No space left on device"):
         add_model_file(a_tiny_model_file(a_home, (2, 2, 2)))
 

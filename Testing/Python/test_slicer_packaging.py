@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from SuperResolution3DLib.model_card import read_card
+from SuperResolution3DLib.models.model_card import read_card
 from Testing.Slicer import system_libraries
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +90,7 @@ print(json.dumps({{item.__name__: item.__file__ for item in own}}))
 assert "torch" not in sys.modules
 """
     files = json.loads(run_python(tmp_path, [support_folder(tmp_path)], "-c", program).splitlines()[-1])
-    assert {"SuperResolution3D", "SuperResolution3DSlicer.panel", "SuperResolution3DLib.job"} <= set(files)
+    assert {"SuperResolution3D", "SuperResolution3DSlicer.panel.panel", "SuperResolution3DLib.cli.job"} <= set(files)
     start = the_trees.modules if tree == "installed" else ROOT
     assert [file for file in files.values() if not Path(file).is_relative_to(start)] == []
 

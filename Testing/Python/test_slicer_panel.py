@@ -10,7 +10,7 @@ from Testing.Slicer.volumes import add_volume, field_of_view_corners, turned
 
 # isort: split
 import qt
-from SuperResolution3DSlicer.parameters import DataConsistency, Region, Tiling
+from SuperResolution3DSlicer.panel.parameters import DataConsistency, Region, Tiling
 
 
 def test_opening_the_panel_needs_no_layout_manager_and_no_volume(a_panel) -> None:
@@ -189,7 +189,7 @@ def test_window_settings_are_enabled_only_for_the_sliding_window(a_panel, a_node
 
 
 def test_without_a_model_the_button_says_so(a_panel, a_node, monkeypatch) -> None:
-    monkeypatch.setattr("SuperResolution3DLib.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
     a_panel.choose(inputVolume=a_node)
     a_panel.module.widget.enter()
     double.turn(80)

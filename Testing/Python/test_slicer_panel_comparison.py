@@ -9,7 +9,7 @@ from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
-from SuperResolution3DSlicer.comparison_layout import LAYOUT_ID, comparison_views
+from SuperResolution3DSlicer.comparison.layout import LAYOUT_ID, comparison_views
 
 
 def test_comparison_is_offered_once_there_is_a_result(a_panel, a_main_window, a_node) -> None:

@@ -10,7 +10,8 @@ from Testing.Slicer import double
 from Testing.Slicer.module import ThePanel
 
 # isort: split
-from SuperResolution3DSlicer import dependencies, device_choice
+from SuperResolution3DSlicer.panel import device_choice
+from SuperResolution3DSlicer.runs import dependencies
 
 PATIENT = 120_000  # ms; other work may share the machine
 

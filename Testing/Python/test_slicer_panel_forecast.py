@@ -10,25 +10,26 @@ import slicer
 from baseline_models import a_baseline_card
 
 import Testing.Slicer.module  # noqa: F401 - installs the double
-from SuperResolution3DLib.box import whole
-from SuperResolution3DLib.job import Event, Progress, Started, Warned
-from SuperResolution3DLib.memory_plan import GIB, Run, host_bytes, plan_tiles, seconds
-from SuperResolution3DLib.model_card import InstalledModel, read_card
+from SuperResolution3DLib.cli.job import Event, Progress, Started
+from SuperResolution3DLib.inference.memory_plan import GIB, Run, host_bytes, plan_tiles, seconds
+from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.models.model_card import InstalledModel, read_card
+from SuperResolution3DLib.volumes.box import whole
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
 import qt
-from SuperResolution3DSlicer import forecast as forecast_module
-from SuperResolution3DSlicer import speed as speed_module
-from SuperResolution3DSlicer.forecast import Plan, describe, duration, forecast
-from SuperResolution3DSlicer.forecast_display import ForecastDisplay
-from SuperResolution3DSlicer.pretend_process import FAILURE, PretendProcess, pretend
-from SuperResolution3DSlicer.speed import Speed, SpeedMeter, Work, load_speed, save_speed
-from SuperResolution3DSlicer.super_resolution import Request
-from SuperResolution3DSlicer.timed_tile import TILE, TimedTile
-from SuperResolution3DSlicer.worker_process import WorkerProcess
+from SuperResolution3DSlicer.forecast import forecast as forecast_module
+from SuperResolution3DSlicer.forecast import speed as speed_module
+from SuperResolution3DSlicer.forecast.display import ForecastDisplay
+from SuperResolution3DSlicer.forecast.forecast import Plan, describe, duration, forecast
+from SuperResolution3DSlicer.forecast.speed import Speed, SpeedMeter, Work, load_speed, save_speed
+from SuperResolution3DSlicer.forecast.speed_probe import TILE, TimedTile
+from SuperResolution3DSlicer.runs.process import WorkerProcess
+from SuperResolution3DSlicer.runs.volume_task import Request
+from SuperResolution3DSlicer.self_test.fake_process import FAILURE, PretendProcess, pretend
 
 PATIENT = 120_000  # ms; other work may share the machine
 CARD = a_tiny_card((4, 2, 1), performance={"cpu_seconds_per_million_voxels": 2.0, "hardware": "a <small> laptop"})

@@ -12,11 +12,11 @@ from Testing.Slicer.volumes import add_volume
 
 # isort: split
 import qt
-from SuperResolution3DSlicer.parameters import DataConsistency, Region, Tiling
-from SuperResolution3DSlicer.pretend_process import FAILURE
-from SuperResolution3DSlicer.progress_display import ProgressDisplay
-from SuperResolution3DSlicer.roi_preview import place_at_centre
-from SuperResolution3DSlicer.run_report import ESTIMATE
+from SuperResolution3DSlicer.panel.parameters import DataConsistency, Region, Tiling
+from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
+from SuperResolution3DSlicer.runs.report import ESTIMATE
+from SuperResolution3DSlicer.scene.roi_preview import place_at_centre
+from SuperResolution3DSlicer.self_test.fake_process import FAILURE
 
 PATIENT = 120_000  # ms; other work may share the machine
 

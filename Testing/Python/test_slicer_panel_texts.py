@@ -8,7 +8,7 @@ import pytest
 from Testing.Slicer.module import MODULE_FILE
 
 # isort: split
-from SuperResolution3DSlicer.run_report import consistency_sentence
+from SuperResolution3DSlicer.runs.report import consistency_sentence
 
 SHOWN = ("text", "toolTip", "title", "helpText", "acknowledgementText")
 ERRORS = ("InputError", "ModelError", "OutputError", "VolumeError")

@@ -11,7 +11,7 @@ from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
-from SuperResolution3DSlicer.private_names import without_folders, without_inputs
+from SuperResolution3DSlicer.runs.report_privacy import without_folders, without_inputs
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_report_names_neither_inputs_nor_folders(a_panel, monkeypatch) -> None:
 def test_report_after_a_full_disk_names_neither(a_panel, monkeypatch) -> None:
     a_panel.will("done")
     a_panel.choose(inputVolume=add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "Doe^John"))
-    monkeypatch.setattr("SuperResolution3DSlicer.volume_nodes._stored_bytes", lambda path: 0)
+    monkeypatch.setattr("SuperResolution3DSlicer.scene.nodes._stored_bytes", lambda path: 0)
     a_panel.run()
     a_panel.ui.copyReportButton.click()
     text = slicer.app.clipboard().text()

@@ -13,7 +13,7 @@ from Testing.Slicer.module import MODULE_FILE
 from Testing.Slicer.volumes import add_volume, field_of_view_corners, turned, voxel_positions
 
 # isort: split
-from SuperResolution3DSlicer.super_resolution import (
+from SuperResolution3DSlicer.runs.volume_task import (
     ZERO_FILLED_ROLE,
 )
 

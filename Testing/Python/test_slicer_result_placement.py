@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import slicer
 
-from SuperResolution3DLib.job import Job
+from SuperResolution3DLib.cli.job import Job
 from Testing.Slicer import core, double
 from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
 from Testing.Slicer.volumes import add_volume, affine_of, field_of_view_corners, turned, voxel_positions
 
 # isort: split
-from SuperResolution3DSlicer.low_resolution import LowResolution
-from SuperResolution3DSlicer.model_file import model_of
-from SuperResolution3DSlicer.placement import Placement
-from SuperResolution3DSlicer.pretend_process import pretend
-from SuperResolution3DSlicer.run import Follower
-from SuperResolution3DSlicer.super_resolution import ZERO_FILLED_ROLE, Request, SuperResolution
-from SuperResolution3DSlicer.volume_nodes import add_result, read_result, write_node
+from SuperResolution3DSlicer.panel.model_file import model_of
+from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
+from SuperResolution3DSlicer.runs.run import Follower
+from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, Request, SuperResolution
+from SuperResolution3DSlicer.scene.nodes import add_result, read_result, write_node
+from SuperResolution3DSlicer.scene.placement import Placement
+from SuperResolution3DSlicer.self_test.fake_process import pretend
 
 from SuperResolution3D import SuperResolution3DLogic
 

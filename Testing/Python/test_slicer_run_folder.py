@@ -10,13 +10,13 @@ from Testing.Slicer import double
 from Testing.Slicer.module import MODULE_FILE, loaded_module
 
 # isort: split
-from SuperResolution3DSlicer.run_folder import LOCK_NAME, RunFolder, sweep
+from SuperResolution3DSlicer.runs.folder import LOCK_NAME, RunFolder, sweep
 
 OWNER = f"""
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {str(MODULE_FILE.parent)!r})
-from SuperResolution3DSlicer.run_folder import RunFolder
+from SuperResolution3DSlicer.runs.folder import RunFolder
 folder = RunFolder(Path(sys.argv[1]))
 (folder.path / "input.nrrd").write_bytes(b"voxels")
 print(folder.path, flush=True)

@@ -8,16 +8,16 @@ import slicer
 
 import SuperResolution3DLib
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.model_card import file_sha256
-from SuperResolution3DLib.super_resolve import degrade_volume
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.inference.super_resolve import degrade_volume
+from SuperResolution3DLib.models.model_card import file_sha256
+from SuperResolution3DLib.volumes.volume import read_volume
 from Testing.Slicer import core, double
 from Testing.Slicer.module import loaded_module
 from Testing.Slicer.volumes import field_of_view_corners
 
 # isort: split
-from SuperResolution3DSlicer import sample_data
-from SuperResolution3DSlicer.sample_data import (
+from SuperResolution3DSlicer.scene import sample_data
+from SuperResolution3DSlicer.scene.sample_data import (
     CATEGORY,
     SAMPLES,
     THUMBNAIL,

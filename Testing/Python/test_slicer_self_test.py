@@ -32,7 +32,7 @@ def test_self_test_passes_and_skips_nothing(a_module, main_window) -> None:
 
 
 def test_self_test_passes_through_reload_and_test(a_module, monkeypatch, caplog) -> None:
-    from SuperResolution3DSlicer import self_test
+    from SuperResolution3DSlicer.self_test import self_test
 
     monkeypatch.setattr(self_test, "missing_packages", lambda: ["torch"])
     with caplog.at_level(logging.WARNING):
@@ -42,7 +42,7 @@ def test_self_test_passes_through_reload_and_test(a_module, monkeypatch, caplog)
 
 
 def test_self_test_leaves_the_layout_as_it_was(a_module, monkeypatch) -> None:
-    monkeypatch.setattr("SuperResolution3DSlicer.self_test.missing_packages", lambda: ["torch"])
+    monkeypatch.setattr("SuperResolution3DSlicer.self_test.self_test.missing_packages", lambda: ["torch"])
     manager = slicer.qSlicerLayoutManager(core.start())
     slicer.app.setLayoutManager(manager)
     manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
@@ -57,8 +57,8 @@ def test_every_method_whose_name_holds_test_is_one(a_module) -> None:
 
 
 def test_a_cancelled_run_that_hangs_is_heard_of(a_module, monkeypatch) -> None:
-    monkeypatch.setattr("SuperResolution3DSlicer.self_test.LONGEST_CANCEL_S", 0.2)
-    monkeypatch.setattr("SuperResolution3DSlicer.pretend_process.PretendProcess.cancel", lambda process: None)
+    monkeypatch.setattr("SuperResolution3DSlicer.self_test.self_test.LONGEST_CANCEL_S", 0.2)
+    monkeypatch.setattr("SuperResolution3DSlicer.self_test.fake_process.PretendProcess.cancel", lambda process: None)
     case = a_module.python.SuperResolution3DTest("test_cancelled_run_ends_soon_and_adds_nothing")
     result = unittest.TestResult()
     case.run(result)
@@ -72,6 +72,6 @@ def test_a_failing_self_test_is_heard_of(a_module, monkeypatch) -> None:
         self.fail("on purpose")
 
     monkeypatch.setattr(case, "test_layout_has_nine_views", fail)
-    monkeypatch.setattr("SuperResolution3DSlicer.self_test.missing_packages", lambda: ["torch"])
+    monkeypatch.setattr("SuperResolution3DSlicer.self_test.self_test.missing_packages", lambda: ["torch"])
     with pytest.raises(AssertionError, match="on purpose"):
         case().runTest()

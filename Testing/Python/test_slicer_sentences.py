@@ -14,9 +14,9 @@ from Testing.Slicer.module import ThePanel
 from Testing.Slicer.volumes import add_volume, turned
 
 # isort: split
-from SuperResolution3DSlicer import pretend_process
-from SuperResolution3DSlicer.sentences import warning_sentence, with_full_stop, without_files
-from SuperResolution3DSlicer.worker_process import WorkerProcess
+from SuperResolution3DSlicer.panel.messages import warning_sentence, with_full_stop, without_files
+from SuperResolution3DSlicer.runs.process import WorkerProcess
+from SuperResolution3DSlicer.self_test import fake_process as pretend_process
 
 from Testing.Slicer import double
 
@@ -98,7 +98,7 @@ def test_a_full_disk_is_told_without_the_runs_own_folder(a_panel, monkeypatch) -
     node = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE)
     a_panel.will("done")
     a_panel.choose(inputVolume=node)
-    monkeypatch.setattr("SuperResolution3DSlicer.volume_nodes._stored_bytes", lambda path: 0)
+    monkeypatch.setattr("SuperResolution3DSlicer.scene.nodes._stored_bytes", lambda path: 0)
     a_panel.run()
     text = a_panel.ui.resultLabel.text
     assert f"cannot be written to {slicer.app.temporaryPath}; free some space on that disk." in text

@@ -12,8 +12,8 @@ from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume, affine_of, turned
 
 # isort: split
-from SuperResolution3DSlicer.comparison import Comparison
-from SuperResolution3DSlicer.comparison_layout import comparison_views
+from SuperResolution3DSlicer.comparison.comparison import Comparison
+from SuperResolution3DSlicer.comparison.layout import comparison_views
 
 WIDTH, HEIGHT = 240, 202
 TIE = 1e-5  # voxels; VTK rounds with a tolerance of 2^-17

@@ -10,12 +10,12 @@ import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SuperResolution3DLib.errors import InputError, OutputError, VolumeError
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume, affine_of, turned
 
 # isort: split
-from SuperResolution3DSlicer.volume_nodes import add_result, read_result, replace_result, result_name, write_node
+from SuperResolution3DSlicer.scene.nodes import add_result, read_result, replace_result, result_name, write_node
 
 RIGHT = turned((0.9, 1.1, 2.3), (-12.345678901234, 45.1, 7.7), left_handed=False)
 LEFT = turned((0.9, 1.1, 2.3), (-12.345678901234, 45.1, 7.7), left_handed=True)

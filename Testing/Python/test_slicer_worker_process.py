@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from SuperResolution3DLib.cli.job import Done, Event, Progress, Started
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.job import Done, Event, Progress, Started
 from Testing.Slicer import double
 from Testing.Slicer.double.application import write_launcher
 from Testing.Slicer.module import is_running
 
 # isort: split
-from SuperResolution3DSlicer import worker_process
-from SuperResolution3DSlicer.worker_process import Listener, WorkerEnd, WorkerProcess
+from SuperResolution3DSlicer.runs import process as worker_process
+from SuperResolution3DSlicer.runs.process import Listener, WorkerEnd, WorkerProcess
 
 SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleData" / "t1-brain-niimath-crop.nii.gz"
 STARTED = (

@@ -8,7 +8,7 @@ import pytest
 from data_sets import an_entry, an_index
 
 from SuperResolution3DLib.errors import InputError
-from Training.volumes.splits import FILE_NAME, Splits, make_splits, read_splits, select, write_splits
+from Training.data.splits import FILE_NAME, Splits, make_splits, read_splits, select, write_splits
 
 
 def a_two_modality_index():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from SuperResolution3DLib import ssim as module
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.ssim import ssim, ssim_slices, ssim_uniform
+from SuperResolution3DLib.metrics import ssim as module
+from SuperResolution3DLib.metrics.ssim import ssim, ssim_slices, ssim_uniform
 
 SHAPE = (23, 31, 27)
 

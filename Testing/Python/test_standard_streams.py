@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from models import a_tiny_model_file
 
+from SuperResolution3DLib.cli.standard_streams import tolerant_stream
 from SuperResolution3DLib.errors import ExitCode
-from SuperResolution3DLib.standard_streams import tolerant_stream
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
 UNTELLABLE = ["2>&-", "0<&- 1>&- 2>&-", "1>/dev/full 2>&1", "2>&1 | true"]

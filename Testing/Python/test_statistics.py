@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from Training.scoring.results import VolumeResult
-from Training.scoring.subject_statistics import compare, holm, signed_rank_p, subject_means, summarise
+from Training.evaluation.results import VolumeResult
+from Training.evaluation.subject_statistics import compare, holm, signed_rank_p, subject_means, summarise
 
 PSNR = "paper/psnr"
 

@@ -9,10 +9,10 @@ from test_resume import assert_equal_states, state_of
 from training_runs import arguments, index_of, log_lines, make_index, write_blobs
 
 from Training import train
-from Training.fitting.stop_request import StopRequest, signals_blocked
-from Training.fitting.trainer import Trainer
-from Training.fitting.validation import Validation
 from Training.train import EXIT_AGAIN, main
+from Training.trainer.stop_request import StopRequest, signals_blocked
+from Training.trainer.trainer import Trainer
+from Training.trainer.validation import Validation
 
 VALIDATING = {"optimisation.steps": 4, "loop.validate_every": 2, "loop.save_every": 100}
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from SuperResolution3DLib.errors import InputError
-from Training.reporting.tables import LEGEND, Table, counted, make_tables, markdown, volume_notes, write_tables
-from Training.scoring.results import (
+from Training.evaluation.results import (
     EvaluationRecord,
     MethodResult,
     VolumeResult,
@@ -16,6 +15,7 @@ from Training.scoring.results import (
     write_record,
     write_result,
 )
+from Training.reporting.tables import LEGEND, Table, counted, make_tables, markdown, volume_notes, write_tables
 
 FID = "paper/FID 2048"
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from SuperResolution3DLib import thick_slices
 from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.errors import GeometryError, InputError, ResourceError
-from SuperResolution3DLib.thick_slices import degrade_slices, interpolate_slices, slice_stack
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
+from SuperResolution3DLib.inference import thick_slices
+from SuperResolution3DLib.inference.thick_slices import degrade_slices, interpolate_slices, slice_stack
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 SHAPE = (43, 49, 45)  # K, J, I
 

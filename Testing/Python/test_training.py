@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from training_runs import GAN, TRAIN, arguments, log_lines, make_index, make_vgg19
 
-from SuperResolution3DLib.checkpoint import load_model, save_model
-from SuperResolution3DLib.super_resolve import Settings, super_resolve
-from SuperResolution3DLib.volume import Volume
+from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
+from SuperResolution3DLib.models.checkpoint import load_model, save_model
+from SuperResolution3DLib.volumes.volume import Volume
 from Training.config import OptimisationConfig
+from Training.data.patches import PatchDataset
 from Training.publish import main as publish
 from Training.train import main, recorded_command, with_full_names
-from Training.volumes.data import PatchDataset
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +284,7 @@ def test_cuda_asked_for_and_absent_is_refused(an_index, tmp_path, capsys, monkey
 
 def test_a_disk_without_space_for_checkpoints_is_refused(an_index, tmp_path, capsys, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("Training.fitting.checkpoints.shutil.disk_usage", lambda folder: usage)
+    monkeypatch.setattr("Training.trainer.checkpoints.shutil.disk_usage", lambda folder: usage)
     assert main(arguments(an_index, tmp_path / "run")) == 2
     assert "checkpoints take" in capsys.readouterr().err
 

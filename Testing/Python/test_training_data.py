@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.kspace import degrade, zero_fill
-from SuperResolution3DLib.volume import Volume, write_volume
+from SuperResolution3DLib.forward.kspace import degrade, zero_fill
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from SuperResolution3DLib.volumes.volume import Volume, write_volume
 from Training.config import DataConfig
-from Training.volumes.data import PatchDataset, SampleOrder
-from Training.volumes.index import Index, IndexEntry, content_sha256
-from Training.volumes.preparation import PreparationConfig, prepare_volume, prepare_volumes
+from Training.data.degradation import PreparationConfig, prepare_volume, prepare_volumes
+from Training.data.index import Index, IndexEntry, content_sha256
+from Training.data.patches import PatchDataset, SampleOrder
 
 SCALE = (2, 2, 2)
 CONFIG = DataConfig(index=Path(), patch_size=5, grid_shifts=3, flips=False, intensity_jitter=0.0)

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from data_sets import write_nifti
 
+from Training.data import survey as inspection
+from Training.data.index import read_index
+from Training.data.survey import inspect, inspect_all
 from Training.datasets import tree
 from Training.datasets.data_set import Candidate, nothing_to_check
 from Training.datasets.folder import DATA_SET as FOLDER
@@ -14,9 +17,6 @@ from Training.datasets.hcp1200 import DATA_SET as HCP1200
 from Training.datasets.hcp1200 import FILE
 from Training.datasets.oasis import DATA_SET as OASIS
 from Training.prepare import main
-from Training.volumes import inspection
-from Training.volumes.index import read_index
-from Training.volumes.inspection import inspect, inspect_all
 
 needs_links = pytest.mark.skipif(os.name == "nt", reason="Windows makes links for administrators alone")
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from training_runs import arguments, index_of, log_lines, write_blobs
 
-from SuperResolution3DLib.checkpoint import load_model
-from SuperResolution3DLib.volume import Volume, write_volume
-from Training.fitting import validation
-from Training.fitting.stop_request import StopRequest
+from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.volumes.volume import Volume, write_volume
+from Training.data.index import IndexEntry
 from Training.train import main
-from Training.volumes.index import IndexEntry
+from Training.trainer import validation
+from Training.trainer.stop_request import StopRequest
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SuperResolution3DLib import nifti_header
 from SuperResolution3DLib.errors import GeometryError, OutputError, VolumeError
-from SuperResolution3DLib.volume import Volume, cast_like, check_writable, read_volume, write_volume
+from SuperResolution3DLib.volumes import nifti_header
+from SuperResolution3DLib.volumes.volume import Volume, cast_like, check_writable, read_volume, write_volume
 
 EXTENSIONS = [".nii", ".nii.gz", ".nrrd", ".mha", ".mgz", ".mgh"]
 DTYPES = ["uint8", "int16", "uint16", "int32", "float32", "float64"]

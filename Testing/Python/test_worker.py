@@ -16,16 +16,17 @@ import numpy as np
 import pytest
 from models import a_tiny_model_file
 
-from SuperResolution3DLib import worker
-from SuperResolution3DLib.cancellation import Cancellation
+from SuperResolution3DLib.cli import worker
+from SuperResolution3DLib.cli.cancellation import Cancellation
+from SuperResolution3DLib.cli.job import STAGES, Done, Event, Failed, Job, Progress, Started, decode
+from SuperResolution3DLib.cli.progress import EventMonitor, TerminalMonitor, format_duration
+from SuperResolution3DLib.cli.worker import run_process
 from SuperResolution3DLib.errors import ExitCode, OutputError
-from SuperResolution3DLib.geometry import sr_affine
-from SuperResolution3DLib.job import STAGES, Done, Event, Failed, Job, Progress, Started, Warned, decode
-from SuperResolution3DLib.monitors import EventMonitor, TerminalMonitor, format_duration
-from SuperResolution3DLib.output_place import publish
-from SuperResolution3DLib.result_files import ResultFiles
-from SuperResolution3DLib.volume import Volume, read_volume, write_volume
-from SuperResolution3DLib.worker import run_process
+from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.volumes.geometry import sr_affine
+from SuperResolution3DLib.volumes.output_place import publish
+from SuperResolution3DLib.volumes.result_files import ResultFiles
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (9, 11, 13)
@@ -263,14 +264,18 @@ def test_a_disk_too_small_for_all_results_is_found_before_computing(a_job, capsy
     one_result = 18 * 22 * 26 * 2
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 0, 2 * one_result - 1))
     assert run_process(a_job) == ExitCode.OK
-    monkeypatch.setattr("SuperResolution3DLib.super_resolve.super_resolve", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(
+        "SuperResolution3DLib.inference.super_resolve.super_resolve", lambda *_, **__: pytest.fail("computed")
+    )
     assert run_process(replace(with_all_results(a_job), overwrite=True)) == ExitCode.BAD_INPUT
     assert "GiB are free" in capsys.readouterr().err
 
 
 def test_a_data_type_that_the_format_cannot_hold_is_found_before_computing(a_job, a_phantom, capsys, monkeypatch):
     write_volume(Volume(a_phantom.array.astype(np.uint32), a_phantom.affine), a_job.input, overwrite=True)
-    monkeypatch.setattr("SuperResolution3DLib.super_resolve.super_resolve", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(
+        "SuperResolution3DLib.inference.super_resolve.super_resolve", lambda *_, **__: pytest.fail("computed")
+    )
     assert run_process(replace(a_job, output=a_job.output.with_name("sr.mgz"))) == ExitCode.BAD_INPUT
     assert "cannot hold uint32" in capsys.readouterr().err
     assert left_behind(a_job) == []
@@ -280,8 +285,8 @@ def test_a_file_that_may_not_be_read_is_bad_input(a_job, capsys, monkeypatch):
     def refuse(*_: object) -> Volume:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("SuperResolution3DLib.nifti.read", refuse)
-    monkeypatch.setattr("SuperResolution3DLib.itk_image.read", refuse)
+    monkeypatch.setattr("SuperResolution3DLib.volumes.nifti.read", refuse)
+    monkeypatch.setattr("SuperResolution3DLib.volumes.itk_image.read", refuse)
     assert run_process(a_job) == ExitCode.BAD_INPUT
     assert f"error: {a_job.input} cannot be read (Permission denied)" in capsys.readouterr().err
 
@@ -299,7 +304,7 @@ def test_running_out_of_memory_has_its_exit_code(a_job, capsys, monkeypatch, err
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("SuperResolution3DLib.super_resolve.super_resolve", fail)
+    monkeypatch.setattr("SuperResolution3DLib.inference.super_resolve.super_resolve", fail)
     assert run_process(a_job) == ExitCode.OUT_OF_MEMORY
     assert "error: Out of memory" in capsys.readouterr().err
 
@@ -315,7 +320,7 @@ def test_an_error_of_the_machine_is_no_bug(a_job, capsys, monkeypatch, error, me
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("SuperResolution3DLib.super_resolve.super_resolve", fail)
+    monkeypatch.setattr("SuperResolution3DLib.inference.super_resolve.super_resolve", fail)
     assert run_process(a_job) == ExitCode.BAD_INPUT
     assert f"error: {message}" in capsys.readouterr().err
 
@@ -341,7 +346,7 @@ def test_a_refused_name_takes_the_results_that_already_had_theirs_away(a_job, mo
             raise PermissionError(13, "Permission denied")
         publish(source, target, overwrite=overwrite)
 
-    monkeypatch.setattr("SuperResolution3DLib.result_files.publish", refuse_the_report)
+    monkeypatch.setattr("SuperResolution3DLib.volumes.result_files.publish", refuse_the_report)
     assert run_process(job) == ExitCode.BAD_INPUT
     assert left_behind(job) == []
 
@@ -350,7 +355,7 @@ def test_an_error_of_writing_names_the_final_file(a_job, monkeypatch):
     def fail(volume: Volume, path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path} cannot be written (No space left on device)")
 
-    monkeypatch.setattr("SuperResolution3DLib.result_files.write_volume", fail)
+    monkeypatch.setattr("SuperResolution3DLib.volumes.result_files.write_volume", fail)
     with ResultFiles([a_job.output]) as results, pytest.raises(OutputError) as error:
         results.write_volume(a_job.output, Volume(np.zeros((2, 2, 2)), np.eye(4)))
     assert str(error.value) == f"{a_job.output} cannot be written (No space left on device)"

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 from scipy.ndimage import gaussian_filter
 
-from SuperResolution3DLib.volume import Volume, write_volume
-from Training.fitting.vgg19 import Vgg19Features
+from SuperResolution3DLib.volumes.volume import Volume, write_volume
 from Training.prepare import main as prepare
+from Training.trainer.vgg19 import Vgg19Features
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = ROOT / "Training" / "train.py"

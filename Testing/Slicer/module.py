@@ -56,7 +56,7 @@ class ThePanel:
 
     def will(self, *endings: str) -> None:
         """Let the next runs end so."""
-        from SuperResolution3DSlicer.pretend_process import pretend
+        from SuperResolution3DSlicer.self_test.fake_process import pretend
 
         new_process, self.processes = pretend(*endings)
         self.module.widget.logic.newProcess = new_process

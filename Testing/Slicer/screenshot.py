@@ -21,16 +21,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 from vtk.util.numpy_support import vtk_to_numpy
 
-from SuperResolution3DLib.job import Job
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.cli.job import Job
+from SuperResolution3DLib.volumes.volume import read_volume
 from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
-from SuperResolution3DSlicer.comparison import Comparison
-from SuperResolution3DSlicer.comparison_layout import ROWS, comparison_views
-from SuperResolution3DSlicer.sample_data import SAMPLES, sample_files
-from SuperResolution3DSlicer.volume_nodes import add_result, read_result, result_name, write_node
+from SuperResolution3DSlicer.comparison.comparison import Comparison
+from SuperResolution3DSlicer.comparison.layout import ROWS, comparison_views
+from SuperResolution3DSlicer.scene.nodes import add_result, read_result, result_name, write_node
+from SuperResolution3DSlicer.scene.sample_data import SAMPLES, sample_files
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 284, 266  # pixels of a view

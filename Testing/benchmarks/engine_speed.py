@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from SuperResolution3DLib.checkpoint import load_model
-from SuperResolution3DLib.engine import Engine, EngineSettings
-from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.kspace import crop_to_multiple, degrade, zero_fill
-from SuperResolution3DLib.model_card import find_model
-from SuperResolution3DLib.volume import read_volume
+from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, zero_fill
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from SuperResolution3DLib.volumes.volume import read_volume
 
 
 def main() -> None:

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 
 from Training import train
-from Training.fitting.adversary import Adversary
-from Training.fitting.perceptual_loss import PerceptualLoss
-from Training.fitting.trainer import Trainer
+from Training.trainer.adversary import Adversary
+from Training.trainer.perceptual_loss import PerceptualLoss
+from Training.trainer.trainer import Trainer
 
 SECONDS: dict[str, float] = defaultdict(float)
 

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib.errors import SuperResolutionError
-from SuperResolution3DLib.kspace import degrade, zero_fill
-from SuperResolution3DLib.ssim import ssim
-from Training.scoring.evaluation import Evaluation, EvaluationConfig, Measured
+from SuperResolution3DLib.forward.kspace import degrade, zero_fill
+from SuperResolution3DLib.metrics.ssim import ssim
+from Training.evaluation.volume_scores import Evaluation, EvaluationConfig, Measured
 
 SCALE = (4, 4, 4)
 MOST_SECONDS, MOST_GIB, MOST_RATIO = 60, 4, 1.5

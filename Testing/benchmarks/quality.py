@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.checkpoint import load_model
 from SuperResolution3DLib.errors import SuperResolutionError
-from SuperResolution3DLib.geometry import Grid, Orientation
-from SuperResolution3DLib.metrics import PROTOCOLS, added_detail, describe, score
-from SuperResolution3DLib.model_card import find_model
-from SuperResolution3DLib.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
-from SuperResolution3DLib.volume import Volume, read_volume
+from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.metrics.metrics import PROTOCOLS, added_detail, describe, score
+from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.volumes.geometry import Grid, Orientation
+from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 BASELINE = "zero-filled k-space"
 
@@ -86,7 +86,7 @@ def main() -> None:
 
 def load_lpips():  # type: ignore[no-untyped-def]
     try:
-        from Training.scoring.perceptual_metrics import Lpips
+        from Training.evaluation.perceptual_metrics import Lpips
 
         return Lpips("alex")
     except (ImportError, SuperResolutionError):

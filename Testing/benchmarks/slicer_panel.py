@@ -58,7 +58,7 @@ def time_run(folder: Path) -> tuple[float, float, float]:
     double.install()
     module = double.load_module(MODULE)
     import slicer
-    from SuperResolution3DSlicer.worker_process import WorkerProcess
+    from SuperResolution3DSlicer.runs.process import WorkerProcess
 
     from Testing.Slicer.volumes import add_volume
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from engine_speed import an_lr_volume, whole_volume
 
-from SuperResolution3DLib import engine as engine_module
-from SuperResolution3DLib.checkpoint import load_model
-from SuperResolution3DLib.engine import Engine, EngineSettings
-from SuperResolution3DLib.memory_plan import TilePlan, tail_halo
-from SuperResolution3DLib.model_card import find_model
+from SuperResolution3DLib.inference import engine as engine_module
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.memory_plan import TilePlan, tail_halo
+from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.models.model_card import find_model
 
 WANTED = 1e-3
 

@@ -8,15 +8,11 @@ from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError
 from Training.command_record import without_folders
+from Training.cross_validation.parts import Part
+from Training.cross_validation.plan import Plan
 from Training.evaluate import make_parser, make_plan
-from Training.folder_lock import locked
-from Training.folds.parts import Part
-from Training.folds.plan import Plan
-from Training.reporting.plan_figure import draw_figure
-from Training.reporting.report import write_report
-from Training.reporting.tables import MARKDOWN, counted, write_tables
-from Training.scoring.provenance import VALIDATED
-from Training.scoring.results import (
+from Training.evaluation.provenance import VALIDATED
+from Training.evaluation.results import (
     EvaluationRecord,
     MethodResult,
     VolumeResult,
@@ -27,7 +23,11 @@ from Training.scoring.results import (
     write_record,
     write_result,
 )
-from Training.scoring.slice_sets import SliceSets, merged
+from Training.evaluation.slice_sets import SliceSets, merged
+from Training.folder_lock import locked
+from Training.reporting.plan_figure import draw_figure
+from Training.reporting.report import write_report
+from Training.reporting.tables import MARKDOWN, counted, write_tables
 
 
 def collect(plan: Plan) -> Path:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from SuperResolution3DLib.errors import InputError
-from Training.volumes.hr_preparation import PreparationConfig
-from Training.volumes.index import read_json, write_json
+from Training.data.index import read_json, write_json
+from Training.data.preparation import PreparationConfig
 
 STATE_FILE = "part.json"
 PREPARATION_FILE = "preparation.yaml"  # a preset, as far as evaluate.py reads it; JSON is YAML

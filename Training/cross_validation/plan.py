@@ -11,17 +11,17 @@ from typing import Any
 from jsonargparse import ArgumentError
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.geometry import Scale
+from SuperResolution3DLib.volumes.geometry import Scale
 from Training.config import MODEL_NAME, TrainConfig
+from Training.cross_validation.parts import EVALUATION, PREPARATION_FILE, RUN, VALIDATION, Part
+from Training.data.index import IndexEntry, read_index
+from Training.data.preparation import PreparationConfig
+from Training.data.splits import FILE_NAME, Selection, read_splits, select
 from Training.evaluate import make_parser as evaluate_parser
-from Training.fitting import resumption
-from Training.folds.parts import EVALUATION, PREPARATION_FILE, RUN, VALIDATION, Part
-from Training.scoring.methods import INTERPOLATIONS
-from Training.scoring.scoring_plan import VERSION
+from Training.evaluation.methods import INTERPOLATIONS
+from Training.evaluation.plan import VERSION
 from Training.train import check_parent, make_parser
-from Training.volumes.hr_preparation import PreparationConfig
-from Training.volumes.index import IndexEntry, read_index
-from Training.volumes.splits import FILE_NAME, Selection, read_splits, select
+from Training.trainer import resumption
 
 PRESETS = Path(__file__).resolve().parent.parent / "presets"
 # Fields of TrainConfig that say where and how fast, not what: a part may go on with others of them.

@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.volume import Volume
+from SuperResolution3DLib.volumes.volume import Volume
 
 EXTENSIONS = (".hdr", ".img")
 DIRECTIONS = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}  # RAS axis and sign

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from SuperResolution3DLib.box import Box
-from Training.volumes.mapped_array import MappedArray
+from SuperResolution3DLib.volumes.box import Box
+from Training.data.mapped_array import MappedArray
 
 PERCENTILES = 0.5, 99.5  # of the HR's intensities, what a tone curve takes as 0 and 1
 TABLE = np.linspace(-0.5, 2, 2001)  # where a tone curve is tabulated; beyond it continues straight

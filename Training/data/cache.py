@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.volume import GIB
-from Training.volumes.mapped_array import MappedArray, describe, write
+from SuperResolution3DLib.volumes.volume import GIB
+from Training.data.mapped_array import MappedArray, describe, write
 
 log = logging.getLogger(__name__)
 

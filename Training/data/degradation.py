@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from SuperResolution3DLib.box import whole
 from SuperResolution3DLib.errors import InputError, OutputError
-from SuperResolution3DLib.foreground import otsu_threshold
-from SuperResolution3DLib.geometry import Grid, Scale
-from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.kspace import crop_to_multiple, degrade
-from Training.volumes.appearance import Appearance, AppearanceConfig, draw_appearance
-from Training.volumes.cache import ArrayCache, Arrays, cache_key
-from Training.volumes.hr_preparation import PreparationConfig as PreparationConfig
-from Training.volumes.hr_preparation import PreparedVolume, prepare_hr
-from Training.volumes.index import Index, IndexEntry, check_unchanged, read_entry, refuse_problems
-from Training.volumes.mapped_array import MappedArray
-from Training.volumes.training_volume import DegradedVolume, Start, TrainingVolume, axis_orders
-from Training.volumes.worker_pool import pool_size, run_all
+from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade
+from SuperResolution3DLib.metrics.foreground import otsu_threshold
+from SuperResolution3DLib.volumes.box import whole
+from SuperResolution3DLib.volumes.geometry import Grid, Scale
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from Training.data.appearance import Appearance, AppearanceConfig, draw_appearance
+from Training.data.cache import ArrayCache, Arrays, cache_key
+from Training.data.index import Index, IndexEntry, check_unchanged, read_entry, refuse_problems
+from Training.data.mapped_array import MappedArray
+from Training.data.preparation import PreparationConfig as PreparationConfig
+from Training.data.preparation import PreparedVolume, prepare_hr
+from Training.data.training_volume import DegradedVolume, Start, TrainingVolume, axis_orders
+from Training.data.worker_pool import pool_size, run_all
 
 BYTES_PER_VOXEL = 40  # of an HR volume while it is prepared and degraded: float64, twice, and what surrounds it
 WORTH_A_POOL = 400_000_000  # HR voxels to degrade: less is done before each process has imported the tensor library

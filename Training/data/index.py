@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from SuperResolution3DLib.errors import InputError, OutputError
-from SuperResolution3DLib.volume import Volume, read_volume
-from Training.volumes.analyze import EXTENSIONS as ANALYZE_EXTENSIONS
-from Training.volumes.analyze import analyze_pair, read_analyze
+from SuperResolution3DLib.volumes.volume import Volume, read_volume
+from Training.data.analyze import EXTENSIONS as ANALYZE_EXTENSIONS
+from Training.data.analyze import analyze_pair, read_analyze
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.kspace import zero_fill
+from SuperResolution3DLib.forward.kspace import zero_fill
+from SuperResolution3DLib.volumes.geometry import Scale
 from Training.config import DataConfig
-from Training.volumes.training_volume import TrainingVolume
+from Training.data.training_volume import TrainingVolume
 
 
 class Patches(NamedTuple):

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box, whole
-from SuperResolution3DLib.foreground import foreground_box, measured_mask
-from SuperResolution3DLib.geometry import crop_affine
-from SuperResolution3DLib.volume import Volume
-from Training.volumes.mapped_array import MappedArray
-from Training.volumes.resampling import resample
+from SuperResolution3DLib.metrics.foreground import foreground_box, measured_mask
+from SuperResolution3DLib.volumes.box import Box, whole
+from SuperResolution3DLib.volumes.geometry import crop_affine
+from SuperResolution3DLib.volumes.volume import Volume
+from Training.data.mapped_array import MappedArray
+from Training.data.resampling import resample
 
 
 @dataclass(frozen=True)

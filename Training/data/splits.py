@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.errors import InputError
-from Training.volumes.index import SPLITS, Index, IndexEntry, read_json, refuse_problems, write_json
+from Training.data.index import SPLITS, Index, IndexEntry, read_json, refuse_problems, write_json
 
 FILE_NAME = "splits.json"  # beside the index
 

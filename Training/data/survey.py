@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from SuperResolution3DLib.errors import SuperResolutionError
-from SuperResolution3DLib.volume import Volume
+from SuperResolution3DLib.volumes.volume import Volume
+from Training.data.index import IndexEntry, content_sha256, fingerprint, read_entry
 from Training.datasets.data_set import Candidate
-from Training.volumes.index import IndexEntry, content_sha256, fingerprint, read_entry
 
 Check = Callable[[Volume], str]
 

@@ -5,10 +5,10 @@ from itertools import permutations
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box
-from SuperResolution3DLib.geometry import Scale
-from Training.volumes.appearance import Appearance
-from Training.volumes.mapped_array import MappedArray
+from SuperResolution3DLib.volumes.box import Box
+from SuperResolution3DLib.volumes.geometry import Scale
+from Training.data.appearance import Appearance
+from Training.data.mapped_array import MappedArray
 
 SPACING_TOLERANCE = 0.05  # axes whose spacing differs by less may be swapped
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.volume import Volume
-from Training.volumes.index import Split
+from SuperResolution3DLib.volumes.volume import Volume
+from Training.data.index import Split
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from collections import Counter
 from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.volume import READ_EXTENSIONS
+from SuperResolution3DLib.volumes.volume import READ_EXTENSIONS
+from Training.data.index import SPLITS, Split
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.tree import walk
-from Training.volumes.index import SPLITS, Split
 
 BIDS_SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 COLUMNS = ("subject", "file", "modality")

@@ -12,7 +12,7 @@ Volumes whose header does not tell 25 um are listed with a problem.
 
 from pathlib import Path
 
-from SuperResolution3DLib.volume import Volume
+from SuperResolution3DLib.volumes.volume import Volume
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.tree import match
 

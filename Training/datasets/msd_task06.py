@@ -12,7 +12,7 @@ import json
 from pathlib import Path, PurePosixPath
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.volume import Volume
+from SuperResolution3DLib.volumes.volume import Volume
 from Training.datasets.data_set import Candidate, DataSet
 
 PATTERN = "Task06_Lung/dataset.json"

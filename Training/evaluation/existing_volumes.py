@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box, intersection, relative, whole
 from SuperResolution3DLib.errors import GeometryError, InputError
-from SuperResolution3DLib.geometry import Grid, contained_box
-from SuperResolution3DLib.volume import read_volume
-from Training.scoring.held_out import HeldOutVolume, named
-from Training.scoring.methods import Enlarged
-from Training.scoring.results import readable
-from Training.scoring.scoring_plan import ScoringPlan
-from Training.volumes.index import IndexEntry
+from SuperResolution3DLib.volumes.box import Box, intersection, relative, whole
+from SuperResolution3DLib.volumes.geometry import Grid, contained_box
+from SuperResolution3DLib.volumes.volume import read_volume
+from Training.data.index import IndexEntry
+from Training.evaluation.held_out import HeldOutVolume, named
+from Training.evaluation.methods import Enlarged
+from Training.evaluation.plan import ScoringPlan
+from Training.evaluation.results import readable
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.box import Box, Shape, box_shape, box_start, intersection, relative
-from SuperResolution3DLib.devices import is_out_of_memory
 from SuperResolution3DLib.errors import GeometryError, InputError, ModelError, OutputError, ResourceError, VolumeError
-from SuperResolution3DLib.geometry import Grid, Scale, crop_affine
-from SuperResolution3DLib.kspace import crop_to_multiple, degrade
-from Training.volumes.hr_preparation import PreparationConfig, prepare_hr
-from Training.volumes.index import Index, IndexEntry, Split, check_unchanged, read_entry, refuse_problems
-from Training.volumes.splits import check_leaks, select
+from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade
+from SuperResolution3DLib.inference.devices import is_out_of_memory
+from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, box_start, intersection, relative
+from SuperResolution3DLib.volumes.geometry import Grid, Scale, crop_affine
+from Training.data.index import Index, IndexEntry, Split, check_unchanged, read_entry, refuse_problems
+from Training.data.preparation import PreparationConfig, prepare_hr
+from Training.data.splits import check_leaks, select
 
 OF_A_VOLUME = (VolumeError, GeometryError, ResourceError)  # errors that other volumes need not have
 SMALLEST_LR = 4  # voxels of each axis; below, there is no context for a network

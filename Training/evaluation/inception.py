@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from SuperResolution3DLib.errors import InputError, ModelError
-from SuperResolution3DLib.model_card import file_sha256
-from SuperResolution3DLib.protocols import ComparedPair
-from Training.scoring.frechet import KERNEL_SLICES, SliceFeatures
-from Training.scoring.slices import VIEWS, SliceChoice, slice_batches
+from SuperResolution3DLib.metrics.evaluation_protocols import ComparedPair
+from SuperResolution3DLib.models.model_card import file_sha256
+from Training.evaluation.frechet import KERNEL_SLICES, SliceFeatures
+from Training.evaluation.slices import VIEWS, SliceChoice, slice_batches
 from Training.weights_file import read_weights
 
 TAPS = ("64", "192", "768", "2048")

@@ -13,18 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.box import box_shape
 from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
-from SuperResolution3DLib.fourier_shell import ShellCorrelation
-from SuperResolution3DLib.protocols import PROTOCOLS
-from SuperResolution3DLib.volume import Volume, write_volume
-from Training.scoring.evaluation import Evaluation, Measured, VolumeScores
-from Training.scoring.frechet import SliceFeatures
-from Training.scoring.held_out import OF_A_VOLUME, HeldOutVolume, named, shape_text
-from Training.scoring.methods import Method
-from Training.scoring.perceptual_metrics import SMALLEST_SLICE
-from Training.scoring.processes import Processes
-from Training.scoring.results import (
+from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS
+from SuperResolution3DLib.metrics.fourier_shell import ShellCorrelation
+from SuperResolution3DLib.volumes.box import box_shape
+from SuperResolution3DLib.volumes.volume import Volume, write_volume
+from Training.data.index import IndexEntry
+from Training.evaluation.frechet import SliceFeatures
+from Training.evaluation.held_out import OF_A_VOLUME, HeldOutVolume, named, shape_text
+from Training.evaluation.methods import Method
+from Training.evaluation.perceptual_metrics import SMALLEST_SLICE
+from Training.evaluation.plan import ScoringPlan
+from Training.evaluation.processes import Processes
+from Training.evaluation.progress import ScoringProgress
+from Training.evaluation.results import (
     CORRELATION,
     FREQUENCY,
     MethodResult,
@@ -36,11 +38,9 @@ from Training.scoring.results import (
     write_method_result,
     write_result,
 )
-from Training.scoring.scoring_plan import ScoringPlan
-from Training.scoring.scoring_progress import ScoringProgress
-from Training.scoring.slice_sets import SliceSets
-from Training.scoring.slices import VIEWS
-from Training.volumes.index import IndexEntry
+from Training.evaluation.slice_sets import SliceSets
+from Training.evaluation.slices import VIEWS
+from Training.evaluation.volume_scores import Evaluation, Measured, VolumeScores
 from Training.whole_file import whole_file
 
 log = logging.getLogger(__name__)

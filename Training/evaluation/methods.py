@@ -7,19 +7,20 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from SuperResolution3DLib.checkpoint import Model, load_model
-from SuperResolution3DLib.devices import choose_device, choose_precision, device_name
-from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import InputError, VolumeError
-from SuperResolution3DLib.geometry import Grid, Scale
-from SuperResolution3DLib.interpolation import Method as Aligned
-from SuperResolution3DLib.interpolation import interpolate
-from SuperResolution3DLib.kspace import degrade
-from SuperResolution3DLib.model_card import find_model
-from Training.scoring.held_out import HeldOutVolume
-from Training.scoring.results import readable
-from Training.scoring.training_data import contents
-from Training.volumes.hr_preparation import PreparationConfig
+from SuperResolution3DLib.forward.interpolation import Method as Aligned
+from SuperResolution3DLib.forward.interpolation import interpolate
+from SuperResolution3DLib.forward.kspace import degrade
+from SuperResolution3DLib.inference.devices import choose_device, choose_precision, device_name
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.models.checkpoint import Model, load_model
+from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.volumes.geometry import Grid, Scale
+from Training.data.preparation import PreparationConfig
+from Training.evaluation.held_out import HeldOutVolume
+from Training.evaluation.results import readable
+from Training.evaluation.seen_volumes import contents
 
 Interpolation = Literal["trilinear-paper", "trilinear", "cubic", "zero-filled"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)

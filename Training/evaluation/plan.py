@@ -5,16 +5,16 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from SuperResolution3DLib.box import Box
-from SuperResolution3DLib.geometry import Scale
-from SuperResolution3DLib.model_card import file_sha256
-from Training.reporting.zoom_box import ZoomBox
-from Training.scoring.evaluation import EvaluationConfig
-from Training.scoring.held_out import HeldOutVolume, held_out_volume
-from Training.scoring.methods import Method
-from Training.scoring.results import result_key
-from Training.volumes.hr_preparation import PreparationConfig
-from Training.volumes.index import Index, IndexEntry
+from SuperResolution3DLib.models.model_card import file_sha256
+from SuperResolution3DLib.volumes.box import Box
+from SuperResolution3DLib.volumes.geometry import Scale
+from Training.data.index import Index, IndexEntry
+from Training.data.preparation import PreparationConfig
+from Training.evaluation.held_out import HeldOutVolume, held_out_volume
+from Training.evaluation.methods import Method
+from Training.evaluation.results import result_key
+from Training.evaluation.volume_scores import EvaluationConfig
+from Training.evaluation.zoom_box import ZoomBox
 
 VERSION = 4  # of what is measured; another one makes old results invalid
 

@@ -10,7 +10,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import distributed
 
-from Training.fitting import together
+from Training.trainer import distributed as together
 
 Result = TypeVar("Result")
 
@@ -41,7 +41,7 @@ class Processes:
         return f"cuda:{self.fabric.local_rank % torch.cuda.device_count()}"
 
     def together(self, action: Callable[[], Result]) -> Result:
-        """Run an action in every process; where it fails in some, all end (see ``Training.fitting.together``)."""
+        """Run an action in every process; where it fails in some, all end (see ``Training.trainer.distributed``)."""
         return together.together(self.fabric, action) if self.fabric else action()
 
     def first(self, action: Callable[[], Result]) -> Result:
@@ -73,7 +73,7 @@ def connected() -> Iterator[Processes]:
         yield Processes()
         return
     from Training.config import LoopConfig
-    from Training.fitting.launch import make_fabric
+    from Training.trainer.launch import make_fabric
 
     fabric = make_fabric(LoopConfig(accelerator="cpu", precision="32-true"))
     fabric.launch()

@@ -4,8 +4,8 @@ import logging
 import time
 
 from SuperResolution3DLib.errors import InputError, ResourceError, SuperResolutionError
-from Training.scoring.results import VolumeResult
-from Training.volumes.index import IndexEntry, refuse_problems
+from Training.data.index import IndexEntry, refuse_problems
+from Training.evaluation.results import VolumeResult
 
 log = logging.getLogger(__name__)
 

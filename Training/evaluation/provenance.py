@@ -6,10 +6,10 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from SuperResolution3DLib.errors import InputError
-from Training.scoring.methods import Method, ModelMethod, preparation_of
-from Training.scoring.training_data import is_complete
-from Training.volumes.hr_preparation import PreparationConfig
-from Training.volumes.index import Index, IndexEntry
+from Training.data.index import Index, IndexEntry
+from Training.data.preparation import PreparationConfig
+from Training.evaluation.methods import Method, ModelMethod, preparation_of
+from Training.evaluation.seen_volumes import is_complete
 
 VALIDATED = "volumes validated its training"  # ends a note
 

@@ -35,7 +35,7 @@ class VolumeResult:
     """below the index's root"""
     method: str
     metrics: dict[str, float]
-    """by name: ``paper/psnr``, ``foreground/lpips``, ``fsc_0.5`` ... (``Training.scoring.evaluation``)"""
+    """by name: ``paper/psnr``, ``foreground/lpips``, ``fsc_0.5`` ... (``Training.evaluation.volume_scores``)"""
     curves: dict[str, list[float]] = field(default_factory=dict)
     """``fsc_frequency`` (cycles/mm) and ``fsc_correlation`` of the Fourier shell correlation"""
     seconds: float = 0.0

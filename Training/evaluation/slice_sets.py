@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
-from Training.scoring.frechet import FeatureStatistics, SliceFeatures, frechet_distance, kernel_distance
+from Training.evaluation.frechet import FeatureStatistics, SliceFeatures, frechet_distance, kernel_distance
 from Training.whole_file import whole_file
 
 FORMAT = 3

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from SuperResolution3DLib.protocols import ComparedPair
+from SuperResolution3DLib.metrics.evaluation_protocols import ComparedPair
 
 View = Literal["axial", "coronal", "sagittal"]  # slices along D, H and W
 VIEWS: tuple[View, ...] = get_args(View)

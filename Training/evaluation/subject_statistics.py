@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from Training.scoring.results import VolumeResult
+from Training.evaluation.results import VolumeResult
 
 FEWEST_SUBJECTS = 6  # for a test
 

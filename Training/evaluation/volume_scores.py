@@ -5,18 +5,26 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib import fourier_shell
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.fourier_shell import THRESHOLDS, ShellCorrelation, shell_correlation
-from SuperResolution3DLib.geometry import Grid, Scale
-from SuperResolution3DLib.intensity import IntensityPolicy
-from SuperResolution3DLib.kspace import residual
-from SuperResolution3DLib.metrics import added_detail, psnr, ssim, ssim_slices, ssim_uniform
-from SuperResolution3DLib.protocols import PROTOCOLS, ComparedPair, Protocol, Reference, check_pair, describe, reference
-from Training.scoring.frechet import SliceFeatures
-from Training.scoring.inception import Inception
-from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips, Net
-from Training.scoring.slices import VIEWS, SliceChoice, slice_shape
+from SuperResolution3DLib.forward.kspace import residual
+from SuperResolution3DLib.metrics import fourier_shell
+from SuperResolution3DLib.metrics.evaluation_protocols import (
+    PROTOCOLS,
+    ComparedPair,
+    Protocol,
+    Reference,
+    check_pair,
+    describe,
+    reference,
+)
+from SuperResolution3DLib.metrics.fourier_shell import THRESHOLDS, ShellCorrelation, shell_correlation
+from SuperResolution3DLib.metrics.metrics import added_detail, psnr, ssim, ssim_slices, ssim_uniform
+from SuperResolution3DLib.volumes.geometry import Grid, Scale
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from Training.evaluation.frechet import SliceFeatures
+from Training.evaluation.inception import Inception
+from Training.evaluation.perceptual_metrics import SMALLEST_SLICE, Lpips, Net
+from Training.evaluation.slices import VIEWS, SliceChoice, slice_shape
 
 
 @dataclass(frozen=True)

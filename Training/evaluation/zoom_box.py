@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from SuperResolution3DLib.cli.figure import FigureRow
 from SuperResolution3DLib.errors import GeometryError, InputError
-from SuperResolution3DLib.figure import FigureRow
-from SuperResolution3DLib.foreground import foreground_box
-from SuperResolution3DLib.geometry import voxel_spacing
+from SuperResolution3DLib.metrics.foreground import foreground_box
+from SuperResolution3DLib.volumes.geometry import voxel_spacing
 
 SIDE_SHARE = 0.3  # of the shortest edge of the HR's foreground
 FEWEST_VOXELS = 32  # along the finest axis; fewer show no structure

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from SuperResolution3DLib.figure import VIEWS, FigureRow
-from SuperResolution3DLib.foreground import foreground_box
-from SuperResolution3DLib.geometry import voxel_spacing
-from SuperResolution3DLib.picture_file import round_length, save_figure
+from SuperResolution3DLib.cli.figure import VIEWS, FigureRow
+from SuperResolution3DLib.cli.picture_file import round_length, save_figure
+from SuperResolution3DLib.metrics.foreground import foreground_box
+from SuperResolution3DLib.volumes.geometry import voxel_spacing
+from Training.evaluation.zoom_box import ZoomBox
 from Training.reporting.figure_volumes import WINDOW_PERCENTILES, FigureVolumes
 from Training.reporting.metric_rows import MetricRow
-from Training.reporting.zoom_box import ZoomBox
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

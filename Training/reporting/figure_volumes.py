@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from SuperResolution3DLib.cli.figure import FigureRow
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.figure import FigureRow
-from SuperResolution3DLib.foreground import foreground_box, measured_mask, otsu_threshold
-from Training.reporting.zoom_box import ZoomBox, detailed_box
+from SuperResolution3DLib.metrics.foreground import foreground_box, measured_mask, otsu_threshold
+from Training.evaluation.zoom_box import ZoomBox, detailed_box
 
 CT_WINDOW = (0.0, 250.0)  # HU, as in the paper
 VISIBLE_SHARE = 0.1  # of the window: more counts no more, or the border of the skull would beat all fine structure

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from SuperResolution3DLib.protocols import Protocol
+from SuperResolution3DLib.metrics.evaluation_protocols import Protocol
+from Training.evaluation.results import VolumeResult
 from Training.reporting.tables import QUALITY, Column, best_methods
-from Training.scoring.results import VolumeResult
 
 SHOWN = ("psnr", "ssim", "lpips")
 

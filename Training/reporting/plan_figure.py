@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.box import box_start, whole
-from SuperResolution3DLib.figure import FigureRow
-from SuperResolution3DLib.geometry import Grid, crop_affine
-from SuperResolution3DLib.interpolation import interpolate
+from SuperResolution3DLib.cli.figure import FigureRow
+from SuperResolution3DLib.forward.interpolation import interpolate
+from SuperResolution3DLib.volumes.box import box_start, whole
+from SuperResolution3DLib.volumes.geometry import Grid, crop_affine
+from Training.data.index import IndexEntry
+from Training.evaluation.held_out import named
+from Training.evaluation.method_scores import keep_for_figure
+from Training.evaluation.plan import ScoringPlan
+from Training.evaluation.results import read_result, readable
 from Training.reporting.figure2 import FigureOptions, write_figure2
 from Training.reporting.figure_volumes import FigureVolumes
 from Training.reporting.metric_rows import metric_rows
 from Training.reporting.report import FIGURE
-from Training.scoring.held_out import named
-from Training.scoring.results import read_result, readable
-from Training.scoring.scoring import keep_for_figure
-from Training.scoring.scoring_plan import ScoringPlan
-from Training.volumes.index import IndexEntry
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from SuperResolution3DLib.fourier_shell import THRESHOLDS
+from SuperResolution3DLib.metrics.fourier_shell import THRESHOLDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.fourier_shell import THRESHOLDS
-from SuperResolution3DLib.protocols import PROTOCOLS
+from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS
+from SuperResolution3DLib.metrics.fourier_shell import THRESHOLDS
+from Training.evaluation.results import (
+    CORRELATION,
+    FREQUENCY,
+    UNREADABLE,
+    EvaluationRecord,
+    MethodResult,
+    VolumeResult,
+    read_method_results,
+    read_record,
+    read_results,
+)
+from Training.evaluation.subject_statistics import summarise
 from Training.reporting.html_page import (
     TableText,
     bullets,
@@ -24,18 +36,6 @@ from Training.reporting.html_page import (
 )
 from Training.reporting.plots import FEWEST_FOR_BOX, BoxPanel, Curve, box_plots, shell_plot
 from Training.reporting.tables import LEGEND, QUALITY, Column, make_tables, set_notes, volume_notes
-from Training.scoring.results import (
-    CORRELATION,
-    FREQUENCY,
-    UNREADABLE,
-    EvaluationRecord,
-    MethodResult,
-    VolumeResult,
-    read_method_results,
-    read_record,
-    read_results,
-)
-from Training.scoring.subject_statistics import summarise
 from Training.whole_file import whole_file
 
 REPORT = "report.html"

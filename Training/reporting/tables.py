@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from SuperResolution3DLib.protocols import PROTOCOLS
-from Training.scoring.results import (
+from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS
+from Training.evaluation.results import (
     UNREADABLE,
     EvaluationRecord,
     MethodResult,
@@ -18,7 +18,7 @@ from Training.scoring.results import (
     subjects_of,
     write_csv,
 )
-from Training.scoring.subject_statistics import FEWEST_SUBJECTS, compare, summarise
+from Training.evaluation.subject_statistics import FEWEST_SUBJECTS, compare, summarise
 from Training.whole_file import whole_file
 
 CSV, MARKDOWN, LATEX = "results.csv", "table.md", "table.tex"

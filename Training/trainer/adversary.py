@@ -7,8 +7,8 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from Training.config import OptimisationConfig
-from Training.fitting.discriminator import DiscriminatorConfig, UNetDiscriminator
-from Training.fitting.losses import adversarial_loss
+from Training.trainer.discriminator import DiscriminatorConfig, UNetDiscriminator
+from Training.trainer.losses import adversarial_loss
 
 
 class Adversary:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from SuperResolution3DLib.errors import InputError, OutputError
-from SuperResolution3DLib.model_card import SUFFIX
+from SuperResolution3DLib.models.model_card import SUFFIX
 
 FORMAT_VERSION = 1
 LAST_MODEL, BEST_MODEL = MODELS = ("last.safetensors", "best.safetensors")  # beside the folder of the checkpoints

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from SuperResolution3DLib.errors import ExitCode, SuperResolutionError
-from Training.volumes.data import Patches
+from Training.data.patches import Patches
 
 
 class DivergedError(SuperResolutionError):

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from SuperResolution3DLib.checkpoint import build_network, check_fit, load_model
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.models.checkpoint import build_network, check_fit, load_model
+from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.networks.generator import Generator
 from Training.config import TrainConfig
 

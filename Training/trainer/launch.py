@@ -11,11 +11,11 @@ import torch
 from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
 
-from SuperResolution3DLib.devices import usable_device
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.inference.devices import usable_device
 from Training.config import LoopConfig
-from Training.fitting.precision import fitting_precision
-from Training.fitting.together import FailedElsewhereError
+from Training.trainer.distributed import FailedElsewhereError
+from Training.trainer.precision import fitting_precision
 
 LONGEST_PREPARATION = timedelta(hours=12)  # the other processes wait while one of them degrades the volumes
 INTERACTIVE = ("bash", "interactive")  # names of jobs in which SLURM's numbers are a shell's

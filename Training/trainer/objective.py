@@ -8,10 +8,10 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from Training.config import TrainConfig
-from Training.fitting.adversary import Adversary
-from Training.fitting.losses import pixel_loss
-from Training.fitting.perceptual_loss import PerceptualLoss
-from Training.volumes.data import Patches
+from Training.data.patches import Patches
+from Training.trainer.adversary import Adversary
+from Training.trainer.losses import pixel_loss
+from Training.trainer.perceptual_loss import PerceptualLoss
 
 
 class Objective:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from Training.fitting.vgg19 import Vgg19Features, layer_index
+from Training.trainer.vgg19 import Vgg19Features, layer_index
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

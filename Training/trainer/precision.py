@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from SuperResolution3DLib.devices import choose_precision, device_name
-from SuperResolution3DLib.half_precision import TOLERANCE
+from SuperResolution3DLib.inference.devices import choose_precision, device_name
+from SuperResolution3DLib.inference.precision import TOLERANCE
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.models.model_card import ModelCard
 from Training.config import TrainConfig
-from Training.fitting.initial_generator import as_json
+from Training.trainer.initial_generator import as_json
 
 # What may change: place, pace, the model's labels, and how long the run is. All fields of ``loop`` may, too.
 PLACE = ("out", "data.index", "data.cache", "loss.perceptual.weights", "loss.perceptual.download")

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from SuperResolution3DLib.card_privacy import without_names
-from SuperResolution3DLib.model_card import ModelCard, file_sha256, read_card
+from SuperResolution3DLib.models.card_privacy import without_names
+from SuperResolution3DLib.models.model_card import ModelCard, file_sha256, read_card
 from Training.config import TrainConfig
-from Training.fitting.perceptual_loss import PerceptualLoss
-from Training.volumes.index import write_json
-from Training.volumes.splits import Selection
-from Training.volumes.training_volume import TrainingVolume
+from Training.data.index import write_json
+from Training.data.splits import Selection
+from Training.data.training_volume import TrainingVolume
+from Training.trainer.perceptual_loss import PerceptualLoss
 
 VOLUMES_FILE = "volumes.json"
 

@@ -12,25 +12,25 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from SuperResolution3DLib.checkpoint import save_model
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.models.checkpoint import save_model
+from SuperResolution3DLib.models.model_card import ModelCard
 from Training.config import TrainConfig
-from Training.fitting.adversary import Adversary, clip_gradients
-from Training.fitting.batch_statistics import share_batch_statistics
-from Training.fitting.checkpoints import BEST_MODEL, LAST_MODEL, Checkpoints
-from Training.fitting.divergence import check_finite
-from Training.fitting.initial_generator import initial_generator
-from Training.fitting.moving_average import MovingAverage
-from Training.fitting.objective import Objective
-from Training.fitting.perceptual_loss import PerceptualLoss
-from Training.fitting.progress import Progress
-from Training.fitting.resumption import differences, identity, with_stretch
-from Training.fitting.run_log import RunLog
-from Training.fitting.stop_request import StopRequest, signals_blocked
-from Training.fitting.validation import Validation, ValidationResult, better
-from Training.volumes.data import PatchDataset, Patches, SampleOrder
-from Training.volumes.training_volume import TrainingVolume
+from Training.data.patches import PatchDataset, Patches, SampleOrder
+from Training.data.training_volume import TrainingVolume
+from Training.trainer.adversary import Adversary, clip_gradients
+from Training.trainer.batch_statistics import share_batch_statistics
+from Training.trainer.checkpoints import BEST_MODEL, LAST_MODEL, Checkpoints
+from Training.trainer.divergence import check_finite
+from Training.trainer.initial_generator import initial_generator
+from Training.trainer.moving_average import MovingAverage
+from Training.trainer.objective import Objective
+from Training.trainer.perceptual_loss import PerceptualLoss
+from Training.trainer.progress import Progress
+from Training.trainer.resumption import differences, identity, with_stretch
+from Training.trainer.run_log import RunLog
+from Training.trainer.stop_request import StopRequest, signals_blocked
+from Training.trainer.validation import Validation, ValidationResult, better
 
 log = logging.getLogger(__name__)
 

@@ -9,19 +9,20 @@ from lightning.fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from SuperResolution3DLib.checkpoint import Model, build_network
-from SuperResolution3DLib.engine import Engine, EngineSettings
 from SuperResolution3DLib.errors import CancelledError, VolumeError
-from SuperResolution3DLib.kspace import zero_fill
-from SuperResolution3DLib.metrics import score
-from SuperResolution3DLib.model_card import ModelCard
-from SuperResolution3DLib.monitors import Monitor
-from SuperResolution3DLib.protocols import SSIM_WINDOW, reference
-from Training.fitting.kept_memory import give_back_memory
-from Training.fitting.stop_request import StopRequest
-from Training.scoring.perceptual_metrics import SMALLEST_SLICE, Lpips
-from Training.volumes.index import IndexEntry, refuse_problems
-from Training.volumes.training_volume import TrainingVolume
+from SuperResolution3DLib.forward.kspace import zero_fill
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.metrics.evaluation_protocols import SSIM_WINDOW, reference
+from SuperResolution3DLib.metrics.metrics import score
+from SuperResolution3DLib.models.checkpoint import Model, build_network
+from SuperResolution3DLib.models.model_card import ModelCard
+from Training.data.index import IndexEntry, refuse_problems
+from Training.data.training_volume import TrainingVolume
+from Training.evaluation.perceptual_metrics import SMALLEST_SLICE, Lpips
+from Training.trainer.kept_memory import give_back_memory
+from Training.trainer.stop_request import StopRequest
 
 METRICS = ("psnr", "ssim", "lpips")
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips": False}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.model_card import file_sha256
+from SuperResolution3DLib.models.model_card import file_sha256
 from Training.weights_file import read_weights
 
 CONVOLUTIONS_OF_BLOCK = (2, 2, 4, 4, 4)

@@ -8,10 +8,17 @@ import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError
-
-from .comparison_layout import LAYOUT_ID, ORIENTATIONS, ROWS, VIEW_GROUP, ComparisonView, comparison_views, layout_xml
-from .difference import REFERENCE_ROLE, difference_node
-from .super_resolution import INPUT_ROLE
+from SuperResolution3DSlicer.comparison.difference import REFERENCE_ROLE, difference_node
+from SuperResolution3DSlicer.comparison.layout import (
+    LAYOUT_ID,
+    ORIENTATIONS,
+    ROWS,
+    VIEW_GROUP,
+    ComparisonView,
+    comparison_views,
+    layout_xml,
+)
+from SuperResolution3DSlicer.runs.volume_task import INPUT_ROLE
 
 
 class Comparison:

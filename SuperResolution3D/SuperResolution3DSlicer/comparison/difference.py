@@ -5,10 +5,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError
-
-from .modality import hand_on_modality
-from .volume_checks import node_affine
-from .volume_nodes import ATTRIBUTE_PREFIX, display_with_fixed_window
+from SuperResolution3DSlicer.scene.checks import node_affine
+from SuperResolution3DSlicer.scene.modality import hand_on_modality
+from SuperResolution3DSlicer.scene.nodes import ATTRIBUTE_PREFIX, display_with_fixed_window
 
 REFERENCE_ROLE = f"{ATTRIBUTE_PREFIX}Difference"
 OWNER_ROLE = f"{ATTRIBUTE_PREFIX}DifferenceOf"

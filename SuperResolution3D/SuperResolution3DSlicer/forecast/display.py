@@ -5,15 +5,14 @@ from collections.abc import Callable
 import qt
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.model_card import InstalledModel, ModelCard
-
-from .device_choice import Gpu
-from .forecast import Plan, describe, forecast
-from .run import Follower, Outcome, Run
-from .sentences import with_full_stop
-from .speed import Speed, Work, load_speed, save_speed
-from .timed_tile import TimedTile
-from .worker_process import Process
+from SuperResolution3DLib.models.model_card import InstalledModel, ModelCard
+from SuperResolution3DSlicer.forecast.forecast import Plan, describe, forecast
+from SuperResolution3DSlicer.forecast.speed import Speed, Work, load_speed, save_speed
+from SuperResolution3DSlicer.forecast.speed_probe import TimedTile
+from SuperResolution3DSlicer.panel.device_choice import Gpu
+from SuperResolution3DSlicer.panel.messages import with_full_stop
+from SuperResolution3DSlicer.runs.process import Process
+from SuperResolution3DSlicer.runs.run import Follower, Outcome, Run
 
 
 class ForecastDisplay:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from slicer.i18n import tr as _
 
+from SuperResolution3DLib.cli.job import Region
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.free_memory import free_memory
-from SuperResolution3DLib.geometry import Orientation, Scale, voxel_spacing
-from SuperResolution3DLib.job import Region
-from SuperResolution3DLib.memory_plan import (
+from SuperResolution3DLib.inference.memory_plan import (
     FREE_SHARE,
     GIB,
     Run,
@@ -19,13 +18,13 @@ from SuperResolution3DLib.memory_plan import (
     host_bytes,
     plan_tiles,
     size_text,
-    sr_shape,
     trunk_halo,
     window_voxels,
 )
-from SuperResolution3DLib.model_card import ModelCard
-
-from .speed import Speed, Work
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.box import sr_shape
+from SuperResolution3DLib.volumes.geometry import Orientation, Scale, voxel_spacing
+from SuperResolution3DSlicer.forecast.speed import Speed, Work
 
 DEVICE_ITEMSIZE = 4  # bytes; a device that computes in 16 bits takes less
 Triple = tuple[int, int, int]

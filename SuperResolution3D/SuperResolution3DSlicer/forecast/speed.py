@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 import slicer
 
+from SuperResolution3DLib.cli.job import WEIGHTS, Event, Progress, Started
 from SuperResolution3DLib.errors import ResourceError
-from SuperResolution3DLib.job import WEIGHTS, Event, Progress, Started, Warned
-from SuperResolution3DLib.model_card import ModelCard
+from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.models.model_card import ModelCard
 
 START_SECONDS = 5.0  # until torch is loaded, where nothing is measured
 COMPUTING = ("trunk", "tail")

@@ -8,11 +8,10 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.job import Job
-from SuperResolution3DLib.memory_plan import chosen_windows, window_voxels
-from SuperResolution3DLib.model_card import ModelCard
-
-from .speed import Work
+from SuperResolution3DLib.cli.job import Job
+from SuperResolution3DLib.inference.memory_plan import chosen_windows, window_voxels
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DSlicer.forecast.speed import Work
 
 TILE = 24  # LR voxels an edge: large enough to keep a GPU busy, seconds on a laptop
 HEADER = """\

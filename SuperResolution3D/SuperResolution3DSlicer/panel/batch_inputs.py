@@ -5,7 +5,7 @@ from collections.abc import Callable
 import qt
 import slicer
 
-from .volume_nodes import is_result
+from SuperResolution3DSlicer.scene.nodes import is_result
 
 
 class FurtherInputs:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import qt
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.memory_plan import GIB
+from SuperResolution3DLib.inference.memory_plan import GIB
 
 QUERY = ["--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits"]  # MiB
 MIB = 1024**2

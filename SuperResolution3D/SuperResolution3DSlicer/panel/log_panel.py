@@ -9,10 +9,9 @@ import slicer
 from slicer.i18n import tr as _
 
 import SuperResolution3DLib
-
-from .private_names import without_folders, without_inputs
-from .run import Outcome
-from .run_report import without_paths
+from SuperResolution3DSlicer.runs.report import without_paths
+from SuperResolution3DSlicer.runs.report_privacy import without_folders, without_inputs
+from SuperResolution3DSlicer.runs.run import Outcome
 
 
 class LogPanel:

@@ -7,9 +7,8 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.model_card import ModelCard
-
-from .volume_checks import modality_warning, spacing_warning
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DSlicer.scene.checks import modality_warning, spacing_warning
 
 WORKING_FOLDER = r"(?<=\s)\.(?=[;,\s])"  # "are free in .; free some": the worker names it so, no sentence ends so
 

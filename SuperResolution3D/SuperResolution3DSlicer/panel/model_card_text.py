@@ -6,7 +6,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.model_card import ModelCard, is_finite_number
+from SuperResolution3DLib.models.model_card import ModelCard, is_finite_number
 
 BASELINE = "zero-filled k-space"
 DATA_SETS = ("test", "validation")  # the first that the card has is shown, if it shares none with other cards

@@ -7,8 +7,8 @@ import qt
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.memory_plan import tail_halo
-from SuperResolution3DLib.model_card import (
+from SuperResolution3DLib.inference.memory_plan import tail_halo
+from SuperResolution3DLib.models.model_card import (
     MODELS_VARIABLE,
     InstalledModel,
     file_sha256,
@@ -16,9 +16,8 @@ from SuperResolution3DLib.model_card import (
     read_card,
     where_to_put_models,
 )
-
-from .model_card_text import card_text
-from .model_file import place_of
+from SuperResolution3DSlicer.panel.model_card_text import card_text
+from SuperResolution3DSlicer.panel.model_file import place_of
 
 
 class ModelChoice:

@@ -9,8 +9,8 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.memory_plan import tail_halo
-from SuperResolution3DLib.model_card import (
+from SuperResolution3DLib.inference.memory_plan import tail_halo
+from SuperResolution3DLib.models.model_card import (
     SUFFIX,
     InstalledModel,
     ModelCard,

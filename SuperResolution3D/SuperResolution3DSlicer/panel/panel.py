@@ -8,25 +8,24 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-
-from . import dependencies
-from .choices import Region, Tiling
-from .chosen_nodes import ChosenNodes
-from .comparison import Comparison
-from .device_choice import DeviceChoice
-from .forecast_display import ForecastDisplay
-from .further_inputs import FurtherInputs
-from .log_panel import LogPanel
-from .model_choice import ModelChoice
-from .model_file import add_model_file
-from .progress_display import ProgressDisplay
-from .roi_preview import place_at_centre
-from .run_control import RunControl
-from .run_requests import notes, requests_of, why_no_low_resolution, why_not
-from .super_resolution import ZERO_FILLED_ROLE, latest_result
+from SuperResolution3DSlicer.comparison.comparison import Comparison
+from SuperResolution3DSlicer.forecast.display import ForecastDisplay
+from SuperResolution3DSlicer.panel.batch_inputs import FurtherInputs
+from SuperResolution3DSlicer.panel.choices import Region, Tiling
+from SuperResolution3DSlicer.panel.device_choice import DeviceChoice
+from SuperResolution3DSlicer.panel.log_panel import LogPanel
+from SuperResolution3DSlicer.panel.model_choice import ModelChoice
+from SuperResolution3DSlicer.panel.model_file import add_model_file
+from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
+from SuperResolution3DSlicer.panel.run_control import RunControl
+from SuperResolution3DSlicer.runs import dependencies
+from SuperResolution3DSlicer.runs.requests import notes, requests_of, why_no_low_resolution, why_not
+from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, latest_result
+from SuperResolution3DSlicer.scene.node_observer import ChosenNodes
+from SuperResolution3DSlicer.scene.roi_preview import place_at_centre
 
 if TYPE_CHECKING:
-    from .parameters import Parameters
+    from SuperResolution3DSlicer.panel.parameters import Parameters
 
 UPDATE_MS = 50  # many changes that come together are shown once
 MODEL_FILES = "*.safetensors"

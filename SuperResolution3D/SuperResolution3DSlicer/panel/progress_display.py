@@ -3,9 +3,9 @@
 import qt
 from slicer.i18n import tr as _
 
-from .forecast import duration
-from .run import Status
-from .run_queue import Position
+from SuperResolution3DSlicer.forecast.forecast import duration
+from SuperResolution3DSlicer.runs.queue import Position
+from SuperResolution3DSlicer.runs.run import Status
 
 
 class ProgressDisplay:

@@ -6,19 +6,18 @@ from typing import Any, Protocol
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.model_card import ModelCard
-
-from .forecast import duration, forecast
-from .forecast_display import ForecastDisplay
-from .log_panel import LogPanel
-from .low_resolution import LowResolution
-from .progress_display import ProgressDisplay
-from .run import Follower, Outcome, Task
-from .run_queue import RunQueue
-from .run_report import consistency_sentence
-from .sentences import warning_sentence, with_full_stop
-from .speed import Work
-from .super_resolution import Request, SuperResolution, is_preview, latest_result
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DSlicer.forecast.display import ForecastDisplay
+from SuperResolution3DSlicer.forecast.forecast import duration, forecast
+from SuperResolution3DSlicer.forecast.speed import Work
+from SuperResolution3DSlicer.panel.log_panel import LogPanel
+from SuperResolution3DSlicer.panel.messages import warning_sentence, with_full_stop
+from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
+from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
+from SuperResolution3DSlicer.runs.queue import RunQueue
+from SuperResolution3DSlicer.runs.report import consistency_sentence
+from SuperResolution3DSlicer.runs.run import Follower, Outcome, Task
+from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution, is_preview, latest_result
 
 UNCHANGED = _("The scene is unchanged.")
 

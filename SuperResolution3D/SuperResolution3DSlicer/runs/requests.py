@@ -6,16 +6,16 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.model_card import InstalledModel
+from SuperResolution3DLib.models.model_card import InstalledModel
 
-from .choices import Region, Tiling
-from .low_resolution import LowResolution
-from .super_resolution import Request
-from .volume_checks import field_of_view_note, is_empty, modality_warning, spacing_warning
-from .volume_nodes import is_result
+from SuperResolution3DSlicer.panel.choices import Region, Tiling
+from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
+from SuperResolution3DSlicer.runs.volume_task import Request
+from SuperResolution3DSlicer.scene.checks import field_of_view_note, is_empty, modality_warning, spacing_warning
+from SuperResolution3DSlicer.scene.nodes import is_result
 
 if TYPE_CHECKING:
-    from .parameters import Parameters
+    from SuperResolution3DSlicer.panel.parameters import Parameters
 
 
 def requests_of(parameters: "Parameters", model: InstalledModel | None) -> list[Request]:

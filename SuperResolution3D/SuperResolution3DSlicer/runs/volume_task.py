@@ -8,18 +8,18 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.job import DEFAULT_OVERLAP, Job
-from SuperResolution3DLib.memory_plan import tail_halo
-from SuperResolution3DLib.model_card import InstalledModel, ModelCard
+from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Job
+from SuperResolution3DLib.inference.memory_plan import tail_halo
+from SuperResolution3DLib.models.model_card import InstalledModel, ModelCard
 
-from .difference import renew_difference
-from .forecast import Plan
-from .modality import modality_of
-from .placement import Placement
-from .roi_region import region_of_roi
-from .run_report import attributes
-from .volume_checks import check_input, node_affine
-from .volume_nodes import (
+from SuperResolution3DSlicer.comparison.difference import renew_difference
+from SuperResolution3DSlicer.forecast.forecast import Plan
+from SuperResolution3DSlicer.scene.modality import modality_of
+from SuperResolution3DSlicer.scene.placement import Placement
+from SuperResolution3DSlicer.scene.roi_region import region_of_roi
+from SuperResolution3DSlicer.runs.report import attributes
+from SuperResolution3DSlicer.scene.checks import check_input, node_affine
+from SuperResolution3DSlicer.scene.nodes import (
     ATTRIBUTE_PREFIX,
     add_result,
     check_output,

@@ -6,11 +6,10 @@ import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
-from SuperResolution3DLib.geometry import check_affine, voxel_spacing
-from SuperResolution3DLib.job import SMALLEST_AXIS
-from SuperResolution3DLib.model_card import ModelCard
-
-from .modality import modality_of
+from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.geometry import check_affine, voxel_spacing
+from SuperResolution3DSlicer.scene.modality import modality_of
 
 FORBIDDEN = {
     "vtkMRMLLabelMapVolumeNode": _("label map"),

@@ -7,7 +7,7 @@ import slicer
 import vtk
 
 if TYPE_CHECKING:
-    from .parameters import Parameters
+    from SuperResolution3DSlicer.panel.parameters import Parameters
 
 
 class ChosenNodes:

@@ -8,8 +8,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, OutputError, VolumeError
-
-from .modality import hand_on_modality
+from SuperResolution3DSlicer.scene.modality import hand_on_modality
 
 ATTRIBUTE_PREFIX = "SuperResolution3D."
 KINDS_BESIDE_A_RESULT = ("zero-filled", "difference")  # of volumes that were computed with it or from it

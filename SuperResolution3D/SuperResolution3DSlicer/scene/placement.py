@@ -7,7 +7,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .volume_checks import node_affine
+from SuperResolution3DSlicer.scene.checks import node_affine
 
 TOLERANCE = 1e-6  # mm, of the places of a voxel and its neighbours
 

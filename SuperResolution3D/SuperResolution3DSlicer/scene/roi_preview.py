@@ -3,7 +3,7 @@
 import numpy as np
 import slicer
 
-from .placement import Placement
+from SuperResolution3DSlicer.scene.placement import Placement
 
 PREVIEW_MM = 32.0  # an edge: enough anatomy to judge
 FEWEST_VOXELS, MOST_VOXELS = 8, 48  # of the input along an edge: thick slices need some, small voxels become many

@@ -6,10 +6,9 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from SuperResolution3DLib.cli.job import Region
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.job import Region
-
-from .volume_checks import node_affine
+from SuperResolution3DSlicer.scene.checks import node_affine
 
 TOLERANCE = 1e-3  # voxels; a face of the ROI that touches a voxel by less does not take it in
 

@@ -9,7 +9,7 @@ import SuperResolution3DLib
 from SuperResolution3DLib.errors import InputError
 
 CATEGORY = "SuperResolution3D"
-THUMBNAIL = Path(__file__).resolve().parents[1] / "Resources" / "Icons" / "SuperResolution3D.png"
+THUMBNAIL = Path(__file__).resolve().parents[2] / "Resources" / "Icons" / "SuperResolution3D.png"
 
 
 @dataclass(frozen=True)

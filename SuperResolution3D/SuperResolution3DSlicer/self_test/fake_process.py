@@ -9,13 +9,13 @@ import numpy as np
 import qt
 import slicer
 
-from SuperResolution3DLib.geometry import Orientation, sr_affine
-from SuperResolution3DLib.job import Done, Failed, Progress, Started, Warned
-from SuperResolution3DLib.model_card import read_card
-
-from .volume_checks import node_affine
-from .volume_nodes import write_node
-from .worker_process import Listener, WorkerEnd
+from SuperResolution3DLib.cli.job import Done, Failed, Progress, Started
+from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.models.model_card import read_card
+from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
+from SuperResolution3DSlicer.runs.process import Listener, WorkerEnd
+from SuperResolution3DSlicer.scene.checks import node_affine
+from SuperResolution3DSlicer.scene.nodes import write_node
 
 Ending = Literal["done", "failed", "crashed", "silent"]
 STEP_MS = 5

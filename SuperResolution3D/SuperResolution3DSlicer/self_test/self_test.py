@@ -13,17 +13,16 @@ import numpy as np
 import slicer
 
 from SuperResolution3DLib.errors import CancelledError, InputError, SuperResolutionError
-from SuperResolution3DLib.model_card import InstalledModel, installed_models
-
-from .choices import PUBLISHED_WINDOW, DataConsistency, Region
-from .comparison import Comparison
-from .comparison_layout import comparison_views, layout_xml
-from .dependencies import missing_packages
-from .pretend_process import CRASH, FAILURE, pretend
-from .run import Follower
-from .super_resolution import Request, SuperResolution, latest_result
-from .volume_checks import node_affine
-from .volume_nodes import result_name
+from SuperResolution3DLib.models.model_card import InstalledModel, installed_models
+from SuperResolution3DSlicer.comparison.comparison import Comparison
+from SuperResolution3DSlicer.comparison.layout import comparison_views, layout_xml
+from SuperResolution3DSlicer.panel.choices import PUBLISHED_WINDOW, DataConsistency, Region
+from SuperResolution3DSlicer.runs.dependencies import missing_packages
+from SuperResolution3DSlicer.runs.run import Follower
+from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution, latest_result
+from SuperResolution3DSlicer.scene.checks import node_affine
+from SuperResolution3DSlicer.scene.nodes import result_name
+from SuperResolution3DSlicer.self_test.fake_process import CRASH, FAILURE, pretend
 
 SHAPE = (7, 9, 8)  # (K, J, I)
 OBLIQUE = np.array([[2.9, 0.4, 0.0, -30.0], [-0.4, 2.9, 0.0, 12.0], [0.0, 0.0, -3.3, 8.0], [0.0, 0.0, 0.0, 1.0]])

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from SuperResolution3DLib.dicom.scan import damaged, whole_number
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.itk_image import itk_calls
+from SuperResolution3DLib.volumes.dicom.scan import damaged, whole_number
+from SuperResolution3DLib.volumes.itk_image import itk_calls
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from SuperResolution3DLib.dicom.scan import ImageFile, image_type, whole_number
 from SuperResolution3DLib.errors import GeometryError, VolumeError
+from SuperResolution3DLib.volumes.dicom.scan import ImageFile, image_type, whole_number
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from SuperResolution3DLib.dicom.compressed import decode
-from SuperResolution3DLib.dicom.frames import Frame
-from SuperResolution3DLib.dicom.scan import damaged, whole_number
 from SuperResolution3DLib.errors import VolumeError
+from SuperResolution3DLib.volumes.dicom.compressed import decode
+from SuperResolution3DLib.volumes.dicom.frames import Frame
+from SuperResolution3DLib.volumes.dicom.scan import damaged, whole_number
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from SuperResolution3DLib.dicom.frames import Frame
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.itk_image import LPS_TO_RAS
+from SuperResolution3DLib.volumes.dicom.frames import Frame
+from SuperResolution3DLib.volumes.itk_image import LPS_TO_RAS
 
 SPACING_TOLERANCE = 0.01  # of the distance between two slices
 DRIFT_TOLERANCE = 0.1  # of a pixel, over the whole stack

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.dicom.choice import Choice
-from SuperResolution3DLib.dicom.frames import frames_of
-from SuperResolution3DLib.dicom.pixels import read_pixels
-from SuperResolution3DLib.dicom.placement import place
-from SuperResolution3DLib.dicom.scan import ImageFile, damaged, quiet, scan
-from SuperResolution3DLib.dicom.stacks import choose, stacks_of
 from SuperResolution3DLib.errors import VolumeError
+from SuperResolution3DLib.volumes.dicom.choice import Choice
+from SuperResolution3DLib.volumes.dicom.frames import frames_of
+from SuperResolution3DLib.volumes.dicom.pixels import read_pixels
+from SuperResolution3DLib.volumes.dicom.placement import place
+from SuperResolution3DLib.volumes.dicom.scan import ImageFile, damaged, quiet, scan
+from SuperResolution3DLib.volumes.dicom.stacks import choose, stacks_of
 
 
 @dataclass(frozen=True, eq=False)

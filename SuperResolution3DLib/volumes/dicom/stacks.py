@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from SuperResolution3DLib.dicom.choice import Choice
-from SuperResolution3DLib.dicom.frames import DIRECTION_TOLERANCE, Frame
 from SuperResolution3DLib.errors import VolumeError
+from SuperResolution3DLib.volumes.dicom.choice import Choice
+from SuperResolution3DLib.volumes.dicom.frames import DIRECTION_TOLERANCE, Frame
 
 LONGEST_LIST = 12
 SAME_PLACE = 1e-3  # mm

@@ -1,0 +1,1 @@
+"""LR, SR and HR side by side, and their difference."""

@@ -1,0 +1,1 @@
+"""What a run will take, from this computer's own speed."""

@@ -1,0 +1,1 @@
+"""The command line and the worker that Slicer starts: jobs, events, progress, pictures."""

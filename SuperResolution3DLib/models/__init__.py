@@ -1,0 +1,1 @@
+"""Model files: the card, the weights, and blends of two models."""
