@@ -15,7 +15,7 @@ import qt
 from SuperResolution3DSlicer.panel.parameters import DataConsistency, Region, Tiling
 from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
 from SuperResolution3DSlicer.runs.report import ESTIMATE
-from SuperResolution3DSlicer.scene.roi_preview import place_at_centre
+from SuperResolution3DSlicer.scene.roi import place_at_centre
 from SuperResolution3DSlicer.self_test.fake_process import FAILURE
 
 PATIENT = 120_000  # ms; other work may share the machine

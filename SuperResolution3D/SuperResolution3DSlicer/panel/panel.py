@@ -22,7 +22,7 @@ from SuperResolution3DSlicer.runs import dependencies
 from SuperResolution3DSlicer.runs.requests import notes, requests_of, why_no_low_resolution, why_not
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, latest_result
 from SuperResolution3DSlicer.scene.node_observer import ChosenNodes
-from SuperResolution3DSlicer.scene.roi_preview import place_at_centre
+from SuperResolution3DSlicer.scene.roi import place_at_centre
 
 if TYPE_CHECKING:
     from SuperResolution3DSlicer.panel.parameters import Parameters

@@ -8,13 +8,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import VolumeError
-from SuperResolution3DLib.volumes.geometry import Orientation, Scale
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
-
-from SuperResolution3DSlicer.scene.placement import Placement
+from SuperResolution3DLib.volumes.geometry import Orientation, Scale
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
 from SuperResolution3DSlicer.scene.nodes import add_result, read_result, write_node
+from SuperResolution3DSlicer.scene.placement import Placement
 
 
 class LowResolution:

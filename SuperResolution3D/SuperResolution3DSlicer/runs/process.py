@@ -14,8 +14,8 @@ import qt
 from slicer.i18n import tr as _
 
 import SuperResolution3DLib
-from SuperResolution3DLib.errors import ExitCode, InputError
 from SuperResolution3DLib.cli.job import Done, Event, Failed, Started, decode
+from SuperResolution3DLib.errors import ExitCode, InputError
 
 GRACE_MS = 1000  # for the worker to end by itself after a cancel, before its process is ended
 FIRST_CRASH_CODE = 128  # a shell adds the signal to it; Windows tells crashes by far larger numbers

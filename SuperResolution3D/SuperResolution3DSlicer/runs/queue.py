@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from SuperResolution3DSlicer.runs.run import Follower, Outcome, Run, Status, Task
 from SuperResolution3DSlicer.runs.process import Process
+from SuperResolution3DSlicer.runs.run import Follower, Outcome, Run, Status, Task
 
 
 @dataclass(frozen=True)

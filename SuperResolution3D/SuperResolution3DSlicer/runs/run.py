@@ -10,13 +10,12 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.cli.job import Event, Progress, TimeLeft
+from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.inference.monitor import Warned
-
-from SuperResolution3DSlicer.runs.folder import RunFolder
-from SuperResolution3DSlicer.panel.messages import without_files
 from SuperResolution3DSlicer.forecast.speed import SpeedMeter
+from SuperResolution3DSlicer.panel.messages import without_files
+from SuperResolution3DSlicer.runs.folder import RunFolder
 from SuperResolution3DSlicer.runs.process import Listener, Process, WorkerEnd
 
 

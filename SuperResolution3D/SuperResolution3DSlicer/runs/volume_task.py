@@ -7,18 +7,15 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Job
+from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
 from SuperResolution3DLib.models.model_card import InstalledModel, ModelCard
-
 from SuperResolution3DSlicer.comparison.difference import renew_difference
 from SuperResolution3DSlicer.forecast.forecast import Plan
-from SuperResolution3DSlicer.scene.modality import modality_of
-from SuperResolution3DSlicer.scene.placement import Placement
-from SuperResolution3DSlicer.scene.roi_region import region_of_roi
 from SuperResolution3DSlicer.runs.report import attributes
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
+from SuperResolution3DSlicer.scene.modality import modality_of
 from SuperResolution3DSlicer.scene.nodes import (
     ATTRIBUTE_PREFIX,
     add_result,
@@ -28,6 +25,8 @@ from SuperResolution3DSlicer.scene.nodes import (
     result_name,
     write_node,
 )
+from SuperResolution3DSlicer.scene.placement import Placement
+from SuperResolution3DSlicer.scene.roi import region_of_roi
 
 INPUT_ROLE = "SuperResolution3D.Input"
 ZERO_FILLED_ROLE = "SuperResolution3D.ZeroFilled"

@@ -15,7 +15,7 @@ from Testing.Slicer.volumes import add_volume, turned
 
 # isort: split
 from SuperResolution3DSlicer.scene.checks import check_input, field_of_view_note, spacing_warning
-from SuperResolution3DSlicer.scene.roi_region import region_of_roi
+from SuperResolution3DSlicer.scene.roi import region_of_roi
 
 OBLIQUE = turned((0.9, 1.1, 2.3), (-12.3, 45.1, 7.7), left_handed=False)
 LEFT = turned((0.9, 1.1, 2.3), (-12.3, 45.1, 7.7), left_handed=True)

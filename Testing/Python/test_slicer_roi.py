@@ -10,7 +10,7 @@ from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
-from SuperResolution3DSlicer.scene.roi_preview import place_at_centre
+from SuperResolution3DSlicer.scene.roi import place_at_centre
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""From a markups ROI to the voxels of a volume that it holds: the worker's region."""
+"""A markups ROI: placed where a preview is quick, and turned into the voxels of a volume that it holds."""
 
 from itertools import product
 
@@ -9,8 +9,25 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.cli.job import Region
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DSlicer.scene.checks import node_affine
+from SuperResolution3DSlicer.scene.placement import Placement
 
+PREVIEW_MM = 32.0  # an edge: enough anatomy to judge
+FEWEST_VOXELS, MOST_VOXELS = 8, 48  # of the input along an edge: thick slices need some, small voxels become many
 TOLERANCE = 1e-3  # voxels; a face of the ROI that touches a voxel by less does not take it in
+
+
+def place_at_centre(roi_node: "slicer.vtkMRMLMarkupsROINode", input_node: slicer.vtkMRMLVolumeNode) -> None:
+    """Give a ROI the centre of a volume in the world, and edges of 32 mm.
+
+    Along an axis of thick slices it is 8 of them, along one of small voxels 48, and the volume's size at most.
+    """
+    bounds = [0.0] * 6
+    input_node.GetRASBounds(bounds)
+    lows, highs = np.array(bounds[::2]), np.array(bounds[1::2])
+    spacing = _spacing_in_world(input_node)
+    edges = np.clip(PREVIEW_MM, FEWEST_VOXELS * spacing, MOST_VOXELS * spacing)
+    roi_node.SetCenterWorld(list((lows + highs) / 2))
+    roi_node.SetSize(list(np.minimum(edges, highs - lows)))
 
 
 def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarkupsROINode") -> Region:
@@ -48,6 +65,14 @@ def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarku
         )
     k, j, i = ((int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
     return k, j, i
+
+
+def _spacing_in_world(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """Return the voxel spacing in mm along R, A and S (3,): of the voxel axis that runs nearest to each."""
+    placement = Placement.of(node)
+    steps = (placement.to_world @ placement.affine)[:3, :3]  # columns: a step along I, J, K
+    spacing = np.linalg.norm(steps, axis=0)
+    return spacing[np.argmax(np.abs(steps / spacing), axis=1)]
 
 
 def _extent(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarkupsROINode") -> tuple[np.ndarray, np.ndarray]:
