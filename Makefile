@@ -18,8 +18,9 @@ help:
 demo: $(VENV)/.base
 	$(BIN)/python Testing/demo.py
 
+# A process a core, each with one thread.
 test: libraries lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 # Before the long installation: what only the system's package manager can install.
 libraries: $(VENV)/.made
