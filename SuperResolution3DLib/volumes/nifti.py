@@ -50,7 +50,7 @@ def read(path: Path) -> NiftiImage:
     """
     num_bytes = check_gzip(path)
     header = read_header(path)
-    affine, forms, warnings = orientation_of(header, path.name)
+    affine, forms, warnings = orientation_of(header, _printable(path.name))
     return NiftiImage(_read_voxels(path, header, num_bytes), affine, forms, warnings)
 
 
@@ -86,6 +86,11 @@ def write(path: Path, array: np.ndarray, affine: np.ndarray, forms: Forms | None
             stream.write(np.ascontiguousarray(plane).data)
         if stream is not file:
             stream.close()
+
+
+def _printable(name: str) -> str:
+    """Return a file's name as any stream can show it; names need not be UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _read_voxels(path: Path, header: np.ndarray, file_bytes: int) -> np.ndarray:

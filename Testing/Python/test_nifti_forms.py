@@ -225,10 +225,12 @@ def test_slice_sizes_come_from_a_sidecar_beside_the_file(two_forms):
         assert read_volume(two_forms).slice_thickness is None
 
 
-def test_a_name_that_is_no_utf8_is_read(two_forms):
+def test_a_name_that_is_no_utf8_is_read_and_told_in_letters_that_any_stream_has(two_forms):
     odd = two_forms.with_name("\udcff.nii")
     two_forms.rename(odd)
-    assert read_volume(odd).shape == SHAPE
+    volume = read_volume(odd)
+    assert volume.shape == SHAPE
+    assert volume.warnings[0].startswith("\\udcff.nii tells two orientations")
 
 
 def test_the_command_line_tells_of_two_orientations_once(two_forms, tmp_path):
