@@ -151,6 +151,8 @@ def reading_error(path: Path, error: RuntimeError) -> InputError:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the last line of an error's text, where SimpleITK says what went wrong."""
+    """Return what went wrong: the system's reason, or the last line of the text, where SimpleITK says it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return lines[-1].removeprefix("ITK ERROR:").removeprefix("sitk::ERROR:").strip()

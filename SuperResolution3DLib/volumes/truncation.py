@@ -70,6 +70,8 @@ def read_fields(path: Path) -> tuple[dict[str, str], int]:
         for line in iter(lambda: stream.readline(LONGEST_HEADER_LINE), b""):
             text = line.decode("utf-8", "replace").strip()
             key, _, value = text.partition(separator)
+            if separator == ":" and value.startswith("="):
+                continue  # an NRRD key of somebody's own, not a field
             fields[key.strip().lower().replace(" ", "")] = value.strip()
             if key.strip() == "ElementDataFile" or not text:
                 break

@@ -163,7 +163,10 @@ def check_writable(path: str | Path, num_bytes: int, *, overwrite: bool = False)
         raise OutputError(f"{path.name} has no extension that can be written; use one of {' '.join(WRITE_EXTENSIONS)}")
     check_place(path, overwrite=overwrite)
     check_utf8(place_of(path).parent, OutputError)  # the temporary name in it is ASCII
-    free = shutil.disk_usage(place_of(path).parent).free
+    try:
+        free = shutil.disk_usage(place_of(path).parent).free
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another folder") from error
     if num_bytes > free:
         raise OutputError(
             f"{path.name} takes {num_bytes / GIB:.3g} GiB and {free / GIB:.3g} GiB are free in {path.parent}; "

@@ -1,12 +1,13 @@
 """NRRD and MetaImage files through SimpleITK: under any locale of the process, and in any unit of length."""
 
 import locale
+import shutil
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SuperResolution3DLib.errors import GeometryError, VolumeError
+from SuperResolution3DLib.errors import GeometryError, OutputError, VolumeError
 from SuperResolution3DLib.volumes import itk_image
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
@@ -89,6 +90,25 @@ def test_units_of_the_array_s_axes_count_where_there_is_no_space(tmp_path):
     header = "\n".join([*lines, "encoding: raw", "", ""])
     (tmp_path / "a.nrrd").write_bytes(header.encode() + bytes(range(60)))
     np.testing.assert_allclose(read_volume(tmp_path / "a.nrrd").affine, np.diag([-20, -3, 4e-3, 1]))
+
+
+def test_a_key_of_somebody_s_own_is_no_unit(tmp_path):
+    path = an_nrrd(tmp_path, "space units:=furlongs", "units:=weeks")
+    np.testing.assert_allclose(read_volume(path).affine, AFFINE)
+
+
+def test_the_system_s_reason_is_told_without_its_number():
+    assert itk_image.reason_of(OSError(27, "File too large")) == "File too large"
+    assert itk_image.reason_of(RuntimeError("first\nITK ERROR: last")) == "last"
+
+
+def test_a_disk_that_cannot_be_asked_for_its_space_is_told(tmp_path, monkeypatch):
+    def refuse(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(shutil, "disk_usage", refuse)
+    with pytest.raises(OutputError, match=r"cannot be written \(Input/output error\)"):
+        write_volume(a_volume(), tmp_path / "a.nrrd")
 
 
 def test_a_unit_that_is_no_length_is_refused_by_its_name(tmp_path):
