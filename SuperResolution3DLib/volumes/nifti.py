@@ -51,6 +51,12 @@ def read(path: Path) -> NiftiImage:
     num_bytes = check_gzip(path)
     header = read_header(path)
     affine, forms, warnings = orientation_of(header, _printable(path.name))
+    bits, told = 8 * np.dtype(DATATYPES[int(header["datatype"])]).itemsize, int(header["bitpix"])
+    if told not in (0, bits):
+        warning = (
+            f"{_printable(path.name)} tells {told} bits a voxel (bitpix), and its data type has {bits}, which is used"
+        )
+        warnings = (*warnings, warning)
     return NiftiImage(_read_voxels(path, header, num_bytes), affine, forms, warnings)
 
 
@@ -58,13 +64,16 @@ def read_slice_sizes(path: Path) -> tuple[float | None, float | None]:
     """Return slice thickness and spacing between slices (mm) as a BIDS sidecar beside the file tells them, or None."""
     name = path.name.removesuffix(".gz").removesuffix(".nii")
     try:
-        told = json.loads(path.with_name(f"{name}.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        told = json.loads(path.with_name(f"{name}.json").read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
         return None, None
     if not isinstance(told, dict):
         return None, None
     values = [told.get(key) for key in ("SliceThickness", "SpacingBetweenSlices")]
-    thickness, spacing = (float(size) if isinstance(size, int | float) and 0 < size < 1e3 else None for size in values)
+    thickness, spacing = (
+        float(size) if isinstance(size, int | float) and size is not True and 0.01 < size < 1e3 else None
+        for size in values
+    )
     return thickness, spacing
 
 
@@ -117,6 +126,8 @@ def _read_voxels(path: Path, header: np.ndarray, file_bytes: int) -> np.ndarray:
     if slope == 0 or (slope, intercept) == (1, 0) or not np.isfinite((slope, intercept)).all():
         return array  # no scaling, as the standard and nibabel have it
     contrast = abs(slope) * (float(array.max()) - float(array.min()))
-    finest = np.float64 if abs(intercept) > LARGEST_OFFSET * contrast else np.float32
-    floating = array.astype(np.result_type(array.dtype, finest), copy=False)
-    return floating * floating.dtype.type(slope) + floating.dtype.type(intercept)
+    largest = abs(slope) * max(abs(float(array.max())), abs(float(array.min()))) + abs(intercept)
+    needs_float64 = abs(intercept) > LARGEST_OFFSET * contrast or largest > float(np.finfo(np.float32).max)
+    floating = array.astype(np.result_type(array.dtype, np.float64 if needs_float64 else np.float32), copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):  # told by whoever looks at the voxels
+        return floating * floating.dtype.type(slope) + floating.dtype.type(intercept)

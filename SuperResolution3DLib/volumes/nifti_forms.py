@@ -9,6 +9,7 @@ from SuperResolution3DLib.volumes.geometry import check_affine
 
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # lowest three bits of xyzt_units: none, metre, mm, micrometre
 SPACING_TOLERANCE = 1e-3  # by which a sform's voxel sizes may differ from pixdim
+LONGEST_QUATERNION = 1.001  # 1 but for the rounding of float32 and of text that it came from
 SAME_VOXELS = 1e-3  # orientations that differ by less, in voxels, are one
 
 
@@ -57,7 +58,7 @@ def orientation_of(header: np.ndarray, name: str) -> tuple[np.ndarray, Forms | N
         sizes = np.abs(header["pixdim"][1:4].astype(np.float64))
         return mm @ np.diag([-sizes[0], -sizes[1], sizes[2], 1]), None, tuple(warnings)
     sizes = mm[0, 0] * np.abs(header["pixdim"][1:4].astype(np.float64))
-    problems = [_problem(sform, sizes), _problem(qform, sizes)]
+    problems = [_problem(sform, sizes), _problem_of_fields(header) or _problem(qform, sizes) if codes[1] > 0 else ""]
     usable = [form is not None and not problem for form, problem in zip((sform, qform), problems, strict=True)]
     if not any(usable):
         raise GeometryError(f"{name}: {problems[0] or problems[1]}")
@@ -93,6 +94,17 @@ def _problem(form: np.ndarray | None, sizes: np.ndarray) -> str:
             f"the header contradicts itself: its voxel sizes {told} mm (pixdim) do not fit its orientation, "
             f"{found} mm; repair the header"
         )
+    return ""
+
+
+def _problem_of_fields(header: np.ndarray) -> str:
+    """Say which fields of a qform cannot be meant, or nothing."""
+    if (header["pixdim"][1:4] < 0).any():
+        sizes = " x ".join(f"{size:.4g}" for size in header["pixdim"][1:4])
+        return f"its voxel sizes {sizes} (pixdim) must be above 0; repair the header"
+    length = float(np.linalg.norm(header["quatern"].astype(np.float64)))
+    if length > LONGEST_QUATERNION:  # not so where it is no number, which the affine shows
+        return f"its quaternion (b, c, d) has the length {length:.4g}, and 1 is the most; repair the header"
     return ""
 
 

@@ -102,10 +102,10 @@ def data_offset(path: Path, header: np.ndarray) -> int:
     """Return where the voxels begin: the header and its extension flag come first, whatever a smaller number says.
 
     Raises:
-        VolumeError: an offset that is no finite number.
+        VolumeError: an offset that is no finite number, or lies inside a byte.
     """
     offset = float(header["vox_offset"])
-    if not math.isfinite(offset):
+    if not math.isfinite(offset) or (offset > DATA_OFFSET and offset != int(offset)):
         raise VolumeError(f"The header of {path} says that the voxels begin at byte {offset}; repair its vox_offset")
     return max(DATA_OFFSET, int(offset))
 

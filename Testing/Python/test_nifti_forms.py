@@ -15,6 +15,7 @@ from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
 from SuperResolution3DLib.inference.super_resolve import degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.volumes import itk_image
 from SuperResolution3DLib.volumes.geometry import crop_affine, sr_affine
+from SuperResolution3DLib.volumes.nifti_header import HEADER
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,8 +55,9 @@ def a_file(path, voxels, sform, sform_code, qform, qform_code):
         header = image.header.copy()
         header.set_data_dtype(voxels.dtype)
         header["magic"], header["vox_offset"] = b"n+1", 352
-        header.write_to(file)
-        file.write(b"\0" * 4 + voxels.tobytes())
+        header["scl_slope"], header["scl_inter"] = 1, 0
+        header.write_to(file)  # and four bytes that announce no extension
+        file.write(voxels.tobytes())
     return path
 
 
@@ -175,6 +177,61 @@ def test_a_bad_qform_beside_a_good_sform_is_told(voxels, tmp_path, caplog):
     assert "The qform of a.nii cannot be used, so its sform is: " in caplog.text
 
 
+def with_field(path, name, value):
+    """Overwrite a field of a header; fields of several numbers get them all."""
+    data = bytearray(path.read_bytes())
+    header = np.frombuffer(data, HEADER.newbyteorder("<"), count=1)
+    header[name] = value
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("pixdim", (1, -0.8, 1.1, 1.7, 0, 0, 0, 0), "voxel sizes -0.8 x 1.1 x 1.7 .* must be above 0"),
+        ("quatern", (2, 0, 0), "has the length 2, and 1 is the most"),
+    ],
+)
+def test_a_qform_that_cannot_be_meant_is_refused_or_told(voxels, tmp_path, caplog, field, value, reason):
+    path = with_field(a_file(tmp_path / "alone.nii", voxels, SFORM, 0, QFORM, 1), field, value)
+    with pytest.raises(GeometryError, match=reason):
+        read_volume(path)
+    path = with_field(a_file(tmp_path / "both.nii", voxels, SFORM, 2, QFORM, 1), field, value)
+    np.testing.assert_allclose(read_volume(path).affine, SFORM, atol=1e-5)
+    assert "The qform of both.nii cannot be used, so its sform is: " in caplog.text
+
+
+def test_a_quaternion_that_rounding_made_a_little_too_long_is_read(voxels, tmp_path):
+    turn = np.diag([0.8, -1.1, -1.7, 1.0])  # half a turn: b = 1
+    path = with_field(a_file(tmp_path / "a.nii", voxels, turn, 0, turn, 1), "quatern", (1.000001, 0, 0))
+    np.testing.assert_allclose(read_volume(path).affine[:3, :3], turn[:3, :3], atol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("slope", [1e36, -3e38])
+def test_a_slope_beyond_float32_is_told_as_voxels_that_are_too_large(two_forms, slope):
+    with pytest.raises(VolumeError, match=r"voxels .*1e\+30"):
+        read_volume(with_field(two_forms, "scl_slope", slope))
+
+
+@pytest.mark.parametrize("field", ["scl_slope", "scl_inter"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_scaling_that_is_no_number_is_none(two_forms, voxels, field, value):
+    np.testing.assert_array_equal(read_volume(with_field(two_forms, field, value)).array, voxels, strict=True)
+
+
+def test_bits_that_contradict_the_data_type_are_told(two_forms, voxels, caplog):
+    np.testing.assert_array_equal(read_volume(with_field(two_forms, "bitpix", 8)).array, voxels)
+    assert "tells 8 bits a voxel (bitpix), and its data type has 16, which is used" in caplog.text
+    assert len(read_volume(with_field(two_forms, "bitpix", 0)).warnings) == 1  # the two orientations
+
+
+def test_an_offset_inside_a_byte_is_refused(two_forms):
+    with pytest.raises(VolumeError, match=r"begin at byte 353\.5; repair its vox_offset"):
+        read_volume(with_field(two_forms, "vox_offset", 353.5))
+
+
 @pytest.mark.filterwarnings("error")
 def test_any_header_gives_a_volume_or_one_sentence(two_forms):
     whole, random = two_forms.read_bytes(), np.random.default_rng(0)
@@ -220,7 +277,10 @@ def test_slice_sizes_come_from_a_sidecar_beside_the_file(two_forms):
     two_forms.with_suffix(".json").write_text(json.dumps({"SliceThickness": 4.4, "SpacingBetweenSlices": "5"}))
     volume = read_volume(two_forms)
     assert (volume.slice_thickness, volume.slice_spacing) == (4.4, None)
-    for broken in ("[]", "{", json.dumps({"SliceThickness": -1})):
+    two_forms.with_suffix(".json").write_text(json.dumps({"SliceThickness": 3}), "utf-8-sig")
+    assert read_volume(two_forms).slice_thickness == 3
+    odd = [json.dumps({"SliceThickness": value}) for value in (-1, True, 1e-9)]
+    for broken in ("[]", "{", "[" * 100_000, *odd):
         two_forms.with_suffix(".json").write_text(broken)
         assert read_volume(two_forms).slice_thickness is None
 
