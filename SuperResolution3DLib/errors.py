@@ -65,6 +65,14 @@ class CancelledError(SuperResolutionError):
     exit_code = ExitCode.CANCELLED
 
 
+UNREADABLE = "backslashreplace"  # what becomes of the bytes of a file's name that are no UTF-8
+
+
+def readable(text: str) -> str:
+    """Return a text that any stream and any file can hold, with escapes for what is no UTF-8 in the name of a file."""
+    return text.encode("utf-8", UNREADABLE).decode()
+
+
 _NO_MEMORY = (  # how the libraries beneath say it, in small letters
     "out of memory",  # CUDA, cuFFT, MPS, zlib
     "can't allocate memory",  # PyTorch on the CPU

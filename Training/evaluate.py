@@ -29,7 +29,7 @@ import torch
 
 from SuperResolution3DLib import __version__
 from SuperResolution3DLib.cli.standard_streams import never_fail
-from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.errors import InputError, SuperResolutionError, readable
 from SuperResolution3DLib.inference.devices import choose_device
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS
@@ -51,7 +51,7 @@ from Training.evaluation.methods import (
 from Training.evaluation.perceptual_metrics import CHECKPOINTS
 from Training.evaluation.processes import Processes, connected
 from Training.evaluation.provenance import check_unseen, common_preparation
-from Training.evaluation.results import EvaluationRecord, readable, write_record
+from Training.evaluation.results import EvaluationRecord, write_record
 from Training.evaluation.volume_scores import EvaluationConfig
 from Training.evaluation.zoom_box import ZoomBox
 from Training.reporting.plan_figure import check_box, draw_figure

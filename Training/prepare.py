@@ -20,9 +20,9 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 from tqdm import tqdm
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
-from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.errors import InputError, SuperResolutionError, readable
 from SuperResolution3DLib.volumes.output_place import check_place
-from Training.data.index import SPLITS, Index, IndexEntry, fingerprint, readable, refuse_problems, write_index
+from Training.data.index import SPLITS, Index, IndexEntry, fingerprint, refuse_problems, write_index
 from Training.data.splits import FILE_NAME, Splits, check_leaks, make_splits, write_splits
 from Training.data.survey import inspect_all
 from Training.data.worker_pool import pool_size

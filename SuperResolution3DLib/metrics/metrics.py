@@ -1,7 +1,7 @@
 """PSNR, SSIM and added detail of an SR volume against its HR, under two named protocols.
 
 Conventions. Volumes are (D, H, W) in canonical orientation, on the same grid, in the same unit; sums are in float64.
-PSNR = 10 log10(range^2 / mean squared error). What counts and in which range: ``protocols``; SSIM: ``ssim``.
+PSNR = 10 log10(range^2 / mean squared error). What counts and in which range: ``evaluation_protocols``; SSIM: ``ssim``.
 """
 
 from dataclasses import dataclass

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from SuperResolution3DLib.errors import readable
 from SuperResolution3DLib.volumes.intensity import LARGEST_OFFSET
 from SuperResolution3DLib.volumes.nifti_forms import Forms, orientation_of
 from SuperResolution3DLib.volumes.nifti_header import (
@@ -50,11 +51,11 @@ def read(path: Path) -> NiftiImage:
     """
     num_bytes = check_gzip(path)
     header = read_header(path)
-    affine, forms, warnings = orientation_of(header, _printable(path.name))
+    affine, forms, warnings = orientation_of(header, readable(path.name))
     bits, told = 8 * np.dtype(DATATYPES[int(header["datatype"])]).itemsize, int(header["bitpix"])
     if told not in (0, bits):
         warning = (
-            f"{_printable(path.name)} tells {told} bits a voxel (bitpix), and its data type has {bits}, which is used"
+            f"{readable(path.name)} tells {told} bits a voxel (bitpix), and its data type has {bits}, which is used"
         )
         warnings = (*warnings, warning)
     return NiftiImage(_read_voxels(path, header, num_bytes), affine, forms, warnings)
@@ -95,11 +96,6 @@ def write(path: Path, array: np.ndarray, affine: np.ndarray, forms: Forms | None
             stream.write(np.ascontiguousarray(plane).data)
         if stream is not file:
             stream.close()
-
-
-def _printable(name: str) -> str:
-    """Return a file's name as any stream can show it; names need not be UTF-8."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _read_voxels(path: Path, header: np.ndarray, file_bytes: int) -> np.ndarray:

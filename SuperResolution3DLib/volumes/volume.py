@@ -41,10 +41,10 @@ class Volume:
     """MR, CT or another, as a DICOM file says; empty when unknown"""
 
     slice_thickness: float | None = None
-    """mm, as a DICOM file says; None when unknown"""
+    """mm, as a DICOM file or a BIDS sidecar says; None when unknown"""
 
     slice_spacing: float | None = None
-    """mm between the centres of neighbouring slices, as a DICOM file says; None when unknown"""
+    """mm between the centres of neighbouring slices, as a DICOM file or a BIDS sidecar says; None when unknown"""
 
     forms: Forms | None = None
     """sform and qform of a NIfTI file, which results of the same anatomy keep"""
@@ -98,7 +98,8 @@ def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
         VolumeError: nothing there, not permitted, no image, cut short or damaged, not scalar 3D, an axis shorter than
             2, voxels that are not finite, beyond 1e30 or all alike; no DICOM series, several, or one with unusable
             slices.
-        GeometryError: a sheared or degenerate affine, one that is told in two ways, uneven slices, a gantry tilt.
+        GeometryError: a sheared or degenerate affine, one that contradicts the voxel sizes, uneven slices, a gantry
+            tilt.
     """
     path = Path(path)
     if status(path, VolumeError) is None:

@@ -81,3 +81,9 @@ def test_a_stream_loses_what_it_cannot_write_and_goes_on():
             print("x" * 100_000, file=stream)  # more than a pipe holds
     with os.fdopen(reading, "rb") as pipe:
         assert pipe.read().startswith(b"xxx")
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "1>/dev/full 2>&1"])
+def test_a_training_keeps_its_exit_code_when_its_errors_cannot_be_told(streams):
+    command = f"{sys.executable} Training/train.py --config absent.yaml {streams}"
+    assert subprocess.run(["bash", "-c", command], cwd=ROOT, timeout=120, check=False).returncode == 2

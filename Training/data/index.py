@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from SuperResolution3DLib.errors import InputError, OutputError
+from SuperResolution3DLib.errors import InputError, OutputError, readable
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
 from Training.data.analyze import EXTENSIONS as ANALYZE_EXTENSIONS
 from Training.data.analyze import analyze_pair, read_analyze
@@ -106,11 +106,6 @@ def refuse_problems(problems: list[tuple[IndexEntry, str]], what: str) -> None:
         ]
         volumes = "volume" if len(problems) == 1 else "volumes"
         raise InputError("\n".join([f"{len(problems)} {volumes} {what}:", *lines]))
-
-
-def readable(text: str) -> str:
-    """Return a text that may be shown: what is not UTF-8 in a file's name becomes its bytes in hexadecimal."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def fingerprint(path: Path) -> tuple[int, int]:

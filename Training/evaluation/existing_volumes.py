@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.errors import GeometryError, InputError, readable
 from SuperResolution3DLib.volumes.box import Box, intersection, relative, whole
 from SuperResolution3DLib.volumes.geometry import Grid, contained_box
 from SuperResolution3DLib.volumes.volume import read_volume
@@ -16,7 +16,6 @@ from Training.data.index import IndexEntry
 from Training.evaluation.held_out import HeldOutVolume, named
 from Training.evaluation.methods import Enlarged
 from Training.evaluation.plan import ScoringPlan
-from Training.evaluation.results import readable
 
 
 @dataclass(frozen=True)

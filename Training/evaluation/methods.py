@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.errors import InputError, VolumeError, readable
 from SuperResolution3DLib.forward.interpolation import Method as Aligned
 from SuperResolution3DLib.forward.interpolation import interpolate
 from SuperResolution3DLib.forward.kspace import degrade
@@ -19,7 +19,6 @@ from SuperResolution3DLib.models.model_card import find_model
 from SuperResolution3DLib.volumes.geometry import Grid, Scale
 from Training.data.preparation import PreparationConfig
 from Training.evaluation.held_out import HeldOutVolume
-from Training.evaluation.results import readable
 from Training.evaluation.seen_volumes import contents
 
 Interpolation = Literal["trilinear-paper", "trilinear", "cubic", "zero-filled"]

@@ -15,11 +15,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.errors import UNREADABLE, InputError
 from Training.whole_file import whole_file
 
 FREQUENCY, CORRELATION = "fsc_frequency", "fsc_correlation"  # curves: cycles/mm, and -1 to 1
-UNREADABLE = "backslashreplace"  # what becomes of names of files that are no UTF-8
 NAME_LENGTH = 60  # characters of a file's name that are kept for people to read
 
 Kept = TypeVar("Kept", "VolumeResult", "MethodResult")
@@ -187,11 +186,6 @@ def kept_path(folder: Path, method: str, file: str) -> Path:
 def subjects_of(results: Iterable[VolumeResult]) -> list[str]:
     """Return the subjects in order of their names."""
     return sorted({result.subject for result in results})
-
-
-def readable(text: str) -> str:
-    """Return a text with escapes in place of the bytes of a file's name that are no UTF-8."""
-    return text.encode("utf-8", UNREADABLE).decode()
 
 
 def _file_name(text: str) -> str:

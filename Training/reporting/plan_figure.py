@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.cli.figure import FigureRow
+from SuperResolution3DLib.errors import readable
 from SuperResolution3DLib.forward.interpolation import interpolate
 from SuperResolution3DLib.volumes.box import box_start, whole
 from SuperResolution3DLib.volumes.geometry import Grid, crop_affine
@@ -14,7 +15,7 @@ from Training.data.index import IndexEntry
 from Training.evaluation.held_out import named
 from Training.evaluation.method_scores import keep_for_figure
 from Training.evaluation.plan import ScoringPlan
-from Training.evaluation.results import read_result, readable
+from Training.evaluation.results import read_result
 from Training.reporting.figure2 import FigureOptions, write_figure2
 from Training.reporting.figure_volumes import FigureVolumes
 from Training.reporting.metric_rows import metric_rows

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.errors import OutputError
+from SuperResolution3DLib.errors import UNREADABLE, OutputError
 from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS
 from SuperResolution3DLib.metrics.fourier_shell import THRESHOLDS
 from Training.evaluation.results import (
     CORRELATION,
     FREQUENCY,
-    UNREADABLE,
     EvaluationRecord,
     MethodResult,
     VolumeResult,

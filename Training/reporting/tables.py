@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from SuperResolution3DLib.errors import UNREADABLE
 from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS
 from Training.evaluation.results import (
-    UNREADABLE,
     EvaluationRecord,
     MethodResult,
     VolumeResult,

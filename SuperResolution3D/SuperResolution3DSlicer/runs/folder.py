@@ -36,9 +36,8 @@ class RunFolder:
         self._file = (self.path / LOCK_NAME).open("xb")
         try:
             _lock(self._file)
-        except (
-            OSError
-        ):  # a file system without locks: the file stays empty, and nobody takes the folder for a stale one
+        except OSError:
+            # A file system without locks: the file stays empty, and nobody takes the folder for a stale one.
             return
         self._file.write(CONTENT)
         self._file.flush()
