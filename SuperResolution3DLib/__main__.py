@@ -9,7 +9,7 @@ from SuperResolution3DLib.cli.job import COMMAND, OVERWRITE, add_job_arguments, 
 from SuperResolution3DLib.cli.slice_arguments import CONSISTENT, add_degrade_arguments, add_interpolate_arguments
 from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.models.model_card import MODELS_VARIABLE
+from SuperResolution3DLib.models.installed_models import MODELS_VARIABLE
 from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
 from SuperResolution3DLib.volumes.geometry import Scale
 from SuperResolution3DLib.volumes.scale import upsampling_stages

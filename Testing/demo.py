@@ -12,7 +12,7 @@ from SuperResolution3DLib.cli.figure import FigureRow, comparison_figure
 from SuperResolution3DLib.inference.super_resolve import degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.metrics.metrics import describe, score
 from SuperResolution3DLib.models.checkpoint import load_model
-from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 

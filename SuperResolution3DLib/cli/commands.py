@@ -7,14 +7,14 @@ from typing import Any, Final
 from SuperResolution3DLib.cli import slice_commands
 from SuperResolution3DLib.cli.slice_arguments import wants_slices
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.models.model_card import (
+from SuperResolution3DLib.models.installed_models import (
     MODELS_VARIABLE,
-    SUFFIX,
     InstalledModel,
     find_model,
     installed_models,
     where_to_put_models,
 )
+from SuperResolution3DLib.models.model_card import SUFFIX
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.geometry import Grid, Scale, contained_box
 from SuperResolution3DLib.volumes.grid_match import match_grids

@@ -26,7 +26,8 @@ from SuperResolution3DLib.errors import (
     is_out_of_memory,
 )
 from SuperResolution3DLib.inference.monitor import Monitor
-from SuperResolution3DLib.models.model_card import find_model, read_card
+from SuperResolution3DLib.models.installed_models import find_model
+from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.result_files import ResultFiles
 from SuperResolution3DLib.volumes.volume import Volume, read_volume

@@ -1,4 +1,4 @@
-"""The card inside a model file, read without torch and safetensors, and the list of installed models.
+"""The card inside a model file, read without torch and safetensors.
 
 A model file is a safetensors file: 8 bytes with the length of a JSON header, the header, the tensors. The header's
 ``__metadata__`` holds one entry of ours, ``superresolution3d``: the card as JSON.
@@ -7,23 +7,18 @@ A model file is a safetensors file: 8 bytes with the length of a JSON header, th
 import hashlib
 import json
 import math
-import os
 import re
-import stat
 import struct
-import sys
-from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from SuperResolution3DLib.errors import InputError, ModelError
-from SuperResolution3DLib.volumes.output_place import is_file, status
+from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.volumes.output_place import is_file
 from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 FORMAT_VERSION = 1
 HEADER_KEY = "superresolution3d"
-MODELS_VARIABLE = "SUPERRES3D_MODELS"
 SUFFIX = ".safetensors"
 SPACING_SLACK = 1.05  # beyond the model's range without a warning
 _LARGEST_HEADER = 10_000_000  # bytes; a longer one is no header of ours
@@ -162,15 +157,6 @@ def is_finite_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-@dataclass(frozen=True)
-class InstalledModel:
-    """A model file that was found, with its card or the reason why it cannot be used."""
-
-    path: Path
-    card: ModelCard | None
-    problem: str = ""
-
-
 def read_card(path: Path) -> ModelCard:
     """Read the card of a model file without loading its tensors.
 
@@ -199,102 +185,3 @@ def read_card(path: Path) -> ModelCard:
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def user_model_folder() -> Path:
-    """Return the user's model folder: outside the package, so that it survives updates; it may not exist yet.
-
-    Raises:
-        ModelError: the user has no home folder.
-    """
-    if sys.platform == "win32":
-        base = _home("APPDATA", "AppData", "Roaming")
-    elif sys.platform == "darwin":
-        base = _home("", "Library", "Application Support")
-    else:
-        base = _home("XDG_DATA_HOME", ".local", "share")
-    return base / "SuperResolution3D" / "Models"
-
-
-def _home(variable: str, *parts: str) -> Path:
-    if os.environ.get(variable):
-        return Path(os.environ[variable])
-    try:
-        return Path.home().joinpath(*parts)
-    except RuntimeError as error:  # HOME is not set and the user has no entry, as in containers
-        raise ModelError(
-            f"You have no home folder: set HOME, or name a folder of models in ${MODELS_VARIABLE}"
-        ) from error
-
-
-def where_to_put_models() -> str:
-    """Return the user's model folder as a text, or what stands in its place where there is none."""
-    try:
-        return str(user_model_folder())
-    except ModelError:
-        return "a folder (you have no home folder)"
-
-
-def model_folders() -> list[Path]:
-    """Return the folders that are searched, first to last: $SUPERRES3D_MODELS, the user's, the shipped one."""
-    folders = [Path(part) for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part]
-    with suppress(ModelError):
-        folders.append(user_model_folder())
-    library = Path(__file__).resolve().parents[1]
-    folders += [library / "Resources" / "Models", library.parent / "Resources" / "Models"]  # wheel or extension, source
-    return [folder for folder in folders if _may_be_folder(folder)]
-
-
-def installed_models() -> list[InstalledModel]:
-    """Return every model file of the searched folders; of two with one name the first found counts."""
-    found: list[InstalledModel] = []
-    names: set[str] = set()
-    for folder in model_folders():
-        try:
-            files = [path for path in folder.iterdir() if path.name.endswith(SUFFIX)]
-        except OSError as error:
-            found.append(InstalledModel(folder, None, f"The folder cannot be read ({error.strerror})"))
-            continue
-        for path in sorted(files, key=lambda path: path.stem):  # NAME before NAME-gan
-            try:
-                card = read_card(path)
-            except ModelError as error:
-                found.append(InstalledModel(path, None, str(error)))
-                continue
-            if card.name not in names:
-                names.add(card.name)
-                found.append(InstalledModel(path, card))
-    return found
-
-
-def _may_be_folder(path: Path) -> bool:
-    """Tell whether a folder stands at a path, or something that may not be looked at, which is told later."""
-    try:
-        found = status(path)
-    except InputError:
-        return True
-    return found is not None and stat.S_ISDIR(found.st_mode)
-
-
-def find_model(name_or_file: str | None) -> Path:
-    """Return the model file that a person named, or the first installed one.
-
-    Raises:
-        ModelError: nothing of that name, or no model installed at all.
-    """
-    if name_or_file and (name_or_file.endswith(SUFFIX) or is_file(Path(name_or_file), ModelError)):
-        path = Path(name_or_file)
-        if not is_file(path, ModelError):
-            raise ModelError(f"No such model file: {path}")
-        return path
-    usable = [(model.card.name, model.path) for model in installed_models() if model.card]
-    if not usable:
-        raise ModelError(
-            f"No model is installed: put a model file into {where_to_put_models()} "
-            f"or name its folder in ${MODELS_VARIABLE}"
-        )
-    for name, path in usable:
-        if name_or_file in (None, name):
-            return path
-    names = ", ".join(name for name, _ in usable)
-    raise ModelError(f"No model is called {name_or_file!r}; installed: {names}")

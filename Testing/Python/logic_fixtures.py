@@ -8,7 +8,8 @@ import pytest
 import slicer
 from models import a_tiny_model_file
 
-from SuperResolution3DLib.models.model_card import InstalledModel, read_card
+from SuperResolution3DLib.models.installed_models import InstalledModel
+from SuperResolution3DLib.models.model_card import read_card
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, turned
 

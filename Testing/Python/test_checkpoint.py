@@ -14,17 +14,14 @@ from safetensors.torch import load_file, save_file
 
 from SuperResolution3DLib.errors import ModelError, OutputError
 from SuperResolution3DLib.models.checkpoint import load_model, save_model
-from SuperResolution3DLib.models.model_card import (
-    HEADER_KEY,
+from SuperResolution3DLib.models.installed_models import (
     MODELS_VARIABLE,
     InstalledModel,
-    ModelCard,
-    file_sha256,
     find_model,
     installed_models,
-    read_card,
     user_model_folder,
 )
+from SuperResolution3DLib.models.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
 
 
 @pytest.fixture
@@ -260,7 +257,7 @@ def test_an_unknown_name_lists_the_installed_models(two_folders):
 
 
 def test_no_model_at_all_says_where_to_put_one(two_folders, monkeypatch):
-    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.installed_models.model_folders", list)
     with pytest.raises(ModelError, match="No model is installed: put a model file into"):
         find_model(None)
 
@@ -274,7 +271,7 @@ def test_a_model_comes_before_its_variants(tmp_path, monkeypatch):
     for name in ("brain-gan", "brain"):
         a_tiny_model_file(tmp_path, name=name)
     monkeypatch.setenv("SUPERRES3D_MODELS", str(tmp_path))
-    monkeypatch.setattr("SuperResolution3DLib.models.model_card.user_model_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr("SuperResolution3DLib.models.installed_models.user_model_folder", lambda: tmp_path / "none")
     assert [model.card.name for model in installed_models() if model.card][:2] == ["brain", "brain-gan"]
     assert find_model(None).stem == "brain"
 
@@ -289,7 +286,7 @@ def test_a_user_without_a_home_folder_still_has_the_other_models(two_folders, mo
     assert find_model("mine") == in_first
     with pytest.raises(ModelError, match="You have no home folder: set HOME"):
         user_model_folder()
-    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.installed_models.model_folders", list)
     with pytest.raises(ModelError, match=r"put a model file into a folder \(you have no home folder\) or name"):
         find_model(None)
 

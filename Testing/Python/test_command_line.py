@@ -18,7 +18,7 @@ from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.cli import worker
 from SuperResolution3DLib.cli.job import Job
 from SuperResolution3DLib.errors import ExitCode
-from SuperResolution3DLib.models import model_card
+from SuperResolution3DLib.models import installed_models
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ def a_folder(tmp_path, a_phantom, monkeypatch) -> Path:
     models = tmp_path / "models"
     models.mkdir()
     a_tiny_model_file(models)
-    monkeypatch.setattr(model_card, "model_folders", lambda: [models])
+    monkeypatch.setattr(installed_models, "model_folders", lambda: [models])
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -345,11 +345,11 @@ def test_models_lists_what_is_installed_and_what_cannot_be_used(a_folder, capsys
 
 
 def test_models_says_where_to_put_one_when_there_is_none(capsys, monkeypatch):
-    monkeypatch.setattr(model_card, "model_folders", list)
+    monkeypatch.setattr(installed_models, "model_folders", list)
     assert run("models") == 0
     out = capsys.readouterr().out
     assert out.startswith("No model is installed. Put a model file")
-    assert str(model_card.user_model_folder()) in out
+    assert str(installed_models.user_model_folder()) in out
     assert "$SUPERRES3D_MODELS" in out
 
 

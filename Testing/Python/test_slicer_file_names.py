@@ -11,7 +11,7 @@ import slicer
 from logic_fixtures import SHAPE, a_core, a_model, a_node  # noqa: F401 (fixtures)
 
 from SuperResolution3DLib.__main__ import main
-from SuperResolution3DLib.models.model_card import InstalledModel
+from SuperResolution3DLib.models.installed_models import InstalledModel
 from Testing.Slicer import double
 from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
 

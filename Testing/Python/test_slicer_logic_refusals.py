@@ -69,5 +69,5 @@ def test_unknown_model_is_refused(a_node) -> None:
 
 
 def test_without_any_model_nothing_is_run(a_node, monkeypatch) -> None:
-    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.installed_models.model_folders", list)
     refuse("No model is installed", a_node, ModelError)

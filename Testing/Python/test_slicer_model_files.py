@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.models.model_card import HEADER_KEY, user_model_folder
+from SuperResolution3DLib.models.installed_models import user_model_folder
+from SuperResolution3DLib.models.model_card import HEADER_KEY
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer.module import ThePanel, loaded_module
 

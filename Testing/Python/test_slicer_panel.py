@@ -189,7 +189,7 @@ def test_window_settings_are_enabled_only_for_the_sliding_window(a_panel, a_node
 
 
 def test_without_a_model_the_button_says_so(a_panel, a_node, monkeypatch) -> None:
-    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.installed_models.model_folders", list)
     a_panel.choose(inputVolume=a_node)
     a_panel.module.widget.enter()
     double.turn(80)

@@ -9,7 +9,7 @@ import slicer
 from panel_fixtures import AFFINE, a_node, a_panel, volumes  # noqa: F401 (fixtures)
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError, VolumeError
-from SuperResolution3DLib.models.model_card import user_model_folder
+from SuperResolution3DLib.models.installed_models import user_model_folder
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
@@ -107,7 +107,7 @@ def test_a_disabled_simulation_says_why(a_panel, monkeypatch) -> None:
     a_panel.click(button)
     assert (button.enabled, button.toolTip) == (False, "Wait for the end of the run, or cancel it.")
     a_panel.run()
-    monkeypatch.setattr("SuperResolution3DLib.models.model_card.model_folders", list)
+    monkeypatch.setattr("SuperResolution3DLib.models.installed_models.model_folders", list)
     a_panel.module.widget.enter()
     assert (button.enabled, button.toolTip) == (False, "No model is installed: use Add model file...")
 

@@ -13,7 +13,8 @@ import Testing.Slicer.module  # noqa: F401 - installs the double
 from SuperResolution3DLib.cli.job import Event, Progress, Started
 from SuperResolution3DLib.inference.memory_plan import GIB, Run, host_bytes, plan_tiles, seconds
 from SuperResolution3DLib.inference.monitor import Warned
-from SuperResolution3DLib.models.model_card import InstalledModel, read_card
+from SuperResolution3DLib.models.installed_models import InstalledModel
+from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.volumes.box import whole
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double

@@ -15,7 +15,7 @@ from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, zero_
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.models.checkpoint import load_model
-from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from SuperResolution3DLib.volumes.volume import read_volume
 

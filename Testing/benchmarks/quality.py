@@ -17,7 +17,7 @@ from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.metrics.metrics import PROTOCOLS, added_detail, describe, score
 from SuperResolution3DLib.models.checkpoint import load_model
-from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
 

@@ -11,7 +11,7 @@ from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.memory_plan import TilePlan, tail_halo
 from SuperResolution3DLib.models.checkpoint import load_model
-from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.models.installed_models import find_model
 
 WANTED = 1e-3
 

@@ -15,7 +15,7 @@ from SuperResolution3DLib.inference.devices import choose_device, choose_precisi
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.models.checkpoint import Model, load_model
-from SuperResolution3DLib.models.model_card import find_model
+from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.volumes.geometry import Grid, Scale
 from Training.data.preparation import PreparationConfig
 from Training.evaluation.held_out import HeldOutVolume

@@ -8,14 +8,13 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
-from SuperResolution3DLib.models.model_card import (
+from SuperResolution3DLib.models.installed_models import (
     MODELS_VARIABLE,
     InstalledModel,
-    file_sha256,
     installed_models,
-    read_card,
     where_to_put_models,
 )
+from SuperResolution3DLib.models.model_card import file_sha256, read_card
 from SuperResolution3DSlicer.panel.model_card_text import card_text
 from SuperResolution3DSlicer.panel.model_file import place_of
 

@@ -10,15 +10,8 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
-from SuperResolution3DLib.models.model_card import (
-    SUFFIX,
-    InstalledModel,
-    ModelCard,
-    file_sha256,
-    find_model,
-    read_card,
-    user_model_folder,
-)
+from SuperResolution3DLib.models.installed_models import InstalledModel, find_model, user_model_folder
+from SuperResolution3DLib.models.model_card import SUFFIX, ModelCard, file_sha256, read_card
 
 
 def model_of(name_or_file: str | None) -> InstalledModel:

@@ -6,7 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.models.model_card import InstalledModel
+from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DSlicer.panel.choices import Region, Tiling
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
 from SuperResolution3DSlicer.runs.volume_task import Request

@@ -10,7 +10,8 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Job
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
-from SuperResolution3DLib.models.model_card import InstalledModel, ModelCard
+from SuperResolution3DLib.models.installed_models import InstalledModel
+from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DSlicer.comparison.difference import renew_difference
 from SuperResolution3DSlicer.forecast.forecast import Plan
 from SuperResolution3DSlicer.runs.report import attributes

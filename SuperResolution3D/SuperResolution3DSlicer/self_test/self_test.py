@@ -13,7 +13,7 @@ import numpy as np
 import slicer
 
 from SuperResolution3DLib.errors import CancelledError, InputError, SuperResolutionError
-from SuperResolution3DLib.models.model_card import InstalledModel, installed_models
+from SuperResolution3DLib.models.installed_models import InstalledModel, installed_models
 from SuperResolution3DSlicer.comparison.comparison import Comparison
 from SuperResolution3DSlicer.comparison.layout import comparison_views, layout_xml
 from SuperResolution3DSlicer.panel.choices import PUBLISHED_WINDOW, DataConsistency, Region
