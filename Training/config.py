@@ -16,6 +16,7 @@ from Training.trainer.perceptual_loss import PerceptualConfig
 from Training.trainer.vgg19 import smallest_slice
 
 LARGEST_SEED = 2**31 - 1
+LoggerName = Literal["tensorboard", "csv", "wandb"]
 MODEL_NAME = re.compile(r"\w[\w.+ -]*")  # of a model file and of a method's folder
 
 
@@ -170,6 +171,8 @@ class LoopConfig:
     """Compute the generator's blocks again in the backward pass instead of keeping their activations"""
     threads: int = 0
     """CPU threads of each process; 0 leaves the tensor library's choice"""
+    logger: LoggerName = "tensorboard"
+    """Who shows losses and scores besides log.jsonl; wandb has to be installed, and sends them to its server"""
 
     def __post_init__(self) -> None:
         least_of = {"validate_every": 1, "validate_volumes": 0, "save_every": 1, "keep": 1, "devices": 1, "threads": 0}

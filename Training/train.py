@@ -44,6 +44,7 @@ from Training.trainer.kept_memory import keep_freed_memory
 from Training.trainer.launch import fitted, make_fabric
 from Training.trainer.perceptual_loss import PerceptualLoss
 from Training.trainer.run_card import run_card, write_volume_names
+from Training.trainer.run_log import make_logger
 from Training.trainer.stop_request import StopRequest
 from Training.trainer.trainer import Trainer
 from Training.trainer.validation import Validation, drawn
@@ -129,6 +130,7 @@ def make_trainer(config: TrainConfig, command: str, fabric: Fabric) -> Trainer:
     Raises:
         SuperResolutionError: what cannot work, before the first step; see ``together``.
     """
+    together(fabric, lambda: make_logger(config.loop.logger, config.out))  # whether it is there at all
     index, selection = together(fabric, lambda: _select(config))
     lpips, perceptual = together(fabric, lambda: (_load_lpips(config.loop, fabric), _load_perceptual(config)))
     scored = drawn(selection.validation, config.loop.validate_volumes, config.seed)

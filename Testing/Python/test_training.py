@@ -139,6 +139,17 @@ def test_a_gan_run_uses_all_losses_after_the_pixel_steps(an_index, a_vgg19, tmp_
     assert "perceptual_weight: 0.1" in (run / "config.yaml").read_text()
 
 
+def test_the_logger_is_an_option(an_index, tmp_path, monkeypatch, capsys):
+    assert main(arguments(an_index, tmp_path / "run", **{"loop.logger": "csv"})) == 0
+    assert not (tmp_path / "run" / "tensorboard").exists()
+    header, *rows = (tmp_path / "run" / "csv" / "from-step-0" / "metrics.csv").read_text().splitlines()
+    assert {"step", "loss", "validation_psnr"} <= set(header.split(","))
+    assert len(rows) == 6 + 2  # steps and validations
+    monkeypatch.setattr("lightning.pytorch.loggers.wandb._WANDB_AVAILABLE", False)
+    assert main(arguments(an_index, tmp_path / "run", **{"loop.logger": "wandb"})) == 2
+    assert "pip install wandb" in capsys.readouterr().err
+
+
 def test_the_saved_config_repeats_the_run(an_index, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     main(arguments(an_index, first))

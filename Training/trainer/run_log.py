@@ -1,4 +1,4 @@
-"""What a run leaves for those who watch it: one JSON line a step, and TensorBoard."""
+"""What a run leaves for those who watch it: one JSON line a step, and one of Lightning's loggers."""
 
 import json
 from collections.abc import Iterator
@@ -7,27 +7,50 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from lightning.fabric.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
-from SuperResolution3DLib.errors import OutputError
+from SuperResolution3DLib.errors import InputError, OutputError
+from Training.config import LoggerName
 
 LOG_FILE = "log.jsonl"
 
 
+def make_logger(name: LoggerName, run: Path, step: int = 0) -> Logger:
+    """Return a logger of a run that goes on at a step; it writes nothing before its first figure.
+
+    Raises:
+        InputError: wandb is not installed.
+    """
+    if name == "tensorboard":
+        return TensorBoardLogger(run, name="tensorboard", version="", purge_step=step + 1)
+    if name == "csv":  # it begins a new file at each start
+        return CSVLogger(run, name="csv", version=f"from-step-{step}", flush_logs_every_n_steps=1)
+    from lightning.pytorch.loggers import WandbLogger
+
+    try:
+        return WandbLogger(f"{run.name} from step {step}", save_dir=run, project="SuperResolution3D", group=run.name)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "loop.logger is wandb, which is not installed: pip install wandb, or set loop.logger to tensorboard or csv"
+        ) from error
+
+
 class RunLog:
-    """The files ``log.jsonl`` and ``tensorboard/`` of a run; processes other than the first write nothing.
+    """The file ``log.jsonl`` of a run, and what its logger keeps; processes other than the first write nothing.
 
     Every method raises OutputError when it cannot write.
     """
 
-    def __init__(self, run: Path, step: int, *, active: bool, validates_again: bool = False) -> None:
+    def __init__(
+        self, run: Path, step: int, logger: LoggerName = "tensorboard", *, active: bool, validates_again: bool = False
+    ) -> None:
         """Open the log at a step; what a killed run may have left of later steps is dropped.
 
         Args:
             run: the run's folder.
             step: the last that counts.
+            logger: see ``LoopConfig``.
             active: False writes nothing.
             validates_again: the validation of that step does not count.
         """
@@ -35,38 +58,45 @@ class RunLog:
         if active:
             with self._writing():
                 self._drop_lines_after(step, validates_again)
-                self.board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+                self.logger = make_logger(logger, run, step)
 
     def write(self, step: int, **values: Any) -> None:
-        """Write one line; numbers go to TensorBoard too."""
+        """Write one line; numbers go to the logger too."""
         if not self.active:
             return
         with self._writing():
             with self.path.open("a") as file:
                 file.write(json.dumps({"step": step, **values}) + "\n")
-            for name, value in values.items():
-                if isinstance(value, float):
-                    self.board.add_scalar(name, value, step)
+            self.logger.log_metrics({name: value for name, value in values.items() if isinstance(value, float)}, step)
 
     def histogram(self, name: str, values: Tensor, step: int) -> None:
-        """Write a histogram to TensorBoard."""
+        """Show a histogram, where the logger can."""
         if self.active:
             with self._writing():
-                self.board.add_histogram(name, values.float().cpu(), step)
+                numbers = values.float().cpu().numpy()
+                if isinstance(self.logger, TensorBoardLogger):
+                    self.logger.experiment.add_histogram(name, numbers, step)
+                elif not isinstance(self.logger, CSVLogger):
+                    from wandb import Histogram
+
+                    self.logger.log_metrics({name: Histogram(numbers)}, step)
 
     def picture(self, name: str, volumes: list[np.ndarray], step: int) -> None:
-        """Write the middle axial slices of volumes (D, H, W) of one shape side by side, [0, 1] from black to white."""
+        """Show the middle axial slices of volumes (D, H, W) of one shape side by side, [0, 1] from black to white."""
         if not self.active:
             return
         slices = [volume[len(volume) // 2, ::-1, ::-1] for volume in volumes]  # A up, R left
-        image = np.concatenate(slices, axis=1).clip(0, 1).astype(np.float32)
+        image = np.rint(255 * np.concatenate(slices, axis=1).clip(0, 1)).astype(np.uint8)
         with self._writing():
-            self.board.add_image(name, torch.from_numpy(image)[None], step)
+            if isinstance(self.logger, TensorBoardLogger):
+                self.logger.experiment.add_image(name, image, step, dataformats="HW")
+            elif not isinstance(self.logger, CSVLogger):
+                self.logger.log_image(name, [image], step)
 
     def close(self) -> None:
         if self.active:
             with self._writing():
-                self.board.close()
+                self.logger.finalize("success")
 
     def _drop_lines_after(self, step: int, validates_again: bool) -> None:
         if not self.path.exists():
@@ -90,8 +120,11 @@ class RunLog:
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:  # of TensorBoard's thread too, which tells it at the next call
+        except (OSError, ValueError) as error:  # of TensorBoard's thread too, which tells it at the next call
+            cause = error.__cause__ or error  # Lightning wraps it
+            if not isinstance(cause, OSError):
+                raise
             raise OutputError(
-                f"The log of {self.path.parent} could not be written ({error.strerror or error}); free some space "
+                f"The log of {self.path.parent} could not be written ({cause.strerror or cause}); free some space "
                 "there, and start the same command again"
             ) from error

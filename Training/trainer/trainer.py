@@ -71,7 +71,11 @@ class Trainer:
             self.progress.history, self.progress.step, config, processes=fabric.world_size
         )
         self.log = RunLog(
-            config.out, self.progress.step, active=fabric.is_global_zero, validates_again=self._owes_validation
+            config.out,
+            self.progress.step,
+            config.loop.logger,
+            active=fabric.is_global_zero,
+            validates_again=self._owes_validation,
         )
 
     def fit(self, stop: StopRequest) -> bool:
