@@ -219,6 +219,7 @@ def _settings(job: Job) -> "Settings":
         overlap=DEFAULT_OVERLAP if job.overlap is None else job.overlap,
         data_consistency=job.data_consistency,
         region=region,
+        ensemble=job.ensemble,
     )
 
 

@@ -34,4 +34,6 @@ class EngineReport:
     tail_tiles: int = 0
     windows: int = 0
     """of the published sliding window, or of a network that needs them; 0 when none were used"""
+    ensemble: int = 1
+    """mirror images whose results were averaged"""
     warnings: list[Warned] = field(default_factory=list)

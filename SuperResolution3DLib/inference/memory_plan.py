@@ -67,12 +67,13 @@ class Run:
         return box_shape(expand(self.region, tail_halo(self.card), self.shape))
 
 
-def host_bytes(run: "Run", itemsize: int, *, with_zero_filled: bool = False) -> int:
+def host_bytes(run: "Run", itemsize: int, *, with_zero_filled: bool = False, ensemble: bool = False) -> int:
     """Return the main memory that the result takes: in fp32 while it is computed, and in the file's type.
 
-    In windows there is the sum of their weights in fp32, too, but only until the result gets the file's type.
+    In windows there is the sum of their weights in fp32, too, and in an ensemble the mean of the results so far, but
+    only until the result gets the file's type.
     """
-    second = itemsize if run.edge is None else max(itemsize, 4)
+    second = max(itemsize, 4 * ((run.edge is not None) + ensemble))
     return run.result_voxels * (4 + second + (itemsize if with_zero_filled else 0))
 
 

@@ -15,6 +15,7 @@ from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, resid
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.ensemble import check_ensemble, run_ensemble
 from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB, Run, host_bytes, size_text
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
@@ -37,6 +38,8 @@ class Settings(EngineSettings):
     """off, check (report the residual) or project (put the measured low frequencies back)"""
     region: Box | None = None
     """LR voxels whose result is wanted, in the file's order (K, J, I); None is all"""
+    ensemble: bool = False
+    """average the results on the eight mirror images of the volume"""
 
     def __post_init__(self) -> None:
         if self.data_consistency not in CONSISTENCY:
@@ -71,12 +74,15 @@ def super_resolve(
     Raises:
         VolumeError: an axis is too short, the volume is constant or beyond what float32 holds, or the result is not
             finite.
+        InputError: an ensemble of a model whose grid does not allow it.
         ResourceError: the result does not fit.
         CancelledError: the monitor said so.
     """
     settings, monitor = settings or Settings(), monitor or Monitor()
     card, started = model.card, time.monotonic()
     _check_size(volume)
+    if settings.ensemble:
+        check_ensemble(card)
     check_intensities(volume.array)
     warnings = _warnings(volume, card, settings)
     for warned in warnings:
@@ -91,9 +97,9 @@ def super_resolve(
     to_network = model.intensity.fit(measured)
     lr = to_network.to_network(measured)
     run = Run(card, canonical.shape, region, settings.window)
-    _check_memory(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled)
+    _check_memory(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, ensemble=settings.ensemble)
     engine = Engine(model, settings, monitor)
-    sr = engine.run(lr, region)
+    sr = run_ensemble(engine, lr, region).mean if settings.ensemble else engine.run(lr, region)
     consistency = _make_consistent(sr, lr, card, settings, monitor)
     # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
     unlike = any(warned.code in ("modality", "spacing") for warned in warnings)
@@ -203,9 +209,9 @@ def _check_size(volume: Volume) -> None:
         )
 
 
-def _check_memory(run: Run, itemsize: int, *, with_zero_filled: bool) -> None:
+def _check_memory(run: Run, itemsize: int, *, with_zero_filled: bool, ensemble: bool) -> None:
     """Refuse a result that main memory cannot hold, before anything is computed."""
-    needed = host_bytes(run, itemsize, with_zero_filled=with_zero_filled)
+    needed = host_bytes(run, itemsize, with_zero_filled=with_zero_filled, ensemble=ensemble)
     allowed = FREE_SHARE * free_memory()
     if needed > allowed:
         raise ResourceError(

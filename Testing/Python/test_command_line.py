@@ -71,13 +71,13 @@ def test_every_option_of_super_resolve_reaches_the_job(monkeypatch):
     line = (
         "super-resolve in.nrrd out.nrrd --model tiny --device cuda:1 --precision bf16 --memory-limit 3.5 --window 24 "
         "--overlap 0.5 --data-consistency off --zero-filled zf.nrrd --region 0:4,1:5,2:6 --series 1.2 "
-        "--modality CT --report r.json --events --overwrite --echo 2 --time-point 3 --stack 4"
+        "--modality CT --report r.json --events --overwrite --echo 2 --time-point 3 --stack 4 --ensemble"
     )
     assert run(line) == 0
     assert seen == [
         Job(
             Path("in.nrrd"), Path("out.nrrd"), "tiny", "cuda:1", "bf16", 3.5, 24, 0.5, "off", Path("zf.nrrd"),
-            ((0, 4), (1, 5), (2, 6)), "1.2", "CT", Path("r.json"), True, True, 2, 3, 4,
+            ((0, 4), (1, 5), (2, 6)), "1.2", "CT", Path("r.json"), True, True, 2, 3, 4, True,
         )
     ]  # fmt: skip
 

@@ -35,6 +35,7 @@ A_FULL_JOB = Job(
     window=24,
     overlap=0.1,
     data_consistency="off",
+    ensemble=True,
     zero_filled=Path("zero filled.nrrd"),
     region=((0, 4), (2, 9), (13, 200)),
     series="1.2.840.10008",

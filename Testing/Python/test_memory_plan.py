@@ -145,6 +145,14 @@ def test_the_result_of_windows_takes_room_for_their_weights():
     assert host_bytes(replace(run, window=8), 8) == voxels * 12
 
 
+def test_an_ensemble_holds_its_mean_beside_the_result_of_a_member():
+    run = Run(a_tiny_card((4, 1, 1)), SHAPE, whole(SHAPE))
+    voxels = math.prod(SHAPE) * 4
+    assert host_bytes(run, 4, ensemble=True) == host_bytes(run, 4) == voxels * 8
+    assert host_bytes(run, 2, ensemble=True) == voxels * 8
+    assert host_bytes(replace(run, window=8), 2, ensemble=True) == voxels * 12
+
+
 @pytest.mark.parametrize("region", [((0, 11), (0, 30), (0, 7)), ((3, 5), (10, 21), (6, 7)), ((9, 11), (0, 1), (2, 5))])
 @pytest.mark.parametrize(("edge", "overlap"), [(8, 0.625), (8, 0.0), (5, 0.9), (40, 0.5)])
 def test_windows_are_counted_as_they_are_laid(region, edge, overlap):

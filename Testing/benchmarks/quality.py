@@ -2,11 +2,13 @@
 
     TORCH_HOME=WEIGHTS python Testing/benchmarks/quality.py VOLUME.nii.gz ...
 
-Prints one table a volume and their mean. LPIPS is left out, and it is said, when its weights are not at hand.
+Prints one table a volume and their mean, with the seconds of each method. LPIPS is left out, and it is said, when its
+weights are not at hand.
 """
 
 import argparse
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from SuperResolution3DLib.volumes.geometry import Grid, Orientation
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 BASELINE = "zero-filled k-space"
+VARIANTS = (("", "off", False), (", projected", "project", False), (", ensemble", "off", True))
 
 
 def main() -> None:
@@ -29,6 +32,7 @@ def main() -> None:
     parser.add_argument("volumes", nargs="+", type=Path, help="HR volumes")
     parser.add_argument("--model", action="append", help="name or file, may be repeated; the first installed one")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="foreground")
+    parser.add_argument("--ensemble", action="store_true", help="also the mean over the eight mirror images")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--json", type=Path, help="write all figures here as well")
@@ -56,20 +60,23 @@ def main() -> None:
             BASELINE: lambda lr=lr, scale=scale: interpolate_volume(lr, scale, grid, "zero-fill"),
         }
         for model in models:
-            for suffix, choice in (("", "off"), (", projected", "project")):
-                settings = Settings(options.device, options.precision, data_consistency=choice)
+            for suffix, choice, ensemble in VARIANTS if options.ensemble else VARIANTS[:2]:
+                settings = Settings(options.device, options.precision, data_consistency=choice, ensemble=ensemble)
                 methods[model.card.name + suffix] = lambda lr=lr, model=model, settings=settings: (
                     super_resolve(lr, model, settings).volume
                 )
         reference = hr.canonical().array
         results[path.name] = {}
         for name, method in methods.items():
+            started = time.monotonic()
             sr = method().canonical().array
+            seconds = time.monotonic() - started
             scores = score(sr, reference, options.protocol)
             results[path.name][name] = {
                 "psnr": scores.psnr,
                 "ssim": scores.ssim,
                 "detail": added_detail(sr, reference, card.scale),
+                "seconds": seconds,
             }
             if lpips:
                 results[path.name][name]["lpips"] = lpips.score(sr, reference).mean
@@ -103,11 +110,12 @@ def mean_of(results: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[s
 
 
 def print_table(title: str, methods: dict[str, dict[str, float]]) -> None:
-    print(f"\n{title:44}{'PSNR dB':>9}{'SSIM':>8}{'detail':>8}{'LPIPS':>8}  against {BASELINE}")
+    print(f"\n{title:44}{'PSNR dB':>9}{'SSIM':>8}{'detail':>8}{'LPIPS':>8}{'s':>7}  against {BASELINE}")
     base = methods[BASELINE]
     for method, scores in methods.items():
         lpips = f"{scores['lpips']:8.4f}" if "lpips" in scores else f"{'-':>8}"
         line = f"  {method:42}{scores['psnr']:9.2f}{scores['ssim']:8.4f}{scores['detail']:8.3f}{lpips}"
+        line += f"{scores['seconds']:7.1f}"
         if method != BASELINE:
             line += f"  {scores['psnr'] - base['psnr']:+.2f} dB, {scores['ssim'] - base['ssim']:+.4f}"
             line += f", LPIPS x{scores['lpips'] / base['lpips']:.3f}" if "lpips" in scores else ""
