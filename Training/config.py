@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from SuperResolution3DLib.volumes.geometry import Grid
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
-from Training.data.appearance import AppearanceConfig
-from Training.data.degradation import PreparationConfig
+from Training.data.data_config import DataConfig
 from Training.network_config import NetworkConfig
 from Training.trainer.discriminator import SMALLEST_PATCH, DiscriminatorConfig
 from Training.trainer.perceptual_loss import PerceptualConfig
@@ -17,58 +15,8 @@ from Training.trainer.vgg19 import smallest_slice
 
 LARGEST_SEED = 2**31 - 1
 LoggerName = Literal["tensorboard", "csv", "wandb"]
+THROUGH_PLANE = "through-plane"  # the network for thick slices
 MODEL_NAME = re.compile(r"\w[\w.+ -]*")  # of a model file and of a method's folder
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Which volumes, and how patches are made of them."""
-
-    index: Path
-    """index.json of Training/prepare.py"""
-    fold: int | None = None
-    """Fold of splits.json (beside the index) that validates, the others train; none takes the index's fixed split"""
-    modality: str = ""
-    """Only volumes whose modality begins so, for example MR T1w; empty takes all"""
-    cache: Path | None = None
-    """Folder for degraded volumes, instead of memory; several processes take RUN/volumes where none is given"""
-    preparation_workers: int = 0
-    """Processes that prepare and degrade volumes; 0 for as many as there are processors and memory for"""
-    preparation: PreparationConfig = field(default_factory=PreparationConfig)
-    """What is done to a volume before it is degraded"""
-    grid: Grid = "center"
-    """Where LR voxels lie among HR voxels: center (both cover the same field of view) or corner (the paper's)"""
-    patch_size: int = 24
-    """Edge of a patch in LR voxels (paper: 24, that is 96 HR voxels at x4)"""
-    batch_size: int = 2
-    """Patches per process and backward pass (paper: 2)"""
-    grid_shifts: int = 8
-    """Degraded copies of each volume, each with the LR grid shifted by another number of HR voxels"""
-    flips: bool = True
-    """Mirror patches and swap axes of equal spacing; exact on the center grid, refused on the corner grid"""
-    intensity_jitter: float = 0.2
-    """Patches are multiplied by a factor between 1 / (1 + jitter) and 1 + jitter"""
-    appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
-    """Random contrast, shading and noise"""
-    num_workers: int = 0
-    """Loader processes; the patches are the same whatever their number"""
-
-    def __post_init__(self) -> None:
-        if self.flips and self.grid == "corner":
-            raise ValueError(
-                "data.flips moves LR voxels on the corner grid: set data.flips to false or use the center grid"
-            )
-        for name, least in (
-            ("patch_size", 4),
-            ("batch_size", 1),
-            ("grid_shifts", 1),
-            ("num_workers", 0),
-            ("preparation_workers", 0),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(f"data.{name} must be at least {least}, got {getattr(self, name)}")
-        if not 0 <= self.intensity_jitter < 1:
-            raise ValueError(f"data.intensity_jitter must be in [0, 1), got {self.intensity_jitter}")
 
 
 @dataclass(frozen=True)
@@ -76,13 +24,15 @@ class LossConfig:
     """The generator's loss: weighted sum of three terms (paper: 1, 1, 0.01); weight 0 leaves a term out."""
 
     pixel_weight: float = 1.0
-    """Of the mean absolute error"""
+    """Of the pixel loss"""
+    pixel_error: Literal["absolute", "squared"] = "absolute"
+    """Whose mean it is (paper: absolute); squared learns faster where most of the detail cannot be known"""
     perceptual_weight: float = 0.0
     """Of the perceptual loss"""
     adversarial_weight: float = 0.0
     """Of the adversarial loss; above 0 a discriminator is trained too"""
     pixel_steps: int = 0
-    """First steps with the mean absolute error alone: pixel pre-training (paper: none)"""
+    """First steps with the pixel loss alone: pixel pre-training (paper: none)"""
     clip: bool = False
     """Clip the SR to [0, 1] before the losses (paper's authors)"""
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
@@ -197,8 +147,9 @@ class ModelConfig:
     """SPDX name"""
     description: str = ""
     """One sentence for the person who chooses"""
-    skip: Literal["none", "zero-filled"] = "zero-filled"
-    """zero-filled: the network adds detail to the zero-filled volume; none: it makes the whole volume"""
+    skip: Literal["none", "zero-filled", "consistent"] = "zero-filled"
+    """zero-filled: the network adds detail to the zero-filled volume; consistent: to interpolated slices; none: it
+    makes the whole volume"""
     intensity: IntensityPolicy = field(default_factory=IntensityPolicy)
     """What of the LR volume becomes 0 and 1 in network units"""
     intensity_from: Literal["lr", "hr"] = "lr"
@@ -246,7 +197,13 @@ class TrainConfig:
     seed: int = 0
     """Of the initial weights and of the patches"""
 
+    @property
+    def thick_slices(self) -> bool:
+        """Whether the network is one for thick slices, which are made patch by patch."""
+        return self.network.name == THROUGH_PLANE
+
     def __post_init__(self) -> None:
+        self._check_slices()
         smallest = self.data.patch_size * min(self.network.scale)
         needs = {"The discriminator": SMALLEST_PATCH if self.loss.adversarial_weight else 0}
         if self.loss.perceptual_weight:
@@ -276,3 +233,22 @@ class TrainConfig:
                 f"network.config.patch_size is {window} and data.patch_size {self.data.patch_size}: "
                 f"{self.network.name} runs in windows of its training patches"
             )
+
+    def _check_slices(self) -> None:
+        if self.thick_slices != (self.model.skip == "consistent"):
+            raise ValueError(
+                f"model.skip is {self.model.skip} and network.name {self.network.name}: consistent and {THROUGH_PLANE} "
+                "belong together"
+            )
+        if not self.thick_slices:
+            return
+        for name, value in (("batch_size", self.data.batch_size), ("grid_shifts", self.data.grid_shifts)):
+            if value != 1:
+                raise ValueError(
+                    f"data.{name} is 1 for {THROUGH_PLANE}, whose patches differ in size, not {value}; "
+                    "use optimisation.accumulate for more patches a step"
+                )
+        if edge := self.data.patch_size % self.network.complete["unshuffle"]:
+            raise ValueError(f"data.patch_size must be a multiple of network.config.unshuffle, {edge} pixels are left")
+        if self.loss.adversarial_weight or self.loss.perceptual_weight:
+            raise ValueError(f"{THROUGH_PLANE} is fitted to pixels alone: set the other weights of loss to 0")

@@ -13,7 +13,7 @@ class NetworkConfig:
     """Which generator, and its size."""
 
     name: str = "rrdb"
-    """rrdb, srresnet, dcsrn or rcan"""
+    """rrdb, srresnet, dcsrn, rcan, or through-plane for thick slices"""
     size: Literal["", "authors", "original", "small"] = ""
     """Of srresnet, dcsrn and rcan: that of the paper's authors, of the original publication, or for two CPU cores"""
     config: dict[str, Any] = field(default_factory=dict)

@@ -45,6 +45,7 @@ from Training.trainer.launch import fitted, make_fabric
 from Training.trainer.perceptual_loss import PerceptualLoss
 from Training.trainer.run_card import run_card, write_volume_names
 from Training.trainer.run_log import make_logger
+from Training.trainer.slice_validation import SliceValidation
 from Training.trainer.stop_request import StopRequest
 from Training.trainer.trainer import Trainer
 from Training.trainer.validation import Validation, drawn
@@ -137,7 +138,7 @@ def make_trainer(config: TrainConfig, command: str, fabric: Fabric) -> Trainer:
     prepared = replace(selection, validation=scored)
     train, held_out = first_here_then_others(fabric, lambda: _prepare(config, index, prepared, _cache(config, fabric)))
     card = run_card(config, command, selection, train, perceptual)
-    validation = Validation(held_out, card, fabric, lpips)
+    validation = (SliceValidation if config.thick_slices else Validation)(held_out, card, fabric, lpips)
     together(fabric, lambda: validation.check(scored))
     trainer = together(fabric, lambda: Trainer(config, card, train, validation, perceptual, fabric))
     together(fabric, lambda: write_volume_names(config.out, selection) if fabric.is_global_zero else None)
@@ -240,7 +241,8 @@ def _prepare(
             appearance=appearance,
         )
 
-    train = prepared(selection.train, data.grid_shifts, data.patch_size, data.appearance)
+    smallest = 1 if config.thick_slices else data.patch_size  # of slices each patch says itself what it needs
+    train = prepared(selection.train, data.grid_shifts, smallest, data.appearance)
     return train, prepared(selection.validation, 1, 1)
 
 

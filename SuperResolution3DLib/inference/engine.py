@@ -208,7 +208,7 @@ class Engine:
         """Move the network to the device in a number format that a tile of this volume proves, and plan the tiles."""
         self._check_cancelled()
         network = self.model.network
-        if self.precision != "fp32" and not is_accurate(network, self.device, DTYPES[self.precision], volume):
+        if self.precision != "fp32" and not self._is_accurate(DTYPES[self.precision], volume):
             name = device_name(self.device)
             self._warn("precision", f"{self.precision} is not accurate enough on {name}: computing in fp32")
             self.precision = "fp32"
@@ -216,8 +216,15 @@ class Engine:
         self.report.device, self.report.precision = device_name(self.device), self.precision
         limit = self.settings.memory_limit
         allowed = FREE_SHARE * free_device_memory(self.device) if limit is None else limit * GIB
+        return self._plan(volume, region, allowed)
+
+    def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
+        """Choose tiles that fit into the bytes that the device allows."""
         run = Run(self.model.card, _shape(volume), region, self.window)
         return plan_tiles(run, DTYPES[self.precision].itemsize, allowed, on_cpu=self.device.type == "cpu")
+
+    def _is_accurate(self, dtype: torch.dtype, volume: Tensor) -> bool:
+        return is_accurate(self.model.network, self.device, dtype, volume)
 
     def _reason_to_go_on(self, error: Exception) -> str:
         """Return why the run failed ("": no memory) where tiles or the CPU may help; the error itself holds memory."""

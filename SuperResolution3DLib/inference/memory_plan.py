@@ -35,7 +35,7 @@ class TilePlan:
         if max(self.trunk_tile) <= SMALLEST_TILE and max(self.tail_tile) <= SMALLEST_TILE:
             return None
         return TilePlan(
-            _halve(self.trunk_tile), self.trunk_halo, _halve(self.tail_tile), self.tail_halo, self.peak_bytes // 2
+            halve(self.trunk_tile), self.trunk_halo, halve(self.tail_tile), self.tail_halo, self.peak_bytes // 2
         )
 
 
@@ -143,17 +143,17 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
         shape = _limited(volume_shape, run.edge)
 
     def trunk_bytes(tile: Shape) -> float:
-        return _bytes(tile, (around_trunk,) * 3, volume_shape, size.trunk_channels * itemsize)
+        return tile_bytes(tile, (around_trunk,) * 3, volume_shape, size.trunk_channels * itemsize)
 
     def tail_bytes(tile: Shape) -> float:
-        return _bytes(tile, around_tail, volume_shape, size.tail_channels * itemsize)
+        return tile_bytes(tile, around_tail, volume_shape, size.tail_channels * itemsize)
 
     trunk_tile = shape
     while fixed + trunk_bytes(trunk_tile) > device_bytes and max(trunk_tile) > smallest:
-        trunk_tile = _halve(trunk_tile)
+        trunk_tile = halve(trunk_tile)
     tail_tile = _limited(shape, max(LARGEST_TAIL_TILE, smallest))
     while fixed + tail_bytes(tail_tile) > device_bytes and max(tail_tile) > smallest:
-        tail_tile = _halve(tail_tile)
+        tail_tile = halve(tail_tile)
     peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     if peak > device_bytes:
         raise ResourceError(
@@ -174,7 +174,8 @@ def seconds(card: ModelCard, lr_shape: Shape, device: str) -> float | None:
     return None if rate is None else float(rate) * math.prod(sr_shape(lr_shape, card.scale)) / 1e6
 
 
-def _bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int) -> float:
+def tile_bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int) -> float:
+    """Return the bytes of a tile with its halo, as far as the volume reaches."""
     padded = (min(size + 2 * reach, most) for size, reach, most in zip(tile, halo, shape, strict=True))
     return _WORKSPACE * math.prod(padded) * bytes_per_voxel
 
@@ -184,7 +185,7 @@ def _limited(shape: Shape, edge: int) -> Shape:
     return depth, height, width
 
 
-def _halve(tile: Shape) -> Shape:
+def halve(tile: Shape) -> Shape:
     """Halve the longest axis, never below the smallest tile."""
     longest = max(range(3), key=lambda axis: tile[axis])
     sizes = list(tile)

@@ -3,6 +3,7 @@
 import copy
 import logging
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,18 @@ def converted(network: Generator, device: torch.device, dtype: torch.dtype) -> G
     return network.to(memory_format=torch.channels_last_3d)
 
 
-def is_accurate(network: Generator, device: torch.device, dtype: torch.dtype, volume: Tensor) -> bool:
+def _detail(network: Generator, tile: Tensor) -> Tensor:
+    """Return what the network computes, without the interpolation that some add: it would hide a wrong detail."""
+    return network.tail(network.trunk(tile))
+
+
+def is_accurate(
+    network: Generator,
+    device: torch.device,
+    dtype: torch.dtype,
+    volume: Tensor,
+    compute: Callable[[Generator, Tensor], Tensor] = _detail,
+) -> bool:
     """Compare a tile from a volume's middle in 16 bits with fp32 (some library versions compute nonsense).
 
     Args:
@@ -33,6 +45,7 @@ def is_accurate(network: Generator, device: torch.device, dtype: torch.dtype, vo
         device: where it will run.
         dtype: of 16 bits.
         volume: (D, H, W), network units.
+        compute: gives the result of a tile (1, 1, D, H, W).
 
     Raises:
         RuntimeError: out of memory.
@@ -40,10 +53,8 @@ def is_accurate(network: Generator, device: torch.device, dtype: torch.dtype, vo
     box = tuple(slice(max(size // 2 - TESTED_SIZE // 2, 0), size // 2 + TESTED_SIZE // 2) for size in volume.shape)
     tile = volume[box].to(device)[None, None]
     try:
-        # without the interpolation that some networks add, which would hide a wrong detail
-        exact, tested = converted(network, device, torch.float32), converted(network, device, dtype)
-        wanted = exact.tail(exact.trunk(tile))
-        given = tested.tail(tested.trunk(tile.to(dtype))).float()
+        wanted = compute(converted(network, device, torch.float32), tile)
+        given = compute(converted(network, device, dtype), tile.to(dtype)).float()
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise

@@ -23,7 +23,12 @@ SUFFIX = ".safetensors"
 SPACING_SLACK = 1.05  # beyond the model's range without a warning
 _LARGEST_HEADER = 10_000_000  # bytes; a longer one is no header of ours
 _TEXTS = ("name", "network", "grid", "skip", "modality", "licence", "description")
-_CHOICES = {"grid": ("center", "corner"), "skip": ("none", "zero-filled"), "intensity_from": ("lr", "hr")}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "grid": ("center", "corner"),
+    "skip": ("none", "zero-filled", "consistent"),
+    "intensity_from": ("lr", "hr"),
+    "axes": ("all", "slice"),
+}
 _NEVER_EMPTY = ("name", "network", "modality")
 _OBJECTS = ("config", "intensity", "training", "metrics", "performance")
 _RATE = "_seconds_per_million_voxels"  # how the names of the speeds in ``performance`` end
@@ -40,17 +45,17 @@ class ModelCard:
     config: dict[str, Any]
     """arguments of the network's config"""
     scale: tuple[int, int, int]
-    """factor per axis (D, H, W) of the canonical RAS orientation"""
+    """factor per axis (D, H, W) of the canonical RAS orientation; (1, 1, 1) where ``axes`` is slice: as asked for"""
     grid: str
     """center or corner"""
     skip: str
-    """none, or zero-filled: the network adds to the zero-filled volume"""
+    """none, zero-filled or consistent: the network adds to the zero-filled volume, or to the interpolated slices"""
     intensity: dict[str, Any]
     """arguments of IntensityPolicy"""
     modality: str
     """for example MR T1w; of a blend of two models both, as in MR T1w, MR T2w"""
     spacing_range: tuple[float, float]
-    """smallest and largest voxel spacing (mm) of the LR volumes it was trained on"""
+    """smallest and largest voxel spacing (mm) of the LR volumes it was trained on; of slices, within their plane"""
     licence: str
     """SPDX name of the model's licence"""
     description: str = ""
@@ -63,11 +68,17 @@ class ModelCard:
     """seconds per million SR voxels by device; trunk_halo: LR voxels for 1e-3 relative error of a tiled trunk"""
     intensity_from: str = "lr"
     """lr or hr: whose percentiles, or minimum and maximum, became 0 and 1 in training; in use it is always the LR's"""
+    axes: str = "all"
+    """all, or slice: the model computes what lies between thick slices, along whichever axis they are stacked"""
+    slice_spacing_range: tuple[float, float] | None = None
+    """smallest and largest distance between slices (mm) that it was trained on; None where ``axes`` is all"""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", tuple(self.scale))
         object.__setattr__(self, "spacing_range", tuple(self.spacing_range))
+        if self.slice_spacing_range is not None:
+            object.__setattr__(self, "slice_spacing_range", tuple(self.slice_spacing_range))
 
     @property
     def dicom_modalities(self) -> tuple[str, ...]:
@@ -78,10 +89,22 @@ class ModelCard:
         """Tell whether the model was trained on volumes of a DICOM modality; an unknown one ("") counts as such."""
         return not modality or modality in self.dicom_modalities
 
+    @property
+    def enlarges_slices_only(self) -> bool:
+        """Tell whether the model is one for thick slices: nothing changes within their plane."""
+        return self.axes == "slice"
+
     def covers(self, spacing: tuple[float, ...]) -> bool:
-        """Tell whether voxel spacings (mm) lie in the range that the model was trained on, or 5 % beyond."""
-        low, high = self.spacing_range
-        return low <= min(spacing) * SPACING_SLACK and max(spacing) <= high * SPACING_SLACK
+        """Tell whether voxel spacings (mm) lie in the range that the model was trained on, or 5 % beyond.
+
+        Args:
+            spacing: of all axes; of a model for slices, the two within their plane.
+        """
+        return _lies_in(spacing, self.spacing_range)
+
+    def covers_slices(self, slice_spacing: float) -> bool:
+        """Tell whether a distance between slices (mm) lies in the range of the training, or 5 % beyond."""
+        return self.slice_spacing_range is not None and _lies_in((slice_spacing,), self.slice_spacing_range)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -116,12 +139,13 @@ class ModelCard:
         self._check_types()
         self._check_scale()
         self._check_performance()
-        for name, (one, other) in _CHOICES.items():
-            if (value := getattr(self, name)) not in (one, other):
-                raise ValueError(f"{name} {value!r} is neither {one} nor {other}")
-        are_numbers = len(self.spacing_range) == 2 and all(is_finite_number(value) for value in self.spacing_range)
-        if not are_numbers or not 0 < self.spacing_range[0] <= self.spacing_range[1]:
-            raise ValueError(f"spacing range {self.spacing_range} is not two increasing numbers (mm)")
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} {value!r} is none of {', '.join(choices)}")
+        for values in (self.spacing_range, *([self.slice_spacing_range] if self.enlarges_slices_only else [])):
+            are_numbers = values and len(values) == 2 and all(is_finite_number(value) for value in values)
+            if not values or not are_numbers or not 0 < values[0] <= values[1]:
+                raise ValueError(f"spacing range {values} is not two increasing numbers (mm)")
 
     def _check_types(self) -> None:
         for name in _TEXTS:
@@ -137,7 +161,8 @@ class ModelCard:
     def _check_scale(self) -> None:
         if len(self.scale) != 3 or not all(type(factor) is int and factor >= 1 for factor in self.scale):
             raise ValueError(f"scale {self.scale} is not three whole numbers")
-        upsampling_stages(self.scale)  # refuses what no network of this program can make
+        if not self.enlarges_slices_only:
+            upsampling_stages(self.scale)  # refuses what no network of this program can make
         of_card = list(self.scale)
         of_network = self.config.get("scale", of_card)
         if of_network != of_card:
@@ -150,6 +175,11 @@ class ModelCard:
         halo = self.performance.get("trunk_halo", 0)
         if type(halo) is not int or halo < 0:
             raise ValueError(f"trunk_halo must be a whole number of LR voxels, not {halo!r}")
+
+
+def _lies_in(spacing: tuple[float, ...], bounds: tuple[float, float]) -> bool:
+    low, high = bounds
+    return low <= min(spacing) * SPACING_SLACK and max(spacing) <= high * SPACING_SLACK
 
 
 def is_finite_number(value: object) -> bool:

@@ -7,4 +7,5 @@ NETWORKS = {
     "srresnet": (f"{_HERE}.srresnet", "SRResNet", "SRResNetConfig"),
     "dcsrn": (f"{_HERE}.dcsrn", "DCSRNet", "DCSRNetConfig"),
     "rcan": (f"{_HERE}.rcan", "RCAN", "RCANConfig"),
+    "through-plane": (f"{_HERE}.through_plane", "ThroughPlaneNet", "ThroughPlaneConfig"),
 }

@@ -1,4 +1,4 @@
-"""Upsampling by pixel shuffle: channels become voxels (Shi et al. 2016, in 3D)."""
+"""Pixel shuffle: channels become voxels (Shi et al. 2016, in 3D), and its inverse."""
 
 from torch import Tensor, nn
 
@@ -26,3 +26,12 @@ def pixel_shuffle(features: Tensor, factors: Scale) -> Tensor:
     parts = features.reshape(batch, channels // (a * b * c), a, b, c, depth, height, width)
     parts = parts.permute(0, 1, 5, 2, 6, 3, 7, 4)  # (N, T, D, a, H, b, W, c)
     return parts.reshape(batch, -1, depth * a, height * b, width * c)
+
+
+def pixel_unshuffle(volume: Tensor, factors: Scale) -> Tensor:
+    """Undo ``pixel_shuffle``: (N, T, D*a, H*b, W*c) to (N, T*a*b*c, D, H, W); factors divide the sizes."""
+    a, b, c = factors
+    batch, channels, depth, height, width = volume.shape
+    parts = volume.reshape(batch, channels, depth // a, a, height // b, b, width // c, c)
+    parts = parts.permute(0, 1, 3, 5, 7, 2, 4, 6)  # (N, T, a, b, c, D, H, W)
+    return parts.reshape(batch, -1, depth // a, height // b, width // c)

@@ -98,11 +98,26 @@ def _rcan(card: ModelCard) -> Footprint:
     )
 
 
+def _through_plane(card: ModelCard) -> Footprint:
+    """Counted in the voxels of the trunk, which are ``unshuffle`` pixels wide, and along D in result voxels."""
+    features, growth, folded = _size(card, "num_features"), _size(card, "growth"), _size(card, "unshuffle")
+    decoder, tail = _size(card, "decoder_features"), _size(card, "tail_features")
+    in_plane = 3 + math.ceil(1 / folded)  # three convolutions on the trunk's voxels, one on pixels
+    return Footprint(
+        features,
+        4 * features + 2 * (features + 4 * growth),
+        None,
+        4 * decoder + 3 * tail * folded**2,  # two slices, their mixture, a copy; then the pixels and two copies
+        (3, in_plane, in_plane),
+    )
+
+
 _FOOTPRINTS: dict[str, Callable[[ModelCard], Footprint]] = {
     "rrdb": _rrdb,
     "srresnet": _srresnet,
     "dcsrn": _dcsrn,
     "rcan": _rcan,
+    "through-plane": _through_plane,
 }
 
 

@@ -9,8 +9,8 @@ from prepared_volumes import SCALE, an_index_of, prepared
 
 from SuperResolution3DLib.forward.kspace import degrade, zero_fill
 from SuperResolution3DLib.volumes.box import whole
-from Training.config import DataConfig
 from Training.data.appearance import KNOTS, Appearance, AppearanceConfig, draw_appearance
+from Training.data.data_config import DataConfig
 from Training.data.patches import PatchDataset, SampleOrder
 
 ALL = AppearanceConfig(tone_curves=True, bias_field=0.3)
@@ -93,7 +93,7 @@ def test_noise_is_in_the_lr_and_its_zero_filled_volume_and_not_in_the_hr(a_small
     np.testing.assert_array_equal(noisy.lr, again.lr)
     first_noisy, first_plain = noisy.hr[0].numpy(), plain.hr[0].numpy()
     np.testing.assert_array_equal(first_noisy, first_plain)
-    for noisy_part, plain_part in ((noisy.lr, plain.lr), (noisy.zero_filled, plain.zero_filled)):
+    for noisy_part, plain_part in ((noisy.lr, plain.lr), (noisy.interpolated, plain.interpolated)):
         assert 1e-5 < (noisy_part[0] - plain_part[0]).numpy().std() < 0.08
 
 
@@ -108,7 +108,7 @@ def test_the_zero_filled_patch_is_that_of_the_noisy_volume(a_small_index):
     patches = dataset[0]
     assert np.abs(patches.lr[0, 0].numpy() - cube).max() > 1e-5
     wanted = zero_fill(patches.lr[0, 0].double().numpy(), SCALE)
-    np.testing.assert_allclose(patches.zero_filled[0, 0].numpy(), wanted, atol=1e-5)
+    np.testing.assert_allclose(patches.interpolated[0, 0].numpy(), wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("values", [{"bias_field": -0.1}, {"noise": 2.0}, {"noise": float("nan")}])

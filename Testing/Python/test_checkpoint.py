@@ -83,10 +83,10 @@ def test_the_card_is_read_without_the_tensors(a_model_file):
     [
         ({"format_version": 2}, "model format version 2, this program reads 1"),
         ({"scale": [4, 4]}, "not three whole numbers"),
-        ({"grid": "middle"}, "neither center nor corner"),
+        ({"grid": "middle"}, "none of center, corner"),
         ({"modality": " "}, "modality is empty"),
-        ({"skip": "cubic"}, "neither none nor zero-filled"),
-        ({"intensity_from": "both"}, "intensity_from 'both' is neither lr nor hr"),
+        ({"skip": "cubic"}, "none of none, zero-filled, consistent"),
+        ({"intensity_from": "both"}, "intensity_from 'both' is none of lr, hr"),
         ({"spacing_range": [2, 1]}, "not two increasing numbers"),
         ({"config": []}, r"config must be a JSON object, not \[\]"),
         ({"metrics": []}, "metrics must be a JSON object"),
@@ -130,7 +130,7 @@ def test_a_header_without_a_field_is_refused(a_model_file):
 
 
 def test_fields_that_a_newer_program_added_are_left_out(a_model_file):
-    rewrite(a_model_file, header=json.dumps(json.loads(a_tiny_card().to_json()) | {"axes": "slice", "operator": {}}))
+    rewrite(a_model_file, header=json.dumps(json.loads(a_tiny_card().to_json()) | {"planes": "slice", "operator": {}}))
     assert load_model(a_model_file).card.to_json() == a_tiny_card().to_json()
 
 

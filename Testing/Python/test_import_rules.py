@@ -25,6 +25,7 @@ GUI_MODULES = [
     f"{LIBRARY}.{name}"
     for name in (
         *("errors", "free_memory", "volumes.geometry", "volumes.box", "models.model_card", "cli.job"),
+        "models.installed_models",
         *("inference.memory_plan", "inference.monitor", "inference.sliding_window"),
     )
 ]

@@ -88,7 +88,7 @@ def test_the_forecast_comes_from_the_cards_speed():
 
 
 def test_every_network_of_the_table_has_a_footprint():
-    assert {a_baseline_card(size).network for size in SIZES} | {"rrdb"} == set(NETWORKS)
+    assert {a_baseline_card(size).network for size in SIZES} | {"rrdb", "through-plane"} == set(NETWORKS)
 
 
 def test_the_footprint_of_the_shipped_networks_is_as_before():

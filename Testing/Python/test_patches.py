@@ -11,7 +11,7 @@ from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.forward.kspace import degrade, zero_fill
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from SuperResolution3DLib.volumes.volume import Volume, write_volume
-from Training.config import DataConfig
+from Training.data.data_config import DataConfig
 from Training.data.degradation import PreparationConfig, prepare_volume, prepare_volumes
 from Training.data.index import Index, IndexEntry, content_sha256
 from Training.data.patches import PatchDataset, SampleOrder
@@ -75,8 +75,8 @@ def test_the_intensity_map_may_be_that_of_the_hr(tmp_path):
 def test_patches_are_aligned_and_cut_from_whole_volumes(a_training_volume):
     patches = a_dataset(a_training_volume)[3]
     assert patches.lr.shape == (2, 1, 5, 5, 5)
-    assert patches.hr.shape == patches.zero_filled.shape == patches.measured.shape == (2, 1, 10, 10, 10)
-    for lr, zero_filled in zip(patches.lr[:, 0], patches.zero_filled[:, 0], strict=True):
+    assert patches.hr.shape == patches.interpolated.shape == patches.measured.shape == (2, 1, 10, 10, 10)
+    for lr, zero_filled in zip(patches.lr[:, 0], patches.interpolated[:, 0], strict=True):
         homes = [
             (degraded, corner)
             for degraded in a_training_volume.degraded
@@ -96,7 +96,7 @@ def test_patches_are_aligned_and_cut_from_whole_volumes(a_training_volume):
 def test_a_batch_depends_on_seed_and_index_alone(a_training_volume):
     first, second = a_dataset(a_training_volume), a_dataset(a_training_volume)
     second[0], second[7]  # whatever was drawn before
-    for one, other in zip(first[3], second[3], strict=True):
+    for one, other in zip(first[3][:4], second[3][:4], strict=True):
         assert torch.equal(one, other)
     later = PatchDataset([a_training_volume], SCALE, CONFIG, 4, SampleOrder(first=6, num_batches=7))  # continued
     assert torch.equal(first[3].lr, later[0].lr)
@@ -109,7 +109,7 @@ def test_augmented_patches_are_those_of_the_augmented_volume(a_training_volume):
     """A flipped patch equals degrading the flipped HR volume: exact on the center grid."""
     augmented = replace(CONFIG, flips=True)
     plain, flipped = a_dataset(a_training_volume)[0], a_dataset(a_training_volume, augmented)[0]
-    for name in ("lr", "hr", "zero_filled"):
+    for name in ("lr", "hr", "interpolated"):
         for before, after in zip(getattr(plain, name)[:, 0], getattr(flipped, name)[:, 0], strict=True):
             np.testing.assert_allclose(np.sort(before.ravel()), np.sort(after.ravel()), atol=1e-6)
     hr = a_training_volume.hr[:18, :22, :24].astype(np.float64)

@@ -114,4 +114,4 @@ def test_what_the_training_keeps_of_a_gpu_is_given_back_before_the_engine_plans(
     volumes = [SimpleNamespace(name=name, hr=hr, degraded=(degraded,)) for name in "ab"]
     result = validation.Validation(volumes, card, fabric, None).run(network.state_dict(), {}, StopRequest(75))
     assert result.is_complete and np.isfinite(result.mean("psnr"))
-    assert told == ["engine", *["given back", "plan"] * 2, "given back"]
+    assert told == [*["given back", "engine", "plan"] * 2, "given back"]

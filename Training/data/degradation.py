@@ -52,7 +52,7 @@ def prepare_volumes(
         index: the data set.
         entries: the volumes wanted.
         preparation: what is done before degrading.
-        scale: factor per axis (D, H, W).
+        scale: factor per axis (D, H, W); for (1, 1, 1) no volume is degraded, thick slices are made patch by patch.
         grid: where LR voxels lie among HR voxels.
         intensity: what of the LR volume becomes 0 and 1 in network units.
         intensity_from: "hr" takes it of the HR volume instead.
@@ -166,9 +166,10 @@ class _Job:
     def smallest_axis(self, hr_shape: tuple[int, ...]) -> int:
         """Return the voxels of the shortest axis of all LR volumes."""
         starts = self._starts(hr_shape)
-        return min(
+        lr_sizes = (
             (n - first) // s for start in starts for n, first, s in zip(hr_shape, start, self.scale, strict=True)
         )
+        return min(*hr_shape, *lr_sizes)
 
     def bytes_missing(self, cache: ArrayCache) -> int:
         """Estimate what the cache will grow by: an upper bound but for resampling to a finer spacing than told."""
@@ -191,6 +192,8 @@ class _Job:
         return int(voxels * math.prod(self.entry.spacing) / math.prod(self.preparation.spacing))
 
     def _starts(self, hr_shape: tuple[int, ...]) -> tuple[Start, ...]:
+        if math.prod(self.scale) == 1:
+            return ()
         base = crop_to_multiple(hr_shape, self.scale)
         return ((base[0].start, base[1].start, base[2].start), *self.shifts)
 

@@ -11,19 +11,23 @@ from torch.utils.data import Dataset
 
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.forward.kspace import zero_fill
+from SuperResolution3DLib.networks.through_plane import SliceQuery
 from SuperResolution3DLib.volumes.geometry import Scale
-from Training.config import DataConfig
+from Training.data.data_config import DataConfig
 from Training.data.training_volume import TrainingVolume
 
 
 class Patches(NamedTuple):
-    """A batch of aligned patches in network units, each (N, 1, D, H, W)."""
+    """A batch of aligned patches in network units, each (N, 1, D, H, W); of slices N is 1."""
 
     lr: Tensor
     hr: Tensor
-    zero_filled: Tensor
+    interpolated: Tensor
+    """what the network adds to: the zero-filled LR, or the interpolated slices"""
     measured: Tensor
     """1 where the HR was measured, else 0"""
+    query: SliceQuery | None = None
+    """of thick slices: where between them the HR lies"""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,13 @@ def check_finite(run: Path, process: int, step: int, taken: list[Patches], value
 
 def _saved(path: Path, taken: list[Patches]) -> str:
     """Save patches and say where to look at them; a full disk must not hide why the run stopped."""
-    patches = {name: torch.cat([getattr(part, name) for part in taken]).cpu() for name in Patches._fields}
+    patches: dict[str, Tensor] = {}
+    for name in ("lr", "hr", "interpolated", "measured"):
+        parts = [getattr(part, name).cpu() for part in taken]
+        if len({part.shape[1:] for part in parts}) == 1:
+            patches[name] = torch.cat(parts)
+        else:  # of thick slices, which differ in size
+            patches |= {f"{name}-{number}": part for number, part in enumerate(parts)}
     try:
         save_file(patches, path)
     except (OSError, SafetensorError) as error:

@@ -36,7 +36,7 @@ def initial_generator(config: TrainConfig, card: ModelCard) -> Generator:
                     f"init_from: {config.init_from.name} has {name} {old}, the run has {new}; fine-tuning keeps it"
                 )
         network.load_state_dict(given.network.state_dict())
-    elif config.model.skip == "zero-filled" or network.adds_trilinear:  # begin where the interpolation stands
+    elif config.model.skip != "none" or network.adds_trilinear:  # begin where the interpolation stands
         network.silence()
     if config.loop.activation_checkpointing:
         _recompute_blocks(network)

@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def pixel_loss(sr: Tensor, hr: Tensor, measured: Tensor) -> Tensor:
-    """Return the mean absolute error over measured voxels, each patch counting alike.
+def pixel_loss(sr: Tensor, hr: Tensor, measured: Tensor, *, squared: bool = False) -> Tensor:
+    """Return the mean absolute or squared error over measured voxels, each patch counting alike.
 
     A mean over patches, so that the gradients of several processes average to those of the joint batch.
 
@@ -14,8 +14,10 @@ def pixel_loss(sr: Tensor, hr: Tensor, measured: Tensor) -> Tensor:
         sr: (N, 1, D, H, W), network units.
         hr: the same shape.
         measured: the same shape, 1 where the HR was measured, else 0.
+        squared: take the square.
     """
-    error = ((sr - hr).abs() * measured).flatten(1).sum(1)
+    difference = sr - hr
+    error = ((difference.square() if squared else difference.abs()) * measured).flatten(1).sum(1)
     return (error / measured.flatten(1).sum(1).clamp(min=1)).mean()
 
 

@@ -53,14 +53,15 @@ class Objective:
         return {name: value.detach() for name, value in losses.items()}
 
     def _super_resolve(self, patches: Patches) -> Tensor:
-        sr = self.network(patches.lr.contiguous(memory_format=torch.channels_last_3d)).float()
-        if self.config.model.skip == "zero-filled":
-            sr = sr + patches.zero_filled
+        inputs = [patches.lr.contiguous(memory_format=torch.channels_last_3d)]
+        sr = self.network(*inputs, *([] if patches.query is None else [patches.query])).float()
+        if self.config.model.skip != "none":
+            sr = sr + patches.interpolated
         return sr.clamp(0, 1) if self.config.loss.clip else sr
 
     def _losses(self, sr: Tensor, judged: Tensor, patches: Patches, step: int, number: int) -> dict[str, Tensor]:
         weights = self.config.loss
-        losses = {"pixel": pixel_loss(sr, patches.hr, patches.measured)}
+        losses = {"pixel": pixel_loss(sr, patches.hr, patches.measured, squared=weights.pixel_error == "squared")}
         total = weights.pixel_weight * losses["pixel"]
         if self.perceptual and self.is_complete(step):
             generator = slice_generator(self.config.seed, step, number, self.fabric.global_rank)

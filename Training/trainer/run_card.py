@@ -80,10 +80,18 @@ def run_card(
         intensity_from=config.model.intensity_from,
         modality=config.model.modality,
         spacing_range=(round(min(spacings), 2), round(max(spacings), 2)),
+        axes="slice" if config.thick_slices else "all",
+        slice_spacing_range=_slice_spacings(config, spacings) if config.thick_slices else None,
         licence=config.model.licence,
         description=config.model.description,
         training=training,
     )
+
+
+def _slice_spacings(config: TrainConfig, spacings: list[float]) -> tuple[float, float]:
+    """Return the smallest and largest distance between slices (mm) that volumes of these spacings give."""
+    closest, farthest = config.data.slices.spacing
+    return round(closest * min(spacings), 2), round(farthest * max(spacings), 2)
 
 
 def write_volume_names(run: Path, selection: Selection) -> None:

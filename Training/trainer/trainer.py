@@ -16,7 +16,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.models.checkpoint import save_model
 from SuperResolution3DLib.models.model_card import ModelCard
 from Training.config import TrainConfig
-from Training.data.patches import PatchDataset, Patches, SampleOrder
+from Training.data.patches import Patches, SampleOrder
 from Training.data.training_volume import TrainingVolume
 from Training.trainer.adversary import Adversary, clip_gradients
 from Training.trainer.batch_statistics import share_batch_statistics
@@ -25,6 +25,7 @@ from Training.trainer.divergence import check_finite
 from Training.trainer.initial_generator import initial_generator
 from Training.trainer.moving_average import MovingAverage
 from Training.trainer.objective import Objective
+from Training.trainer.patch_dataset import patch_dataset
 from Training.trainer.perceptual_loss import PerceptualLoss
 from Training.trainer.progress import Progress
 from Training.trainer.resumption import differences, identity, with_stretch
@@ -168,7 +169,7 @@ class Trainer:
             process=self.fabric.global_rank,
             num_processes=self.fabric.world_size,
         )
-        dataset = PatchDataset(self.train, self.config.network.scale, data, self.config.seed, order)
+        dataset = patch_dataset(self.config, self.train, order)
         loader = DataLoader(
             dataset,
             batch_size=None,
@@ -198,7 +199,7 @@ class Trainer:
             progress.step, **{f"validation_{name}": value for name, value in means.items()}, validation=result.volumes
         )
         if result.pictures:
-            self.log.picture("zero-filled LR, SR, HR", result.pictures, progress.step)
+            self.log.picture("interpolated LR, SR, HR", result.pictures, progress.step)
         if self.adversary:
             for name, logits in self.adversary.logits.items():
                 self.log.histogram(f"logits_{name}", logits, progress.step)

@@ -29,13 +29,28 @@ HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips": False}
 
 
 @dataclass(frozen=True)
+class Views:
+    """What a volume was made of and into, (D, H, W) each."""
+
+    interpolated: np.ndarray
+    """network units"""
+    sr: np.ndarray
+    """network units"""
+    hr: np.ndarray
+    """the file's intensities"""
+    offset: float
+    """network units = (intensity - offset) / width"""
+    width: float
+
+
+@dataclass(frozen=True)
 class ValidationResult:
     """Scores of the validation volumes under the protocol ``foreground``."""
 
     volumes: dict[str, dict[str, float]]
     """by volume, then by metric"""
     pictures: list[np.ndarray]
-    """zero-filled LR, SR and HR of the first volume, network units, (D, H, W) each"""
+    """interpolated LR, SR and HR of the first volume, network units, (D, H, W) each"""
     is_complete: bool
     """False: the run was asked to stop before all were scored"""
 
@@ -88,25 +103,20 @@ class Validation:
             network = build_network(self.card.network, self.card.config)
         network.load_state_dict(weights)
         model, settings = Model(network.eval(), self.card, sha256=""), EngineSettings(device=str(self.fabric.device))
-        engine = Engine(model, settings, _Stopping(stop))
         metrics = METRICS if self.lpips else METRICS[:2]
         done = {name: scores for name, scores in done.items() if set(scores) == set(metrics)}
         # a row of scores for each volume, and whether there are any
         table = torch.zeros(len(self.volumes), len(metrics) + 1, dtype=torch.float64)
         pictures: list[np.ndarray] = []
         for number in self._shared(done):
-            volume = self.volumes[number]
-            degraded = volume.degraded[0]
-            lr, hr = np.array(degraded.lr), self._hr(volume)
             give_back_memory(self.fabric.device)
             try:
-                sr = engine.run(lr)
+                views = self._super_resolved(self.volumes[number], model, settings, _Stopping(stop))
             except CancelledError:
                 break
             if number == 0:
-                filled = zero_fill(lr, self.card.scale, "corner" if self.card.grid == "corner" else "center")
-                pictures = [filled, sr, (hr - degraded.offset) / degraded.width]
-            table[number] = torch.tensor([*self._scores(sr * degraded.width + degraded.offset, hr), 1])
+                pictures = [views.interpolated, views.sr, (views.hr - views.offset) / views.width]
+            table[number] = torch.tensor([*self._scores(views), 1])
         if self.fabric.world_size > 1:
             table = table.to(self.fabric.device)
             self.fabric.all_reduce(table, reduce_op="sum")
@@ -149,7 +159,22 @@ class Validation:
             )
         return ""
 
-    def _scores(self, sr: np.ndarray, hr: np.ndarray) -> list[float]:
+    def _super_resolved(
+        self, volume: TrainingVolume, model: Model, settings: EngineSettings, monitor: Monitor
+    ) -> "Views":
+        """Super-resolve a volume.
+
+        Raises:
+            CancelledError: the monitor said so.
+        """
+        degraded = volume.degraded[0]
+        lr = np.array(degraded.lr)
+        sr = Engine(model, settings, monitor).run(lr)
+        filled = zero_fill(lr, self.card.scale, "corner" if self.card.grid == "corner" else "center")
+        return Views(filled, sr, self._hr(volume), degraded.offset, degraded.width)
+
+    def _scores(self, views: "Views") -> list[float]:
+        sr, hr = views.sr * views.width + views.offset, views.hr
         result = score(sr, hr, "foreground")
         return [result.psnr, result.ssim] + ([self.lpips.score(sr, hr).mean] if self.lpips else [])
 

@@ -1,0 +1,240 @@
+"""Inference between thick slices: the trunk on the slices, the decoder streamed over the result tile by tile.
+
+As for the other networks (see ``engine``), nothing changes by the cutting but where the trunk is tiled for want of
+memory. Tiles are boxes of (slices, rows, columns) for the trunk and of (result voxels, rows, columns) for the decoder,
+rows and columns counted in the trunk's voxels, which are a few pixels wide.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from SuperResolution3DLib.errors import ModelError, ResourceError
+from SuperResolution3DLib.forward.axis_operator import Slices
+from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE
+from SuperResolution3DLib.forward.slice_profile import SliceProfile
+from SuperResolution3DLib.inference.devices import DTYPES
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.memory_plan import GIB, SMALLEST_TILE, TilePlan, halve, tile_bytes, trunk_halo
+from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.inference.precision import is_accurate
+from SuperResolution3DLib.models.checkpoint import Model
+from SuperResolution3DLib.networks.hooks import before_each
+from SuperResolution3DLib.networks.receptive_field import footprint
+from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
+from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, relative, tiles, whole
+
+LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
+
+
+@dataclass(frozen=True)
+class SliceGrid:
+    """Slices, and the result voxels between them."""
+
+    profile: SliceProfile
+    """the slices as they are assumed, and the result's grid"""
+    pixel: float
+    """spacing within the slices' plane, mm"""
+    noise: float = DEFAULT_NOISE
+    """of the interpolation that the network adds to"""
+
+    def result_voxels(self, slices: slice) -> slice:
+        """Return the result voxels that stand for some of the slices, from edge to edge."""
+        ratio = self.profile.hr_size / self.profile.lr_size
+        return slice(round(slices.start * ratio), round(slices.stop * ratio))
+
+
+class SliceEngine(Engine):
+    """Runs one through-plane model on one device, for slices of any spacing and thickness."""
+
+    def __init__(
+        self, model: Model, grid: SliceGrid, settings: EngineSettings | None = None, monitor: Monitor | None = None
+    ) -> None:
+        """Choose the device; the rest follows when the slices are there.
+
+        Raises:
+            InputError: a device that is not there or cannot compute, or an unknown precision.
+            ResourceError: a GPU without any memory left.
+        """
+        super().__init__(model, settings, monitor)
+        self.slices = grid
+        self.fold = _fold(model)
+
+    def run(self, lr: np.ndarray, region: Box | None = None) -> np.ndarray:
+        """Compute what lies between slices.
+
+        Args:
+            lr: (D, H, W) float32 in network units, D slices of any even or odd number of pixels.
+            region: the slices and pixels whose result is wanted; all by default.
+
+        Returns:
+            (M, H, W) float32 of the region, M result voxels along the slice axis, in network units.
+
+        Raises:
+            ResourceError: not even the smallest tiles fit.
+            InputError: the GPU that was asked for fails.
+            CancelledError: the monitor said so.
+        """
+        region = region or whole(lr.shape)
+        padded = np.pad(lr, ((0, 0), *((0, -size % self.fold) for size in lr.shape[1:])), mode="edge")
+        rows, columns = (_outward(part, self.fold) for part in region[1:])
+        found = super().run(padded, (region[0], rows, columns))
+        inside = tuple(
+            slice(part.start - outer.start * self.fold, part.stop - outer.start * self.fold)
+            for part, outer in zip(region[1:], (rows, columns), strict=True)
+        )
+        return found[(slice(None), *inside)]
+
+    def _run_planned(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
+        convolutions = [module for module in self.network.modules() if isinstance(module, nn.Conv3d)]
+        with (
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+            before_each(convolutions, self._check_cancelled),
+        ):
+            return self._run_slices(volume, region, plan)
+
+    def _run_slices(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
+        """Run the trunk into one block of features, over all slices, and the decoder out of it, tile by tile."""
+        network, profile = self._through_plane(), self.slices.profile
+        shape = self._trunk_shape(volume)
+        halo = (0, *plan.tail_halo[1:])
+        needed = expand((slice(0, shape[0]), *region[1:]), halo, shape)
+        features = self._run_trunk(volume, needed, plan)
+        wanted = self.slices.result_voxels(region[0])
+        result: Box = (wanted, *region[1:])
+        result_shape = (profile.hr_size, *shape[1:])
+        interpolation = Slices(profile, self.slices.noise).interpolation(profile.lr_size)
+        rows, columns = ((part.stop - part.start) * self.fold for part in region[1:])
+        out = np.empty((wanted.stop - wanted.start, rows, columns), np.float32)
+        boxes = tiles(result, plan.tail_tile)
+        self.report.tail_tiles = len(boxes)
+        for number, box in enumerate(boxes):
+            self._step("tail", number, len(boxes))
+            padded = expand(box, plan.tail_halo, result_shape)
+            query = slice_query(profile, self.slices.pixel, padded[0].start, padded[0].stop)
+            query = SliceQuery(*(part.to(self.device) for part in query))
+            inner = relative((needed[0], *padded[1:]), needed)
+            block = features[(..., *inner)].contiguous(memory_format=torch.channels_last_3d)
+            detail = network.tail(block, query)[0, 0][self._pixels(relative(box, padded))].float()
+            measured = volume[self._pixels((slice(0, shape[0]), *box[1:]))].to(self.device)
+            matrix = torch.from_numpy(interpolation[box[0]]).float().to(self.device)
+            detail += (matrix @ measured.flatten(1)).view_as(detail)
+            out[self._pixels(relative(box, result))] = detail.cpu().numpy()
+        self._step("tail", len(boxes), len(boxes))
+        return out
+
+    def _run_trunk(self, volume: Tensor, needed: Box, plan: TilePlan) -> Tensor:
+        """Return the features of a box, (1, F, D, rows, columns) on the device."""
+        network, shape = self._through_plane(), self._trunk_shape(volume)
+        boxes = tiles(needed, plan.trunk_tile)
+        self.report.trunk_tiles = len(boxes)
+        self.report.trunk_saw_whole_volume = len(boxes) == 1 and needed == whole(shape)
+        convolutions = network.trunk_convolutions()
+        total = len(boxes) * len(convolutions)
+        features: Tensor | None = None
+        for number, box in enumerate(boxes):
+            padded = expand(box, (plan.trunk_halo,) * 3, shape)
+            done = iter(range(number * len(convolutions), (number + 1) * len(convolutions)))
+            with before_each(convolutions, lambda done=done: self._step("trunk", next(done), total)):  # type: ignore[misc]
+                tile = network.trunk(self._to_device(volume[self._pixels(padded)]))[(..., *relative(box, padded))]
+            if len(boxes) == 1:
+                features = tile
+                break
+            if features is None:
+                features = tile.new_empty((1, tile.shape[1], *box_shape(needed)))
+            features[(..., *relative(box, needed))] = tile
+        self._step("trunk", total, total)
+        if features is None:
+            raise ValueError(f"The region {needed} holds no voxel")
+        return features
+
+    def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
+        itemsize = DTYPES[self.precision].itemsize
+        size, halo, shape = footprint(self.model.card), trunk_halo(self.model.card), self._trunk_shape(volume)
+        _, rows, columns = box_shape(region)
+        hr_size = self.slices.profile.hr_size
+        fixed = 4 * volume.numel() + math.prod(shape) * size.features * itemsize
+        if self.device.type == "cpu":
+            result = self.slices.result_voxels(region[0])
+            fixed += 4 * (result.stop - result.start) * rows * columns * self.fold**2
+        trunk_tile: Shape = (shape[0], rows, columns)
+        tail_tile: Shape = _limited((hr_size, rows, columns), LARGEST_TAIL_TILE)
+
+        def trunk_bytes(tile: Shape) -> float:
+            return tile_bytes(tile, (halo,) * 3, shape, size.trunk_channels * itemsize)
+
+        def tail_bytes(tile: Shape) -> float:
+            return tile_bytes(tile, size.tail_halo, (hr_size, *shape[1:]), size.tail_channels * itemsize)
+
+        trunk_tile = _fitting(trunk_tile, trunk_bytes, allowed - fixed)
+        tail_tile = _fitting(tail_tile, tail_bytes, allowed - fixed)
+        peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
+        if peak > allowed:
+            raise ResourceError(
+                f"The run needs at least {peak / GIB:.2f} GiB and may use {allowed / GIB:.2f} GiB: "
+                "choose a smaller region or a larger target spacing, or close other programs that use this memory"
+            )
+        return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))
+
+    def _is_accurate(self, dtype: torch.dtype, volume: Tensor) -> bool:
+        query = slice_query(self.slices.profile, self.slices.pixel)
+
+        def compute(network: object, tile: Tensor) -> Tensor:
+            if not isinstance(network, ThroughPlaneNet):
+                raise TypeError(f"{type(network).__name__} is no through-plane network")
+            last = tile.shape[2] - 1
+            inside = SliceQuery(query.positions[query.positions <= last].to(self.device), query.slices.to(self.device))
+            return network.tail(network.trunk(tile), inside)
+
+        return is_accurate(self.model.network, self.device, dtype, volume, compute)
+
+    def _through_plane(self) -> ThroughPlaneNet:
+        if not isinstance(self.network, ThroughPlaneNet):
+            raise TypeError(f"{self.model.card.name} is no through-plane network")
+        return self.network
+
+    def _trunk_shape(self, volume: Tensor) -> Shape:
+        depth, height, width = volume.shape
+        return depth, height // self.fold, width // self.fold
+
+    def _pixels(self, box: Box) -> Box:
+        """Return a box of slices or result voxels, rows and columns in pixels."""
+        along, rows, columns = box
+        return along, _times(rows, self.fold), _times(columns, self.fold)
+
+
+def _fold(model: Model) -> int:
+    """Return the pixels per row and column of the trunk.
+
+    Raises:
+        ModelError: another network.
+    """
+    if not isinstance(model.network, ThroughPlaneNet):
+        raise ModelError(f"{model.card.name} is no model for thick slices; it enlarges all axes")
+    return model.network.in_plane[1]
+
+
+def _outward(part: slice, edge: int) -> slice:
+    """Return the rows of ``edge`` pixels that hold a range of pixels."""
+    return slice(part.start // edge, -(-part.stop // edge))
+
+
+def _times(part: slice, factor: int) -> slice:
+    return slice(part.start * factor, part.stop * factor)
+
+
+def _limited(shape: Shape, most: Shape) -> Shape:
+    depth, height, width = (min(size, edge) for size, edge in zip(shape, most, strict=True))
+    return depth, height, width
+
+
+def _fitting(tile: Shape, needed: Callable[[Shape], float], allowed: float) -> Shape:
+    """Halve a tile along its longest axis until it fits or is as small as may be."""
+    while needed(tile) > allowed and max(tile) > SMALLEST_TILE:
+        tile = halve(tile)
+    return tile

@@ -1,0 +1,156 @@
+"""One network for every slice spacing: the paper's trunk on the measured slices, a decoder for any place between two.
+
+    slices      |           |           |           |       features F0 F1 F2 F3, computed once
+    positions   0   .25  .5  .75    1                       each from the features of the slice below and above it
+
+The trunk is that of the paper's generator. Blocks of ``unshuffle`` x ``unshuffle`` pixels become channels before it
+(pixel unshuffle, as Real-ESRGAN does for small factors, Wang et al. 2021), so that its voxels are about as wide as the
+slices are apart and a result voxel costs little more than in the isotropic network. The decoder mixes the two slices'
+features, channel by channel, with weights that a small perceptron computes from the position and the slices' spacing
+and thickness (feature-wise modulation, Perez et al. 2018); three convolutions at the result's spacing follow.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from SuperResolution3DLib.forward.slice_profile import SliceProfile
+from SuperResolution3DLib.networks.generator import Generator, silence
+from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
+from SuperResolution3DLib.networks.rrdb import RRDB, conv3, leaky_relu
+from SuperResolution3DLib.volumes.geometry import Scale
+
+MODULATION_INPUTS = 4  # position, 2t(1 - t), spacing, thickness
+MODULATION_FEATURES = 64
+SPACING_UNIT = 8.0  # pixels: a spacing of 8 pixels is 1 for the network
+UNSHUFFLES = (1, 2, 3, 4)
+
+
+class SliceQuery(NamedTuple):
+    """Where between the slices results are wanted, and what the slices are; floating-point tensors."""
+
+    positions: Tensor
+    """(M,), counted in slices from the centre of the first one, from 0 to the number of slices - 1"""
+    slices: Tensor
+    """(2,): slice spacing in pixels of the plane, slice thickness as a share of the spacing"""
+
+    def part(self, first: int, last: int) -> "SliceQuery":
+        """Return the query for the positions ``first`` to ``last`` - 1."""
+        return SliceQuery(self.positions[first:last], self.slices)
+
+
+@dataclass(frozen=True)
+class ThroughPlaneConfig:
+    """Size of the network."""
+
+    num_features: int = 48
+    """channels of the trunk"""
+    num_blocks: int = 3
+    """residual-in-residual dense blocks"""
+    growth: int = 16
+    """channels that each convolution of a dense block adds"""
+    unshuffle: int = 2
+    """pixels of the plane, along each of its axes, that become one voxel of the trunk"""
+    decoder_features: int = 32
+    """channels between the trunk's features and the result"""
+    tail_features: int = 16
+    """channels at the plane's full resolution"""
+
+    def __post_init__(self) -> None:
+        for name in ("num_features", "num_blocks", "growth", "unshuffle", "decoder_features", "tail_features"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.unshuffle not in UNSHUFFLES:
+            raise ValueError(f"unshuffle must be one of {', '.join(map(str, UNSHUFFLES))}, got {self.unshuffle}")
+
+    @property
+    def scale(self) -> Scale:
+        """The factor per axis that is fixed: none is, along the slice axis it is whatever is asked for."""
+        return 1, 1, 1
+
+
+class ThroughPlaneNet(Generator):
+    """Slices (N, 1, D, H, W) to result voxels (N, 1, M, H, W) at M positions between them, in network units.
+
+    H and W are multiples of ``unshuffle``.
+    """
+
+    def __init__(self, config: ThroughPlaneConfig | None = None) -> None:
+        super().__init__()
+        config = config or ThroughPlaneConfig()
+        self.scale = config.scale
+        self.in_plane: Scale = (1, config.unshuffle, config.unshuffle)
+        folded = config.unshuffle**2
+        self.conv_first = conv3(folded, config.num_features)
+        self.body = nn.Sequential(*[RRDB(config.num_features, config.growth) for _ in range(config.num_blocks)])
+        self.conv_body = conv3(config.num_features, config.num_features)
+        self.below = _in_plane(config.num_features, config.decoder_features)
+        self.above = _in_plane(config.num_features, config.decoder_features)
+        self.modulation = nn.Sequential(
+            nn.Linear(MODULATION_INPUTS, MODULATION_FEATURES),
+            nn.SiLU(),
+            nn.Linear(MODULATION_FEATURES, 3 * config.decoder_features),
+        )
+        self.conv_mixed = conv3(config.decoder_features, config.decoder_features)
+        self.conv_unfolded = conv3(config.decoder_features, config.tail_features * folded)
+        self.conv_last = conv3(config.tail_features, 1)
+
+    def trunk(self, lr: Tensor) -> Tensor:
+        """Return the features of the slices: (N, 1, D, H, W) to (N, F, D, H/u, W/u)."""
+        features = self.conv_first(pixel_unshuffle(lr, self.in_plane))
+        return features + self.conv_body(self.body(features))
+
+    def tail(self, features: Tensor, query: SliceQuery | None = None) -> Tensor:
+        """Return the result at the positions asked for: (N, F, D, H/u, W/u) to (N, 1, M, H, W)."""
+        if query is None:
+            raise ValueError("A through-plane network is told the positions between the slices")
+        last = features.shape[2] - 1
+        positions = query.positions.clamp(0, last)
+        below = positions.floor().clamp(max=max(last - 1, 0))
+        index = below.long()
+        factor_below, factor_above, offset = self._modulation(positions - below, query.slices, features.dtype)
+        # A gather by index_select: the backward pass of advanced indexing is serial on the CPU.
+        mixed = self.below(features).index_select(2, index) * factor_below + offset
+        mixed = mixed + self.above(features).index_select(2, (index + 1).clamp(max=last)) * factor_above
+        mixed = leaky_relu(self.conv_mixed(leaky_relu(mixed)))
+        return self.conv_last(leaky_relu(pixel_shuffle(self.conv_unfolded(mixed), self.in_plane)))
+
+    def forward(self, lr: Tensor, query: SliceQuery | None = None) -> Tensor:
+        return self.tail(self.trunk(lr), query)
+
+    def trunk_convolutions(self) -> list[nn.Module]:
+        parts = (self.conv_first, self.body, self.conv_body)
+        return [module for part in parts for module in part.modules() if isinstance(module, nn.Conv3d)]
+
+    def silence(self) -> None:
+        silence(self.conv_last)
+
+    def _modulation(self, t: Tensor, slices: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the factors of the slice below and above and the offset, (1, C, M, 1, 1) each; t from 0 to 1."""
+        spacing, thickness = slices[0] / SPACING_UNIT, slices[1]
+        inputs = torch.stack([t, 2 * t * (1 - t), spacing.expand_as(t), thickness.expand_as(t)], dim=1)
+        modulation = self.modulation(inputs.to(dtype))
+        below, above, offset = modulation.t()[None, :, :, None, None].chunk(3, dim=1)
+        return 1 + below, 1 + above, offset
+
+
+def slice_query(profile: SliceProfile, pixel: float, first: int = 0, last: int | None = None) -> SliceQuery:
+    """Return the query for the HR voxels of a profile's grid, all or those from ``first`` to ``last`` - 1.
+
+    Args:
+        profile: the slices and their HR grid; uneven slices are counted as they lie.
+        pixel: spacing within the plane, mm.
+        first: HR voxel.
+        last: HR voxel.
+    """
+    wanted = profile.hr_centres[first:last]
+    positions = np.interp(wanted, profile.centres, np.arange(profile.lr_size))
+    slices = [profile.spacing / pixel, profile.thickness / profile.spacing]
+    return SliceQuery(torch.from_numpy(positions).float(), torch.tensor(slices, dtype=torch.float32))
+
+
+def _in_plane(in_features: int, out_features: int) -> nn.Conv3d:
+    return nn.Conv3d(in_features, out_features, kernel_size=(1, 3, 3), padding=(0, 1, 1))
