@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from SuperResolution3DLib.errors import is_out_of_memory
+from SuperResolution3DLib.inference.rewrites import rewrite_for_cpu
 from SuperResolution3DLib.networks.generator import Generator
 
 log = logging.getLogger(__name__)
@@ -18,8 +19,11 @@ TOLERANCE = 0.03  # relative L2 error of a 16-bit tile against fp32; sound bf16 
 
 
 def converted(network: Generator, device: torch.device, dtype: torch.dtype) -> Generator:
-    """Return a copy of a network on a device, its batch norms in fp32."""
-    network = copy.deepcopy(network).to(device, dtype)
+    """Return a copy of an fp32 network as a device computes it fastest, its batch norms in fp32."""
+    network = copy.deepcopy(network)
+    if device.type == "cpu":
+        rewrite_for_cpu(network)
+    network = network.to(device, dtype)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm3d):
             module.float()  # its statistics take no time and lose much in 16 bits

@@ -56,6 +56,11 @@ def whole_network(model, lr: np.ndarray) -> np.ndarray:
     return sr if model.card.skip == "none" else sr + zero_fill(lr, model.card.scale, model.card.grid)
 
 
+def rounding(wanted: np.ndarray) -> float:
+    """Return how far voxels may differ in fp32; some untrained networks give voxels around 10."""
+    return 1e-5 * max(1, float(np.abs(wanted).max()))
+
+
 def with_tiles(monkeypatch, trunk_tile, tail_tile, *, halos=(None, None)):
     """Make the engine use these tiles whatever the memory, with the halos of the plan unless others are given."""
 
@@ -72,10 +77,10 @@ def with_tiles(monkeypatch, trunk_tile, tail_tile, *, halos=(None, None)):
 def test_a_run_in_tiles_equals_the_network_on_the_whole_volume(tmp_path, monkeypatch, an_lr_volume, size, scale, grid):
     model = a_baseline(tmp_path, size, scale, grid)
     wanted = whole_network(model, an_lr_volume)
-    np.testing.assert_allclose(Engine(model, FP32).run(an_lr_volume), wanted, atol=1e-5)
+    np.testing.assert_allclose(Engine(model, FP32).run(an_lr_volume), wanted, atol=rounding(wanted))
     with_tiles(monkeypatch, (4, 5, 9), (3, 4, 2))
     engine = Engine(model, FP32)
-    np.testing.assert_allclose(engine.run(an_lr_volume), wanted, atol=1e-5)
+    np.testing.assert_allclose(engine.run(an_lr_volume), wanted, atol=rounding(wanted))
     assert engine.report.tail_tiles == 45
     assert engine.report.trunk_tiles == 4
     assert engine.report.trunk_saw_whole_volume  # as much as it can see
@@ -88,10 +93,10 @@ def test_a_trunk_halo_one_voxel_short_would_be_noticed(tmp_path, monkeypatch, si
     wanted = whole_network(model, lr)
     reach = footprint(model.card).trunk_reach
     with_tiles(monkeypatch, (9, 10, 12), (32, 32, 32), halos=(reach, None))
-    np.testing.assert_allclose(Engine(model, FP32).run(lr), wanted, atol=1e-5)
+    np.testing.assert_allclose(Engine(model, FP32).run(lr), wanted, atol=rounding(wanted))
     with_tiles(monkeypatch, (9, 10, 12), (32, 32, 32), halos=(reach - 1, None))
     engine = Engine(model, FP32)
-    assert np.abs(engine.run(lr) - wanted).max() > 1e-5
+    assert np.abs(engine.run(lr) - wanted).max() > rounding(wanted)
     assert not engine.report.trunk_saw_whole_volume
 
 
@@ -116,7 +121,8 @@ def test_a_region_is_cut_from_the_whole_result(tmp_path, an_lr_volume, size):
 def test_the_zero_filled_skip_is_added_once(tmp_path, size):
     model = a_baseline(tmp_path, size, skip="zero-filled")
     lr = np.random.default_rng(0).random((7, 8, 5), np.float32)  # one window of rcan
-    np.testing.assert_allclose(Engine(model, FP32).run(lr), whole_network(model, lr), atol=1e-5)
+    wanted = whole_network(model, lr)
+    np.testing.assert_allclose(Engine(model, FP32).run(lr), wanted, atol=rounding(wanted))
 
 
 @pytest.mark.parametrize("shape", [(9, 12, 10), (8, 13, 21)])
@@ -206,7 +212,8 @@ def test_a_memory_limit_makes_smaller_tiles_and_the_same_voxels(tmp_path, size):
     lr = np.random.default_rng(0).random((8, 8, 90), np.float32)
     unlimited = plan_tiles(Run(model.card, lr.shape, whole(lr.shape)), 4, GIB, on_cpu=True)
     engine = Engine(model, EngineSettings("cpu", "fp32", memory_limit=0.75 * unlimited.peak_bytes / GIB))
-    np.testing.assert_allclose(engine.run(lr), whole_network(model, lr), atol=1e-5)
+    wanted = whole_network(model, lr)
+    np.testing.assert_allclose(engine.run(lr), wanted, atol=rounding(wanted))
     assert engine.report.tail_tiles > len(tiles(whole(lr.shape), unlimited.tail_tile))
 
 

@@ -1,0 +1,70 @@
+"""Rewrites for the CPU: the same voxels as the network that was trained, in other operations."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from models import a_tiny_model
+from torch import nn
+
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.rewrites import (
+    OneDNNConvolution,
+    rewrite_for_cpu,
+)
+from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet
+
+pytestmark = pytest.mark.usefixtures("without_gradients")
+SCALES = [(4, 4, 4), (2, 2, 2), (4, 1, 1), (1, 3, 2), (3, 3, 3), (6, 1, 4)]
+
+
+@pytest.fixture
+def without_gradients():
+    with torch.no_grad():
+        yield
+
+
+@pytest.fixture
+def features():
+    return torch.randn(2, 5, 4, 7, 3, generator=torch.Generator().manual_seed(0))  # (N, F, D, H, W)
+
+
+def distance(given, wanted) -> float:
+    assert given.shape == wanted.shape
+    return float((given - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
+@pytest.mark.parametrize("channels", [(1, 6), (5, 6), (5, 1)])
+def test_a_small_convolution_goes_to_onednn_and_comes_channels_last(features, channels):
+    part = nn.Conv3d(*channels, 3, padding=1)
+    volume = features[:, : channels[0]].contiguous(memory_format=torch.channels_last_3d)
+    rewritten = OneDNNConvolution(part).to(memory_format=torch.channels_last_3d)
+    with torch.profiler.profile() as profile:
+        result = rewritten(volume)
+    assert "aten::mkldnn_convolution" in {event.name for event in profile.events()}
+    assert result.is_contiguous(memory_format=torch.channels_last_3d)
+    assert distance(result, part(volume)) < 1e-5
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_rewritten_network_gives_the_same_volume(scale):
+    torch.manual_seed(0)
+    network = RRDBNet(RRDBConfig(scale, num_features=6, num_blocks=1, growth=3, tail_features=5))
+    rewritten = copy.deepcopy(network)
+    rewrite_for_cpu(rewritten)
+    kinds = {type(module) for module in rewritten.modules()}
+    assert (nn.Conv3d in kinds) != torch.backends.mkldnn.is_available()
+    lr = torch.randn(1, 1, 5, 4, 7)
+    assert distance(rewritten(lr), network(lr)) < 1e-5
+
+
+def test_a_run_leaves_the_models_own_weights_alone(tmp_path):
+    model = a_tiny_model(tmp_path)
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
+    Engine(model, EngineSettings("cpu", "fp32")).run(np.ones((4, 5, 6), np.float32))
+    after = model.network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
