@@ -117,7 +117,8 @@ class Engine:
             plan = self._after_failure(reason, plan)
 
     def _run_planned(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
-        convolutions = [module for module in self.network.modules() if isinstance(module, nn.Conv3d)]
+        kinds = (nn.Conv3d, nn.ConvTranspose3d)
+        convolutions = [module for module in self.network.modules() if isinstance(module, kinds)]
         # fp32 means fp32: no TF32 convolutions behind the caller's back
         with (
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False),

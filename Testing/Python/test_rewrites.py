@@ -12,9 +12,10 @@ from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.rewrites import (
     OneDNNConvolution,
+    TransposedUpsampling,
     rewrite_for_cpu,
 )
-from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet
+from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet, Upsampling
 
 pytestmark = pytest.mark.usefixtures("without_gradients")
 SCALES = [(4, 4, 4), (2, 2, 2), (4, 1, 1), (1, 3, 2), (3, 3, 3), (6, 1, 4)]
@@ -34,6 +35,14 @@ def features():
 def distance(given, wanted) -> float:
     assert given.shape == wanted.shape
     return float((given - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.parametrize("factors", [(2, 2, 2), (2, 1, 1), (1, 3, 2), (3, 3, 3)])
+def test_upsampling_and_convolution_are_one_transposed_convolution(features, factors):
+    part = Upsampling(5, 6, factors)
+    rewritten = TransposedUpsampling(part)
+    assert rewritten.kernel_size == tuple(factor + 2 for factor in factors)
+    assert distance(rewritten(features), part(features)) < 1e-5
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
@@ -56,7 +65,8 @@ def test_a_rewritten_network_gives_the_same_volume(scale):
     rewritten = copy.deepcopy(network)
     rewrite_for_cpu(rewritten)
     kinds = {type(module) for module in rewritten.modules()}
-    assert (nn.Conv3d in kinds) != torch.backends.mkldnn.is_available()
+    assert TransposedUpsampling in kinds
+    assert not {Upsampling, nn.Conv3d if torch.backends.mkldnn.is_available() else Upsampling} & kinds
     lr = torch.randn(1, 1, 5, 4, 7)
     assert distance(rewritten(lr), network(lr)) < 1e-5
 
