@@ -11,8 +11,10 @@ from torch import nn
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.rewrites import (
+    BlockConvolution,
     OneDNNConvolution,
     TransposedUpsampling,
+    block_shape,
     rewrite_for_cpu,
 )
 from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet, Upsampling
@@ -45,6 +47,24 @@ def test_upsampling_and_convolution_are_one_transposed_convolution(features, fac
     assert distance(rewritten(features), part(features)) < 1e-5
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_convolution_to_one_channel_computes_blocks_of_voxels(scale):
+    part = nn.Conv3d(5, 1, 3, padding=1)
+    volume = torch.randn(1, 5, *(size * factor for size, factor in zip((3, 2, 5), scale, strict=True)))
+    assert distance(BlockConvolution(part, scale)(volume), part(volume)) < 1e-5
+
+
+def test_blocks_fill_the_lanes_and_divide_every_enlarged_volume():
+    assert [block_shape(scale) for scale in SCALES] == [
+        (4, 2, 2),
+        (2, 2, 2),
+        (4, 1, 1),
+        (1, 3, 2),
+        (3, 3, 1),
+        (6, 1, 2),
+    ]
+
+
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
 @pytest.mark.parametrize("channels", [(1, 6), (5, 6), (5, 1)])
 def test_a_small_convolution_goes_to_onednn_and_comes_channels_last(features, channels):
@@ -65,7 +85,7 @@ def test_a_rewritten_network_gives_the_same_volume(scale):
     rewritten = copy.deepcopy(network)
     rewrite_for_cpu(rewritten)
     kinds = {type(module) for module in rewritten.modules()}
-    assert TransposedUpsampling in kinds
+    assert {TransposedUpsampling, BlockConvolution} <= kinds
     assert not {Upsampling, nn.Conv3d if torch.backends.mkldnn.is_available() else Upsampling} & kinds
     lr = torch.randn(1, 1, 5, 4, 7)
     assert distance(rewritten(lr), network(lr)) < 1e-5
