@@ -18,8 +18,8 @@ DESCRIPTION = """\
 Super-resolve MR and CT volumes: smaller voxels, estimated by a network, on a grid that is exact in mm.
 For research use only. Detail above the measured resolution is always the network's estimate.
 
-Files: NIfTI (.nii, .nii.gz), NRRD, MHA, MGZ, and as input a folder with a DICOM series. Shapes, scales and regions
-are in the file's order K,J,I (slices, rows, columns); spacings are in mm."""
+Files: NIfTI (.nii, .nii.gz), NRRD, MHA, MGZ, and as input a folder with a DICOM series. Sizes are told in mm along
+directions of the body; --scale, --region and --axis are in the file's order K,J,I (slices, rows, columns)."""
 EXIT_CODES = "exit codes: 0 ok, 1 bug, 2 bad input or usage, 3 out of memory, 4 cancelled. Nothing is written unless 0."
 EXAMPLES = {
     COMMAND: """\
@@ -50,7 +50,7 @@ Scale and grid are found from the volumes' positions in mm. An HR that holds the
 to it; any other HR is refused.""",
     "models": f"""\
 Searched, first to last: the folders in ${MODELS_VARIABLE}, the user's model folder, the models that came with the
-program. Nothing is downloaded. To be rid of a model, delete its file.""",
+program. Nothing is downloaded. To remove a model, delete its file.""",
     "blend": """\
 example:
   superres3d blend rrdb-mr-brain-x4 rrdb-mr-brain-x4-gan --alpha 0.3 sharper.safetensors
@@ -74,13 +74,14 @@ def main(arguments: list[str] | None = None) -> int:
         return run_process(job)
     from SuperResolution3DLib.cli import commands
     from SuperResolution3DLib.cli.cancellation import Cancellation
+    from SuperResolution3DLib.cli.model_list import models
     from SuperResolution3DLib.cli.worker import exit_code_of, print_error, run_with_events
 
     run = {
         "degrade": commands.degrade,
         "interpolate": commands.interpolate,
         "compare": commands.compare,
-        "models": commands.models,
+        "models": models,
         "blend": commands.blend,
     }[options.command]
     if getattr(options, "events", False):
@@ -113,7 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_degrade(command("degrade", "make an LR volume of an HR volume through k-space"))
     _add_interpolate(command("interpolate", "interpolate an LR volume on the SR grid, without a network"))
     _add_compare(command("compare", "draw LR, SR and HR side by side, and score against the HR"))
-    command("models", "list the installed models")
+    _add_models(command("models", "list the installed models, one a line"))
     _add_blend(command("blend", "interpolate two model files of one architecture into one"))
     return parser
 
@@ -153,6 +154,10 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     add_choice_arguments(parser, of=" as the LR")
     add_choice_arguments(parser, "hr-", " as the HR")
     _add_overwrite(parser)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--verbose", action="store_true", help="also file, licence, measured quality and speed of each")
 
 
 def _add_blend(parser: argparse.ArgumentParser) -> None:

@@ -147,6 +147,10 @@ class ModelConfig:
     """SPDX name"""
     description: str = ""
     """One sentence for the person who chooses"""
+    subject: str = ""
+    """What it is for in two or three words, such as T1 brain; the modality where it is empty"""
+    rank: int = 0
+    """Of the models that fit a volume the one of the highest rank is taken where nobody names one"""
     skip: Literal["none", "zero-filled", "consistent"] = "zero-filled"
     """zero-filled: the network adds detail to the zero-filled volume; consistent: to interpolated slices; none: it
     makes the whole volume"""

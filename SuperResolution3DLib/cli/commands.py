@@ -1,25 +1,21 @@
-"""The commands beside super-resolve: degrade, interpolate, compare, models, blend. Each takes its parsed arguments."""
+"""The commands degrade, interpolate, compare and blend. Each takes its parsed arguments."""
 
 import argparse
 import math
-from typing import Any, Final
+from typing import Final
 
 from SuperResolution3DLib.cli import slice_commands
 from SuperResolution3DLib.cli.slice_arguments import wants_slices
 from SuperResolution3DLib.errors import OutputError
-from SuperResolution3DLib.models.installed_models import (
-    MODELS_VARIABLE,
-    InstalledModel,
-    find_model,
-    installed_models,
-    where_to_put_models,
-)
+from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.models.model_card import SUFFIX
+from SuperResolution3DLib.volumes.body_axes import grid_text, shape_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.geometry import Grid, Scale, contained_box
 from SuperResolution3DLib.volumes.grid_match import match_grids
 from SuperResolution3DLib.volumes.intensity import large_offset, without_offset
 from SuperResolution3DLib.volumes.result_files import ResultFiles
+from SuperResolution3DLib.volumes.scale import scale_words
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 PROTOCOL: Final = "foreground"
@@ -50,7 +46,7 @@ def degrade(options: argparse.Namespace) -> None:
         results.place()
     print(f"wrote {options.output}: {_describe(lr)}, {grid} grid")
     if options.hr_out:
-        origin = "the whole HR" if cropped.shape == hr.shape else f"cropped from {_size(hr)} (K, J, I)"
+        origin = "the whole HR" if cropped.shape == hr.shape else f"cropped from {shape_text(hr.shape, hr.affine)}"
         print(f"wrote {options.hr_out}: {_describe(cropped)}, {origin}")
 
 
@@ -88,13 +84,13 @@ def compare(options: argparse.Namespace) -> None:
     with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
         lr, sr = read_volume(options.lr, choice_of(options)).canonical(), read_volume(options.sr).canonical()
         match = match_grids(lr, sr)
-        print(f"SR: {_describe(sr, 'S, A, R')}, scale {','.join(map(str, match.scale))} (S,A,R), {match.grid} grid")
+        print(f"SR: {_describe(sr)}, {scale_words(match.scale)}, {match.grid} grid")
         hr = None
         if options.hr is not None:
             whole_hr = read_volume(options.hr, choice_of(options, "hr_")).canonical()
             hr = _crop_to(whole_hr, sr)
             if hr.shape != whole_hr.shape:
-                print(f"HR: cropped from {_size(whole_hr)} to the SR's {_size(sr)} voxels (S, A, R)")
+                print(f"HR: cropped from {shape_text(whole_hr.shape, whole_hr.affine)} to the SR's")
 
         offset = large_offset(lr.array)
         if offset:
@@ -124,24 +120,6 @@ def compare(options: argparse.Namespace) -> None:
     print(f"wrote {options.output}")
 
 
-def models(options: argparse.Namespace) -> None:
-    """Print the installed models, and the model files that cannot be used, with the reason."""
-    found = installed_models()
-    usable = [model for model in found if model.card is not None]
-    if usable:
-        print(_table([_model_row(model) for model in usable]))
-        for model in usable:
-            print(f"\n{_model_details(model)}")
-    else:
-        print(
-            f"No model is installed. Put a model file (.safetensors) into {where_to_put_models()}, name its folder in "
-            f"${MODELS_VARIABLE}, or give the file itself with --model."
-        )
-    for model in found:
-        if model.card is None:
-            print(f"\ncannot be used: {model.path}\n  {model.problem}")
-
-
 def blend(options: argparse.Namespace) -> None:
     """Write a model file between two others.
 
@@ -162,53 +140,6 @@ def blend(options: argparse.Namespace) -> None:
     print(f"wrote {options.output}: {card.name}, {card.description}")
 
 
-def _model_row(model: InstalledModel) -> dict[str, str]:
-    card = model.card
-    if card is None:
-        raise ValueError(f"{model.path} has no card")
-    low, high = card.spacing_range
-    return {
-        "NAME": card.name,
-        "MODALITY": card.modality,
-        "SCALE (S,A,R)": ",".join(str(factor) for factor in card.scale),
-        "LR SPACING (mm)": f"{low:g} to {high:g}",
-        "GRID": card.grid,
-        "LICENCE": card.licence,
-    }
-
-
-def _model_details(model: InstalledModel) -> str:
-    card = model.card
-    if card is None:
-        raise ValueError(f"{model.path} has no card")
-    lines = [f"{card.name}: {model.path}"]
-    if card.description:
-        lines.append(f"  {card.description}")
-    lines += [f"  {line}" for line in _flat(card.metrics)]
-    return "\n".join(lines)
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> list[str]:
-    """Return nested figures as lines: ``validation SR: psnr 31.2, ssim 0.93``."""
-    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    figures = ", ".join(f"{key} {_figure(value)}" for key, value in plain.items())
-    lines = [f"{prefix}: {figures}" if prefix else figures] if figures else []
-    for key, value in values.items():
-        if isinstance(value, dict):
-            lines += _flat(value, f"{prefix} {key}".strip())
-    return lines
-
-
-def _figure(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _table(rows: list[dict[str, str]]) -> str:
-    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
-    lines = [dict(zip(widths, widths, strict=True)), *rows]
-    return "\n".join("  ".join(f"{line[name]:{width}}" for name, width in widths.items()).rstrip() for line in lines)
-
-
 def _crop_to(hr: Volume, sr: Volume) -> Volume:
     """Return the HR voxels that lie on the SR's grid; both canonical."""
     return hr.with_array(hr.array[contained_box(hr.affine, hr.shape, sr.affine, sr.shape)], sr.affine)
@@ -218,9 +149,5 @@ def _less(volume: Volume, offset: int | float) -> Volume:
     return volume.with_array(without_offset(volume.array, offset))
 
 
-def _describe(volume: Volume, axes: str = "K, J, I") -> str:
-    return f"{_size(volume)} voxels of {' x '.join(f'{value:.4g}' for value in volume.spacing)} mm ({axes})"
-
-
-def _size(volume: Volume) -> str:
-    return " x ".join(str(size) for size in volume.shape)
+def _describe(volume: Volume) -> str:
+    return grid_text(volume.shape, volume.affine)

@@ -13,6 +13,7 @@ from typing import Any
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
+from SuperResolution3DLib.models.choice import AUTO
 from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
 
 COMMAND = "super-resolve"
@@ -33,8 +34,8 @@ class Job:
     """volume file, or folder with a DICOM series"""
     output: Path
     """volume file to be written; its extension chooses the format"""
-    model: str | None = None
-    """name of an installed model or a model file; None takes the first installed one"""
+    model: str = AUTO
+    """name of an installed model or a model file; auto takes the best of those that fit the volume"""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N"""
     precision: str = "auto"
@@ -107,7 +108,12 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("input", metavar="INPUT", type=Path, help="volume (.nii, .nii.gz, .nrrd, .mha, .mgz) or DICOM series folder")
     add("output", metavar="OUTPUT", type=Path, help="volume to write; the extension chooses the format")
-    add("--model", metavar="NAME|FILE", help="installed model or model file (default: the first installed)")
+    add(
+        "--model",
+        default=AUTO,
+        metavar="auto|NAME|FILE",
+        help="installed model or model file (default: auto, the one of the highest rank that fits the volume)",
+    )
     add("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (default: a GPU if there)")
     add("--precision", default="auto", metavar="auto|fp32|bf16", help="number format (default: 16 bits where native)")
     add("--memory-limit", type=float, metavar="GIB", help="memory to use on the device (default: 80 %% of the free)")

@@ -69,14 +69,14 @@ class TerminalMonitor(CancellableMonitor):
             self._bar.refresh()
 
     def warn(self, code: str, message: str) -> None:
-        self.say(f"warning: {message}")
+        self.tell(f"warning: {message}")
 
-    def say(self, line: str) -> None:
+    def tell(self, sentence: str) -> None:
         """Print a line above the bar."""
         if self._bar is None:
-            print(line, file=sys.stderr, flush=True)
+            print(sentence, file=sys.stderr, flush=True)
         else:
-            self._bar.write(line, file=sys.stderr)
+            self._bar.write(sentence, file=sys.stderr)
 
     def close(self) -> None:
         """Take the bar away."""

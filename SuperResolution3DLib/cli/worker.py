@@ -21,12 +21,14 @@ from SuperResolution3DLib.errors import (
     CancelledError,
     ExitCode,
     InputError,
+    ModelError,
     ResourceError,
     SuperResolutionError,
     is_out_of_memory,
 )
 from SuperResolution3DLib.inference.monitor import Monitor
-from SuperResolution3DLib.models.installed_models import find_model
+from SuperResolution3DLib.models.choice import AUTO, Scan, choose
+from SuperResolution3DLib.models.installed_models import find_model, usable_models
 from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.result_files import ResultFiles
@@ -45,8 +47,10 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
         CancelledError: the monitor said so; nothing was written.
     """
     results = ResultFiles([job.output, job.zero_filled], [job.report], [job.input], overwrite=job.overwrite)
-    model_file = find_model(job.model)
-    card = read_card(model_file)
+    if job.model == AUTO:
+        usable_models()  # there is one; which of them, the volume decides
+    else:
+        read_card(find_model(job.model))
     with results:
         _step(monitor, "read", 0, 2)
         volume = _with_modality(read_volume(job.input, choice_of(job)), job.modality)
@@ -54,6 +58,8 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
             _check_region(job.region, volume)
         _step(monitor, "read", 1, 2)
 
+        model_file = _choose_model(volume, monitor) if job.model == AUTO else find_model(job.model)
+        card = read_card(model_file)
         # torch is imported from here on: what is wrong so far is told without waiting for it
         from SuperResolution3DLib.inference.super_resolve import result_bytes, super_resolve
         from SuperResolution3DLib.models.checkpoint import load_model
@@ -156,7 +162,7 @@ def _run_for_a_person(job: Job) -> ExitCode:
         monitor = TerminalMonitor(cancellation)
 
         def run() -> None:
-            monitor.say(f"super-resolving {job.input}")
+            monitor.tell(f"super-resolving {job.input}")
             report = run_job(job, monitor)
             monitor.close()
             print(_summary(report), file=sys.stderr)
@@ -193,6 +199,15 @@ def _with_modality(volume: Volume, modality: str | None) -> Volume:
     if volume.modality not in ("", modality):
         raise InputError(f"--modality {modality} is not that of the series, {volume.modality}; leave it away")
     return replace(volume, modality=modality)
+
+
+def _choose_model(volume: Volume, monitor: Monitor) -> Path:
+    """Return the file of the best model for a volume, and tell which it is and why."""
+    choice = choose(Scan(volume.affine, volume.modality), usable_models())
+    if choice.best is None:
+        raise ModelError(f"{choice.sentence}; name a model with --model to use it nevertheless, or see `interpolate`")
+    monitor.tell(str(choice.sentence))
+    return choice.best.path
 
 
 def _check_region(region: Region, volume: Volume) -> None:

@@ -6,11 +6,12 @@ from typing import Final
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.volumes.body_axes import MARGIN, spacing_text
 from SuperResolution3DLib.volumes.geometry import Orientation, voxel_spacing
 
 AXES: Final = ("K", "J", "I")
 PLANES: Final = ("axial", "coronal", "sagittal")  # slices along canonical D = S, H = A, W = R
-MARGIN = 1.2  # how many times the next largest spacing the slices' must be
+FINEST_AUTO_MM = 0.4  # below it pixels are mostly the scanner's own interpolation
 STRAIGHT_DEGREES = 10.0  # between the slice axis and the body's up to which a stack is not called oblique
 
 
@@ -42,6 +43,11 @@ class SliceAxis:
         return AXES[self.axis]
 
     @property
+    def auto_spacing(self) -> float:
+        """The voxel size to compute along this axis where nobody names one: the in-plane one, but 0.4 mm at least."""
+        return max(min(self.in_plane), FINEST_AUTO_MM)
+
+    @property
     def description(self) -> str:
         """The plane in a radiologist's words: "axial", or "oblique (axial tilted by 23 degrees)"."""
         if self.tilt <= STRAIGHT_DEGREES:
@@ -65,7 +71,7 @@ def find_slice_axis(affine: np.ndarray, axis: str | None = None) -> SliceAxis:
     if axis is not None and axis not in AXES:
         raise InputError(f"The slice axis is one of {', '.join(AXES)}, not {axis!r}")
     spacing = voxel_spacing(affine)
-    index = _largest(spacing) if axis is None else AXES.index(axis)
+    index = _largest(affine) if axis is None else AXES.index(axis)
     orientation = Orientation.of(affine)
     canonical = orientation.order.index(index)
     direction = affine[:3, 2 - index] / spacing[index]
@@ -86,17 +92,17 @@ def find_slice_axis(affine: np.ndarray, axis: str | None = None) -> SliceAxis:
     )
 
 
-def _largest(spacing: tuple[float, float, float]) -> int:
+def _largest(affine: np.ndarray) -> int:
+    spacing = voxel_spacing(affine)
     smallest, middle, largest = sorted(spacing)
-    sizes = f"{' x '.join(f'{value:.4g}' for value in spacing)} mm (K, J, I)"
     if largest < MARGIN * smallest:
         raise GeometryError(
-            f"The volume is isotropic, {sizes}, so there is nothing between slices to be computed; use a model or a "
-            "method for all three axes, or name the slice axis with --axis K, J or I"
+            f"The volume is isotropic, {spacing_text(affine)}, so there is nothing between slices to be computed; use "
+            "a model or a method for all three axes, or name the slice axis with --axis K, J or I"
         )
     if largest < MARGIN * middle:
         raise GeometryError(
-            f"No axis of {sizes} stands out as the slice axis, whose spacing is at least {MARGIN:g} times each of the "
-            "others; name it with --axis K, J or I"
+            f"No axis of {spacing_text(affine)} stands out as the slice axis, whose spacing is at least {MARGIN:g} "
+            "times each of the others; name it with --axis K, J or I (slices, rows, columns)"
         )
     return spacing.index(largest)

@@ -20,6 +20,9 @@ class Monitor:
     def warn(self, code: str, message: str) -> None:
         """Hear of something that does not stop the run."""
 
+    def tell(self, sentence: str) -> None:
+        """Hear of something that was decided."""
+
     def is_cancelled(self) -> bool:
         """Say whether the run shall end; it then raises ``CancelledError``."""
         return False

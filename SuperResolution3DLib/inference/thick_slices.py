@@ -18,7 +18,6 @@ from SuperResolution3DLib.volumes.geometry import crop_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
-FINEST_AUTO_MM = 0.4  # below it pixels are mostly the scanner's own interpolation
 LARGEST_FACTOR = 32  # result voxels per slice; 8.75 mm slices at 0.4 mm are 22
 CONTRADICTION = 0.2  # of the file's thickness, above which a given one is worth a warning
 SAME_SPACING = 0.01  # relative; headers round to a few digits
@@ -56,7 +55,7 @@ class SliceStack:
         Raises:
             InputError: coarser than the slices, or more than 32 voxels per slice.
         """
-        target = max(min(self.axis.in_plane), FINEST_AUTO_MM) if wanted is None else wanted
+        target = self.axis.auto_spacing if wanted is None else wanted
         if not self.spacing / LARGEST_FACTOR <= target < self.spacing:
             origin = " (the in-plane one, but 0.4 mm at least)" if wanted is None else ""
             raise InputError(

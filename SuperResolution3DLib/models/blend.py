@@ -55,6 +55,7 @@ def blend(first: Model, second: Model, alpha: float, name: str = "") -> tuple[di
         spacing_range=(low, high),
         training={"blend": {"alpha": alpha, "first": _parent(first), "second": _parent(second)}},
         metrics={},
+        rank=0,
     )
     return weights, card
 

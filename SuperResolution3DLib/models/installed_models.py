@@ -99,7 +99,7 @@ def _may_be_folder(path: Path) -> bool:
 
 
 def find_model(name_or_file: str | None) -> Path:
-    """Return the model file that a person named, or the first installed one.
+    """Return the model file that a person named, or that of the highest rank, of several of it the first found.
 
     Raises:
         ModelError: nothing of that name, or no model installed at all.
@@ -109,14 +109,26 @@ def find_model(name_or_file: str | None) -> Path:
         if not is_file(path, ModelError):
             raise ModelError(f"No such model file: {path}")
         return path
-    usable = [(model.card.name, model.path) for model in installed_models() if model.card]
+    usable = [(model.card, model.path) for model in usable_models() if model.card]
+    if name_or_file is None:
+        return max(usable, key=lambda pair: pair[0].rank)[1]
+    for card, path in usable:
+        if card.name == name_or_file:
+            return path
+    names = ", ".join(card.name for card, _ in usable)
+    raise ModelError(f"No model is called {name_or_file!r}; installed: {names}")
+
+
+def usable_models() -> list[InstalledModel]:
+    """Return the installed models that have a card, at least one.
+
+    Raises:
+        ModelError: there is none.
+    """
+    usable = [model for model in installed_models() if model.card]
     if not usable:
         raise ModelError(
             f"No model is installed: put a model file into {where_to_put_models()} "
             f"or name its folder in ${MODELS_VARIABLE}"
         )
-    for name, path in usable:
-        if name_or_file in (None, name):
-            return path
-    names = ", ".join(name for name, _ in usable)
-    raise ModelError(f"No model is called {name_or_file!r}; installed: {names}")
+    return usable

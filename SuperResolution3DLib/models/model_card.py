@@ -22,7 +22,7 @@ HEADER_KEY = "superresolution3d"
 SUFFIX = ".safetensors"
 SPACING_SLACK = 1.05  # beyond the model's range without a warning
 _LARGEST_HEADER = 10_000_000  # bytes; a longer one is no header of ours
-_TEXTS = ("name", "network", "grid", "skip", "modality", "licence", "description")
+_TEXTS = ("name", "network", "grid", "skip", "modality", "licence", "description", "subject")
 _CHOICES: dict[str, tuple[str, ...]] = {
     "grid": ("center", "corner"),
     "skip": ("none", "zero-filled", "consistent"),
@@ -60,6 +60,10 @@ class ModelCard:
     """SPDX name of the model's licence"""
     description: str = ""
     """one sentence for the person who chooses"""
+    subject: str = ""
+    """what it is for, in two or three words, such as T1 brain; the modality where it is empty"""
+    rank: int = 0
+    """of the models that fit a volume the one of the highest rank is taken where nobody names one; a new one has 0"""
     training: dict[str, Any] = field(default_factory=dict)
     """recipe: command, seed, steps, sha256 of the config and of every volume; no names"""
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -79,6 +83,11 @@ class ModelCard:
         object.__setattr__(self, "spacing_range", tuple(self.spacing_range))
         if self.slice_spacing_range is not None:
             object.__setattr__(self, "slice_spacing_range", tuple(self.slice_spacing_range))
+
+    @property
+    def summary(self) -> str:
+        """Return the card in one sentence: ``T1 brain. Faithful.``"""
+        return f"{self.subject or self.modality}. {self.description}".strip()
 
     @property
     def dicom_modalities(self) -> tuple[str, ...]:
@@ -139,6 +148,8 @@ class ModelCard:
         self._check_types()
         self._check_scale()
         self._check_performance()
+        if type(self.rank) is not int:
+            raise ValueError(f"rank must be a whole number, not {self.rank!r}")
         for name, choices in _CHOICES.items():
             if (value := getattr(self, name)) not in choices:
                 raise ValueError(f"{name} {value!r} is none of {', '.join(choices)}")

@@ -6,8 +6,10 @@ from typing import get_args
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError
+from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, sr_shape
 from SuperResolution3DLib.volumes.geometry import Grid, Scale, contained_box, sr_affine
+from SuperResolution3DLib.volumes.scale import scale_words
 from SuperResolution3DLib.volumes.volume import Volume
 
 RATIO_TOLERANCE = 1e-3  # of a spacing ratio to a whole number; NIfTI rounds spacings to 1e-7
@@ -46,8 +48,7 @@ def match_grids(lr: Volume, sr: Volume) -> GridMatch:
         except GeometryError:
             continue
     raise GeometryError(
-        f"The SR lies neither on the center nor on the corner grid of the LR at scale {scale} (S, A, R): "
-        f"{_grids(lr, sr)}"
+        f"The SR lies neither on the center nor on the corner grid of the LR at {scale_words(scale)}: {_grids(lr, sr)}"
     )
 
 
@@ -56,7 +57,5 @@ def _grids(lr: Volume, sr: Volume) -> str:
 
 
 def _grid(volume: Volume) -> str:
-    size = " x ".join(str(n) for n in volume.shape)
-    spacing = " x ".join(f"{value:.6g}" for value in volume.spacing)
     first = ", ".join(f"{value:.6g}" for value in np.asarray(volume.affine)[:3, 3])
-    return f"{size} voxels of {spacing} mm (S, A, R) from ({first}) mm RAS"
+    return f"{grid_text(volume.shape, volume.affine, digits=6)} from ({first}) mm RAS"

@@ -1,5 +1,7 @@
-"""Scales: how a factor per axis is reached in stages."""
+"""Scales: how a factor per axis is reached in stages, and how it is said."""
 
+from SuperResolution3DLib.sentence import Sentence
+from SuperResolution3DLib.volumes.body_axes import DIRECTIONS
 from SuperResolution3DLib.volumes.geometry import Scale
 
 
@@ -15,6 +17,21 @@ def upsampling_stages(scale: Scale) -> list[Scale]:
         raise ValueError(f"Scale {scale} enlarges no axis")
     stages = [[primes[i] if i < len(primes) else 1 for primes in factors] for i in range(num_stages)]
     return [(depth, height, width) for depth, height, width in stages]
+
+
+def scale_words(scale: Scale) -> Sentence:
+    """Say factors in canonical order (D, H, W): ``4x along each axis``, ``4x head-foot``."""
+    if len(set(scale)) == 1:
+        return Sentence("{factor}x along each axis", {"factor": scale[0]})
+    scaled = [
+        Sentence("{factor}x {direction}", {"factor": factor, "direction": Sentence(name)})
+        for factor, name in zip(reversed(scale), reversed(DIRECTIONS), strict=True)
+        if factor > 1
+    ]
+    first, *more = scaled
+    for item in more:
+        first = Sentence("{first}, {second}", {"first": first, "second": item})
+    return first
 
 
 def _prime_factors(factor: int) -> list[int]:

@@ -231,7 +231,6 @@ def two_folders(tmp_path, monkeypatch):
 def test_the_variables_folder_comes_before_the_users_and_the_shipped_one(two_folders):
     first, user = two_folders
     in_user = a_tiny_model_file(user, name="mine")
-    assert find_model(None) == in_user
     a_tiny_model_file(user, name="both")
     in_first = a_tiny_model_file(first, name="both")
     assert find_model("both") == in_first
@@ -267,13 +266,15 @@ def test_a_card_survives_json():
     assert ModelCard.from_json(card.to_json(), "test").to_json() == card.to_json()
 
 
-def test_a_model_comes_before_its_variants(tmp_path, monkeypatch):
-    for name in ("brain-gan", "brain"):
-        a_tiny_model_file(tmp_path, name=name)
+def test_a_models_rank_counts_not_its_name_nor_that_somebody_added_it(tmp_path, monkeypatch):
+    for name, rank in (("brain-gan", 0), ("brain", 99)):
+        a_tiny_model_file(tmp_path, name=name, rank=rank)
     monkeypatch.setenv("SUPERRES3D_MODELS", str(tmp_path))
     monkeypatch.setattr("SuperResolution3DLib.models.installed_models.user_model_folder", lambda: tmp_path / "none")
     assert [model.card.name for model in installed_models() if model.card][:2] == ["brain", "brain-gan"]
     assert find_model(None).stem == "brain"
+    a_tiny_model_file(tmp_path, name="brain", rank=0)
+    assert find_model(None).stem == "rrdb-mr-brain-x4"
 
 
 def test_a_user_without_a_home_folder_still_has_the_other_models(two_folders, monkeypatch):

@@ -50,7 +50,8 @@ def run(line: str) -> int:
 def refused(line: str, capsys) -> str:
     """Run what must be refused with one sentence; return it."""
     assert run(line) == ExitCode.BAD_INPUT
-    errors = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("super-resolving ")]
+    told = ("super-resolving ", "For ")  # what is going to be done, and with which model
+    errors = [line for line in capsys.readouterr().err.splitlines() if not line.startswith(told)]
     assert len(errors) == 1, errors
     assert errors[0].startswith("error: ")
     return errors[0]
@@ -59,10 +60,31 @@ def refused(line: str, capsys) -> str:
 # --- super-resolve ---------------------------------------------------------------------------------------------------
 
 
-def test_super_resolve_writes_a_volume_with_the_first_installed_model(a_folder, a_phantom):
-    assert run("super-resolve lr.nii.gz sr.nii.gz --device cpu") == 0
-    assert files(a_folder) == {"lr.nii.gz", "sr.nii.gz"}
+def test_super_resolve_takes_the_model_that_fits_and_says_which_and_why(a_folder, a_phantom, capsys):
+    models = a_folder.parent / "models"
+    a_tiny_model_file(models, name="a-finer-one", spacing_range=(0.1, 0.5), rank=9)
+    a_tiny_model_file(models, name="brain", subject="T1 brain", rank=1)
+    assert run("super-resolve lr.nii.gz sr.nii.gz --device cpu --report r.json") == 0
+    assert files(a_folder) == {"lr.nii.gz", "sr.nii.gz", "r.json"}
     assert read_volume("sr.nii.gz").shape == (18, 22, 22)
+    told = capsys.readouterr().err.splitlines()
+    assert told[1] == "For T1 brain: axial slices of 0.8 x 1.1 x 1.7 mm -> 0.4 x 0.55 x 0.85 mm with brain"
+    report = json.loads(Path("r.json").read_text())
+    assert (report["model"], report["model_file"]) == ("brain", str(models / "brain.safetensors"))
+
+
+def test_a_volume_that_no_model_fits_is_refused_unless_one_is_named(a_folder, capsys):
+    a_tiny_model_file(a_folder.parent / "models", name="tiny", spacing_range=(2.0, 3.0))
+    assert "No model fits axial slices of 0.8 x 1.1 x 1.7 mm: consistent interpolation only" in refused(
+        "super-resolve lr.nii.gz sr.nii.gz --device cpu", capsys
+    )
+    assert "No model is for CT: " in refused("super-resolve lr.nii.gz sr.nii.gz --modality CT", capsys)
+    assert run("super-resolve lr.nii.gz sr.nii.gz --device cpu --model tiny") == 0
+
+
+def test_two_models_of_one_rank_ask_for_a_choice(a_folder, capsys):
+    a_tiny_model_file(a_folder.parent / "models", name="other")
+    assert "other and tiny fit equally well: choose one" in refused("super-resolve lr.nii.gz sr.nii.gz", capsys)
 
 
 def test_every_option_of_super_resolve_reaches_the_job(monkeypatch):
@@ -230,8 +252,11 @@ def test_degrade_writes_the_lr_volume_and_the_hr_voxels_that_it_stands_for(a_fol
     assert cropped.shape == (12, 16, 11)
     np.testing.assert_allclose(np.array(out.spacing) / cropped.spacing, (3, 2, 1))
     text = capsys.readouterr().out
-    assert "wrote out.nrrd: 4 x 8 x 11 voxels of 5.1 x 2.2 x 0.8 mm (K, J, I), corner grid" in text
-    assert "cropped from 13 x 17 x 11 (K, J, I)" in text
+    assert (
+        "wrote out.nrrd: 11 x 8 x 4 voxels of 0.8 x 2.2 x 5.1 mm (left-right, front-back, through-plane), corner"
+        in text
+    )
+    assert "cropped from 11 x 17 x 13 voxels" in text
 
 
 @pytest.mark.parametrize("method", ["zero-fill", "cubic", "trilinear"])
@@ -281,9 +306,9 @@ def a_comparison(a_folder, capsys) -> Path:
 def test_compare_draws_and_scores_against_an_hr_that_it_crops(a_comparison, capsys):
     assert run("compare --lr lr.nrrd --sr sr.nrrd --hr hr.nrrd out.png") == 0
     out = capsys.readouterr().out
-    assert "scale 2,2,1 (S,A,R), corner grid" in out
-    assert "SR: 28 x 30 x 26 voxels of 1 x 0.75 x 0.5 mm (S, A, R), scale" in out
-    assert "HR: cropped from 29 x 31 x 26 to the SR's 28 x 30 x 26 voxels (S, A, R)" in out
+    assert "(left-right, front-back, through-plane), 2x front-back, 2x head-foot, corner grid" in out
+    assert "SR: 26 x 30 x 28 voxels of 0.5 x 0.75 x 1 mm (left-right, front-back, through-plane), 2x" in out
+    assert "HR: cropped from 26 x 31 x 29 voxels (left-right, front-back, through-plane) to the SR's" in out
     assert re.search(r"zero-filled k-space +\d\d\.\d\d +0\.\d{4}\nSR +\d\d\.\d\d +0\.\d{4}\nProtocol foreground: ", out)
     assert (a_comparison / "out.png").read_bytes().startswith(b"\x89PNG")
     assert not [name for name in files(a_comparison) if name.startswith(".")]
@@ -315,9 +340,9 @@ def test_compare_refuses_volumes_whose_grids_do_not_belong_together(a_comparison
     shifted[0, 3] += 0.1
     write_volume(sr.with_array(sr.array, shifted), "shifted.nrrd")
     message = refused("compare --lr lr.nrrd --sr shifted.nrrd out.png", capsys)
-    assert "neither on the center nor on the corner grid of the LR at scale (2, 2, 1)" in message
-    assert "LR 14 x 15 x 26 voxels of 2 x 1.5 x 0.5 mm (S, A, R) from" in message
-    assert "SR 28 x 30 x 26 voxels" in message
+    assert "neither on the center nor on the corner grid of the LR at 2x front-back, 2x head-foot" in message
+    assert "LR 26 x 15 x 14 voxels of 0.5 x 1.5 x 2 mm (left-right, front-back, through-plane) from" in message
+    assert "SR 26 x 30 x 28 voxels" in message
     message = refused("compare --lr lr.nrrd --sr sr.nrrd --hr shifted.nrrd out.png", capsys)
     assert "grids do not coincide" in message
     write_volume(sr.with_array(sr.array, sr.affine @ np.diag([1.3, 1, 1, 1])), "odd.nrrd")
@@ -328,20 +353,33 @@ def test_compare_refuses_volumes_whose_grids_do_not_belong_together(a_comparison
 # --- models ----------------------------------------------------------------------------------------------------------
 
 
-def test_models_lists_what_is_installed_and_what_cannot_be_used(a_folder, capsys):
+def test_models_tells_each_model_in_one_line_and_the_highest_rank_first(a_folder, capsys):
     models = a_folder.parent / "models"
-    metrics = {"validation": {"SR": {"psnr": 31.23456, "ssim": 0.91}, "volumes": 4}}
-    a_tiny_model_file(models, (4, 1, 1), name="thick", grid="corner", metrics=metrics, description="For thick slices.")
+    thick = {"description": "Faithful.", "subject": "T1 brain", "rank": 3}
+    a_tiny_model_file(models, (4, 1, 1), name="z-thick", **thick)
     (models / "broken.safetensors").write_bytes(b"broken")
     assert run("models") == 0
+    first, second, broken = capsys.readouterr().out.splitlines()
+    assert first == "z-thick  T1 brain. Faithful. 4x head-foot, from voxels of 0.5 to 5 mm."
+    assert second == "tiny     MR. 2x along each axis, from voxels of 0.5 to 5 mm."
+    assert broken.startswith(f"cannot be used: {models / 'broken.safetensors'}: broken.safetensors is not a model file")
+
+
+def test_models_verbose_tells_file_licence_and_figures(a_folder, capsys):
+    models = a_folder.parent / "models"
+    metrics = {"validation": {"SR": {"psnr": 31.23456, "ssim": 0.91}, "volumes": 4}}
+    performance = {"cpu_seconds_per_million_voxels": 2.5, "trunk_halo": 12}
+    a_tiny_model_file(models, (4, 2, 1), name="thick", grid="corner", metrics=metrics, performance=performance)
+    assert run("models --verbose") == 0
     out = capsys.readouterr().out
-    assert re.search(r"^NAME +MODALITY +SCALE \(S,A,R\) +LR SPACING \(mm\) +GRID +LICENCE$", out, re.MULTILINE)
-    assert re.search(r"^thick +MR +4,1,1 +0\.5 to 5 +corner +Apache-2\.0$", out, re.MULTILINE)
-    assert re.search(r"^tiny +MR +2,2,2 +0\.5 to 5 +center +Apache-2\.0$", out, re.MULTILINE)
-    assert f"thick: {models / 'thick.safetensors'}\n  For thick slices.\n" in out
-    assert "validation: volumes 4\n" in out
-    assert "validation SR: psnr 31.23, ssim 0.91\n" in out
-    assert f"cannot be used: {models / 'broken.safetensors'}\n  broken.safetensors is not a model file" in out
+    assert "thick  MR. 2x front-back, 4x head-foot, from voxels of 0.5 to 5 mm.\n" in out
+    for line in (
+        f"file: {models / 'thick.safetensors'}",
+        *("for: MR", "grid: corner", "licence: Apache-2.0", "rank: 0", "measured validation: volumes 4"),
+        "measured validation SR: psnr 31.23, ssim 0.91",
+        "speed: cpu_seconds_per_million_voxels 2.5, trunk_halo 12",
+    ):
+        assert f"    {line}\n" in out
 
 
 def test_models_says_where_to_put_one_when_there_is_none(capsys, monkeypatch):

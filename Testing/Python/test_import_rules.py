@@ -25,7 +25,7 @@ GUI_MODULES = [
     f"{LIBRARY}.{name}"
     for name in (
         *("errors", "free_memory", "volumes.geometry", "volumes.box", "models.model_card", "cli.job"),
-        "models.installed_models",
+        *("models.installed_models", "models.choice", "models.card_words", "sentence", "volumes.body_axes"),
         *("inference.memory_plan", "inference.monitor", "inference.sliding_window"),
     )
 ]

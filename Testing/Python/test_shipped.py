@@ -11,6 +11,8 @@ from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volum
 from SuperResolution3DLib.metrics.metrics import psnr
 from SuperResolution3DLib.models.card_privacy import private_texts
 from SuperResolution3DLib.models.checkpoint import load_model
+from SuperResolution3DLib.models.choice import Scan, choose
+from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.volumes.volume import read_volume
 
@@ -53,6 +55,13 @@ def test_a_shipped_model_beats_zero_filling_on_the_sample(path):
     scores = [psnr(volume.array[inside], hr.array[inside], data_range) for volume in (sr, zero_filled)]
     assert scores[0] > scores[1]
     np.testing.assert_allclose(sr.affine, hr.affine, atol=1e-6)
+
+
+def test_the_shipped_model_for_the_samples_lr_is_the_faithful_one():
+    lr = read_volume(RESOURCES / "SampleData" / "t1-brain-niimath-crop-lr-x4.nii.gz")
+    choice = choose(Scan(lr.affine), [InstalledModel(path, read_card(path)) for path in MODELS])
+    assert str(choice.sentence) == "For T1 brain: 3.2 mm -> 0.8 mm with rrdb-mr-brain-x4"
+    assert choice.best.card.summary == "T1 brain. Faithful."
 
 
 def test_the_sample_is_the_one_that_its_note_describes():

@@ -111,7 +111,7 @@ print(json.dumps([result.testsRun, [text for _, text in result.errors + result.f
 
 
 def test_the_worker_lists_the_installed_models_from_an_unrelated_folder(the_trees, tmp_path):
-    output = run_python(tmp_path, [the_trees.modules], "-m", "SuperResolution3DLib", "models")
+    output = run_python(tmp_path, [the_trees.modules], "-m", "SuperResolution3DLib", "models", "--verbose")
     for path in MODELS:
         assert read_card(path).name in output
         assert str(the_trees.modules) in output

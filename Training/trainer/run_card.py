@@ -84,6 +84,8 @@ def run_card(
         slice_spacing_range=_slice_spacings(config, spacings) if config.thick_slices else None,
         licence=config.model.licence,
         description=config.model.description,
+        subject=config.model.subject,
+        rank=config.model.rank,
         training=training,
     )
 
