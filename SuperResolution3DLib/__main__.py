@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         "blend": commands.blend,
     }[options.command]
     if getattr(options, "events", False):
-        return run_with_events(options.output, lambda monitor: run(options) or {})
+        return run_with_events(options.output, lambda monitor: run(options))
     with Cancellation(at_once=True):
         return exit_code_of(lambda: run(options), print_error)
 

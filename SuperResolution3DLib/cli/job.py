@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
@@ -198,7 +198,8 @@ class Done:
     """The last event of a run that wrote its result."""
 
     output: str
-    report: dict[str, Any]
+    report: Report | None
+    """None: of a command that computes without a network"""
 
 
 @dataclass(frozen=True)
@@ -228,14 +229,16 @@ def decode(line: str) -> Event | None:
     """Read a line; None for an event that this version does not know, and for what is no event."""
     try:
         values = json.loads(line)
-    except ValueError:
+        if not isinstance(values, dict):
+            return None
+        for kind, name in _NAMES.items():
+            known = {item.name for item in fields(kind)}
+            if values.get("event") == name and known <= values.keys():
+                if kind is Done and values["report"] is not None:
+                    values["report"] = Report.from_values(values["report"], "The report of the worker")
+                return kind(**{key: values[key] for key in known})
+    except (ValueError, InputError):
         return None
-    if not isinstance(values, dict):
-        return None
-    for kind, name in _NAMES.items():
-        known = {item.name for item in fields(kind)}
-        if values.get("event") == name and known <= values.keys():
-            return kind(**{key: values[key] for key in known})
     return None
 
 

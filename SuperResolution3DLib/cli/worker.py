@@ -3,7 +3,6 @@
 The command line and the extension for Slicer start the same code; they differ in who follows it.
 """
 
-import json
 import os
 import sys
 import traceback
@@ -11,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from SuperResolution3DLib.cli.cancellation import Cancellation
 from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Done, Failed, Job, Region, Started, format_region
 from SuperResolution3DLib.cli.progress import EventMonitor, TerminalMonitor, format_duration
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.standard_streams import never_fail, tolerant_stream
 from SuperResolution3DLib.errors import (
     CancelledError,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from SuperResolution3DLib.inference.super_resolve import Settings
 
 
-def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
+def run_job(job: Job, monitor: Monitor) -> Report:
     """Run a job and return its report.
 
     Raises:
@@ -70,15 +70,14 @@ def run_job(job: Job, monitor: Monitor) -> dict[str, Any]:
         _step(monitor, "read", 2, 2)
         result = super_resolve(volume, model, settings, monitor, with_zero_filled=job.zero_filled is not None)
 
-        report = {
-            "input": str(job.input),
-            "output": str(job.output),
-            "zero_filled": None if job.zero_filled is None else str(job.zero_filled),
-            "region": None if job.region is None else format_region(job.region),
-            "model_file": str(model_file),
-            **result.report,
-        }
-        text = json.dumps(report, indent=2, allow_nan=False) + "\n"
+        report = Report(
+            **vars(result.report),
+            input=str(job.input),
+            output=str(job.output),
+            zero_filled=None if job.zero_filled is None else str(job.zero_filled),
+            model_file=str(model_file),
+        )
+        text = report.to_json()
         _step(monitor, "write", 0, 3)
         results.write_volume(job.output, result.volume)
         _step(monitor, "write", 1, 3)
@@ -101,12 +100,12 @@ def run_process(job: Job) -> ExitCode:
     return _run_for_a_person(job)
 
 
-def run_with_events(output: Path, work: Callable[[Monitor], dict[str, Any]]) -> ExitCode:
+def run_with_events(output: Path, work: Callable[[Monitor], Report | None]) -> ExitCode:
     """Do work for a program that reads events: whatever way it ends, the last one tells.
 
     Args:
         output: the result that the last event names.
-        work: is given who follows it, and returns its report.
+        work: is given who follows it, and returns its report if it has one.
     """
     with _alone_on(os.dup(1)) as stream, Cancellation() as cancellation:
         cancellation.watch_stdin()
@@ -248,12 +247,12 @@ def _raise_if_cancelled(monitor: Monitor) -> None:
         raise CancelledError("Cancelled; nothing was written")
 
 
-def _summary(report: dict[str, Any]) -> str:
-    shape = " x ".join(str(size) for size in report["output_shape"])
-    spacing = " x ".join(f"{value:.3g}" for value in report["output_spacing_mm"])
-    residual = report["data_consistency"]["residual_rms_percent"]
+def _summary(report: Report) -> str:
+    shape = " x ".join(str(size) for size in report.output_shape)
+    spacing = " x ".join(f"{value:.3g}" for value in report.output_spacing_mm)
+    residual = report.data_consistency.residual_rms_percent
     agreement = "" if residual is None else f"; residual below the input's Nyquist frequency {residual:.2g} % RMS"
-    if agreement and report["data_consistency"]["model_dependent"]:
+    if agreement and report.data_consistency.model_dependent:
         agreement += " (model-dependent)"
-    duration = format_duration(report["seconds"])
-    return f"wrote {report['output']}: {shape} voxels of {spacing} mm (K, J, I) in {duration}{agreement}"
+    duration = format_duration(report.seconds)
+    return f"wrote {report.output}: {shape} voxels of {spacing} mm (K, J, I) in {duration}{agreement}"

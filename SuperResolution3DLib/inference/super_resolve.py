@@ -2,8 +2,7 @@
 
 import math
 import time
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from SuperResolution3DLib.errors import CancelledError, InputError, ResourceErro
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
 from SuperResolution3DLib.free_memory import free_memory
+from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.ensemble import check_ensemble, run_ensemble
@@ -21,7 +21,7 @@ from SuperResolution3DLib.inference.monitor import Monitor, Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.volumes.box import Box, box_shape, box_start, scaled, sr_shape, tiles, whole
+from SuperResolution3DLib.volumes.box import Box, box_shape, box_start, box_text, scaled, sr_shape, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
@@ -53,7 +53,7 @@ class Result:
     """A super-resolved volume and how it came about."""
 
     volume: Volume
-    report: dict[str, Any]
+    report: Computation
     zero_filled: Volume | None = None
     """the zero-filled interpolation on the same grid, when it was asked for"""
 
@@ -100,10 +100,7 @@ def super_resolve(
     _check_memory(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, ensemble=settings.ensemble)
     engine = Engine(model, settings, monitor)
     sr = run_ensemble(engine, lr, region).mean if settings.ensemble else engine.run(lr, region)
-    consistency = _make_consistent(sr, lr, card, settings, monitor)
-    # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
-    unlike = any(warned.code in ("modality", "spacing") for warned in warnings)
-    consistency["model_dependent"] = unlike or "CT" in (volume.modality, *card.dicom_modalities)
+    residual_rms_percent = _make_consistent(sr, lr, card, settings, monitor)
     with np.errstate(over="ignore", invalid="ignore"):  # told in one sentence
         sr *= np.float32(to_network.width)
         sr += np.float32(to_network.offset)
@@ -125,22 +122,30 @@ def super_resolve(
     if with_zero_filled:
         box = scaled(region, card.scale)
         zero_filled = in_file(zero_fill(measured.astype(np.float32), card.scale, grid, box))
-    report = {
-        "program": __version__,
-        "torch": torch.__version__,
-        "model": card.name,
-        "model_sha256": model.sha256,
-        "grid": card.grid,
-        "scale": list(orientation.scale_to_file(card.scale)),
-        "input_shape": list(volume.shape),
-        "input_spacing_mm": [round(value, 6) for value in volume.spacing],
-        "output_shape": list(result.shape),
-        "output_spacing_mm": [round(value, 6) for value in result.spacing],
-        "seconds": round(time.monotonic() - started, 3),
-        "data_consistency": consistency,
-        **asdict(engine.report),
-    }
-    report["warnings"] = [*(asdict(warned) for warned in warnings), *report["warnings"]]
+    # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
+    unlike = any(warned.code in ("modality", "spacing") for warned in warnings)
+    consistency = DataConsistency(
+        mode=settings.data_consistency,
+        residual_rms_percent=residual_rms_percent,
+        projected=settings.data_consistency == "project",
+        model_dependent=unlike or "CT" in (volume.modality, *card.dicom_modalities),
+    )
+    report = Computation(
+        program=__version__,
+        torch=str(torch.__version__),
+        model=card.name,
+        model_sha256=model.sha256,
+        grid=card.grid,
+        scale=orientation.scale_to_file(card.scale),
+        region=None if settings.region is None else box_text(settings.region),
+        input_shape=volume.shape,
+        input_spacing_mm=tuple(round(value, 6) for value in volume.spacing),
+        output_shape=result.shape,
+        output_spacing_mm=tuple(round(value, 6) for value in result.spacing),
+        seconds=round(time.monotonic() - started, 3),
+        data_consistency=consistency,
+        **{**vars(engine.report), "warnings": (*warnings, *engine.report.warnings)},
+    )
     return Result(result, report, zero_filled)
 
 
@@ -251,25 +256,24 @@ def _canonical_region(volume: Volume, orientation: Orientation, region: Box | No
         return whole(volume.canonical().shape)
     for part, size in zip(region, volume.shape, strict=True):
         if not 0 <= part.start < part.stop <= size:
-            bounds = ",".join(f"{part.start}:{part.stop}" for part in region)
-            raise InputError(f"Region {bounds} does not lie in the volume of shape {volume.shape} (K, J, I)")
+            raise InputError(f"Region {box_text(region)} does not lie in the volume of shape {volume.shape} (K, J, I)")
     return orientation.box_to_canonical(region, volume.shape)
 
 
 def _make_consistent(
     sr: np.ndarray, lr: np.ndarray, card: ModelCard, settings: Settings, monitor: Monitor
-) -> dict[str, Any]:
+) -> float | None:
     """Measure how far the SR departs from the measured LR below its Nyquist frequency; project in place if asked.
 
-    The figure is always that of the network's own output, before any projection.
+    Returns:
+        The RMS in percent of the intensity range, of the network's own output before any projection; None where it is
+        off, or cannot be computed because the result is that of a region.
     """
-    report: dict[str, Any] = {"mode": settings.data_consistency, "residual_rms_percent": None, "projected": False}
     if settings.data_consistency == "off" or settings.region is not None:
-        return report
+        return None
     monitor.progress("consistency", 0, 1)
     difference = residual(torch.from_numpy(sr), torch.from_numpy(lr), card.scale, _grid(card))
     rms = float(difference.double().square().mean().sqrt())
-    report["residual_rms_percent"] = round(100 * rms, 4)  # 1 network unit is the range of the intensity map
     if settings.data_consistency == "project":
         slabs = tiles(whole(lr.shape), (SLAB, lr.shape[1], lr.shape[2]))
         for number, slab in enumerate(slabs):
@@ -278,9 +282,8 @@ def _make_consistent(
             box = scaled(slab, card.scale)
             sr[box] -= zero_fill(difference, card.scale, _grid(card), box).numpy()
             monitor.progress("consistency", number + 1, len(slabs) + 1)
-        report["projected"] = True
     monitor.progress("consistency", 1, 1)
-    return report
+    return round(100 * rms, 4)  # 1 network unit is the range of the intensity map
 
 
 def _grid(card: ModelCard) -> Grid:

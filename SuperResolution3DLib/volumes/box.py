@@ -24,6 +24,11 @@ def box_start(box: Box) -> Shape:
     return depth, height, width
 
 
+def box_text(box: Box) -> str:
+    """Return a box as the command line and the report write it: ``D0:D1,H0:H1,W0:W1``."""
+    return ",".join(f"{part.start}:{part.stop}" for part in box)
+
+
 def tiles(box: Box, tile: Shape) -> list[Box]:
     """Cut a box into boxes of at most ``tile`` voxels."""
     cuts = [

@@ -151,7 +151,7 @@ def test_a_volume_and_its_mirror_image_have_mirrored_results(tmp_path, a_phantom
     result = super_resolve(Volume(a_phantom.array, np.diag([1.5, 2, 1, 1])), model, settings)
     mirrored = super_resolve(Volume(a_phantom.array[:, ::-1].copy(), np.diag([1.5, 2, 1, 1])), model, settings)
     np.testing.assert_allclose(mirrored.volume.array[:, ::-1], result.volume.array, atol=1e-3)
-    assert result.report["ensemble"] == 8
+    assert result.report.ensemble == 8
     alone = super_resolve(Volume(a_phantom.array, np.diag([1.5, 2, 1, 1])), model, Settings("cpu", "fp32"))
-    assert alone.report["ensemble"] == 1
+    assert alone.report.ensemble == 1
     assert np.abs(alone.volume.array - result.volume.array).max() > 1e-2

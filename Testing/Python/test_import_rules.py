@@ -24,9 +24,9 @@ NEVER = {
 GUI_MODULES = [
     f"{LIBRARY}.{name}"
     for name in (
-        *("errors", "free_memory", "volumes.geometry", "volumes.box", "models.model_card", "cli.job"),
+        *("errors", "free_memory", "volumes.geometry", "volumes.box", "models.model_card", "cli.job", "cli.report"),
         *("models.installed_models", "models.choice", "models.card_words", "sentence", "volumes.body_axes"),
-        *("inference.memory_plan", "inference.monitor", "inference.sliding_window"),
+        *("inference.computation", "inference.memory_plan", "inference.monitor", "inference.sliding_window"),
     )
 ]
 TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks", *GUI_MODULES] + [

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from run_reports import a_report
 
 from SuperResolution3DLib.cli.job import (
     STAGES,
@@ -54,7 +55,11 @@ EVENTS = [
         {"event": "progress", "stage": "tail", "done": 3, "total": 8, "seconds_left": None},
     ),
     (Warned("spacing", "coarse"), {"event": "warning", "code": "spacing", "message": "coarse"}),
-    (Done("out.nrrd", {"seconds": 1.5}), {"event": "done", "output": "out.nrrd", "report": {"seconds": 1.5}}),
+    (Done("out.nrrd", None), {"event": "done", "output": "out.nrrd", "report": None}),
+    (
+        Done("out.nrrd", a_report()),
+        {"event": "done", "output": "out.nrrd", "report": json.loads(a_report().to_json())},
+    ),
     (Failed("volume", "Größe\n2"), {"event": "error", "code": "volume", "message": "Größe\n2"}),
 ]
 
@@ -108,7 +113,11 @@ def test_an_event_is_one_line_of_json_and_comes_back(event, values):
 
 
 @pytest.mark.parametrize(
-    "line", ["", "libgomp: a warning", "[1, 2]", '{"event": "later"}', '{"event": "started"}', '{"stage": "tail"}']
+    "line",
+    [
+        *("", "libgomp: a warning", "[1, 2]", '{"event": "later"}', '{"event": "started"}', '{"stage": "tail"}'),
+        '{"event": "done", "output": "out.nrrd", "report": {"model": "tiny"}}',
+    ],
 )
 def test_a_reader_ignores_what_it_does_not_know(line):
     assert decode(line) is None
@@ -120,7 +129,7 @@ def test_a_reader_ignores_members_that_it_does_not_know():
 
 def test_a_report_that_is_no_json_is_a_bug():
     with pytest.raises(ValueError, match="JSON"):
-        encode(Done("out.nrrd", {"psnr": float("nan")}))
+        encode(Done("out.nrrd", a_report(seconds=float("nan"))))
 
 
 def test_a_plain_monitor_neither_objects_nor_cancels():

@@ -303,7 +303,7 @@ def test_the_command_line_tells_of_two_orientations_once(two_forms, tmp_path):
 def test_the_report_of_a_run_holds_what_was_told_of_the_file(two_forms, tmp_path):
     volume = read_volume(two_forms)
     report = super_resolve(volume, a_tiny_model(tmp_path)).report
-    assert [warned["message"] for warned in report["warnings"] if warned["code"] == "file"] == list(volume.warnings)
+    assert [warned.message for warned in report.warnings if warned.code == "file"] == list(volume.warnings)
 
 
 def test_a_volume_from_elsewhere_is_written_with_one_orientation(voxels, tmp_path):

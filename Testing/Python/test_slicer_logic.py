@@ -1,6 +1,5 @@
 """The module's logic: runs in Slicer's own scene, with a process that pretends."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import slicer
 from logic_fixtures import RIGHT, SHAPE, a_core, a_model, a_node, node_names  # noqa: F401 (fixtures)
 
 import Testing.Slicer.module  # noqa: F401 - installs the double
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import CancelledError, OutputError, SuperResolutionError
 from Testing.Slicer import double
 from Testing.Slicer.volumes import add_volume, voxel_positions
@@ -38,7 +38,7 @@ def test_result_says_how_it_came_about(a_node, a_model) -> None:
     assert len(result.GetAttribute("SuperResolution3D.ModelSha256")) == 64
     assert result.GetAttribute("SuperResolution3D.ResidualRmsPercent") == "0.5"
     assert result.GetAttribute("SuperResolution3D.SlicerVersion") == slicer.app.applicationVersion
-    assert json.loads(result.GetAttribute("SuperResolution3D.Report"))["model"] == "tiny"
+    assert Report.from_json(result.GetAttribute("SuperResolution3D.Report"), "the node").model == "tiny"
     assert result.GetNodeReference(INPUT_ROLE) is a_node
     assert latest_result(a_node) is result
 
@@ -179,7 +179,7 @@ def test_result_that_was_cut_short_changes_nothing_not_even_the_other_volume(
     output = add_volume(a_core, np.zeros((2, 2, 2), np.int16), RIGHT, "mine")
     finish, before = super_resolution.SuperResolution.finish, node_names()
 
-    def cut_then_finish(task: SuperResolution, folder: Path, report: dict) -> object:
+    def cut_then_finish(task: SuperResolution, folder: Path, report: Report) -> object:
         result = folder / f"{name}.nrrd"
         result.write_bytes(result.read_bytes()[:-100])
         return finish(task, folder, report)
@@ -194,7 +194,7 @@ def test_result_that_was_cut_short_changes_nothing_not_even_the_other_volume(
 
 
 def test_error_of_ours_while_taking_over_is_told_and_logged(a_node, a_model, monkeypatch) -> None:
-    def broken(task: object, folder: Path, report: dict) -> None:
+    def broken(task: object, folder: Path, report: Report) -> None:
         raise KeyError("scale")
 
     monkeypatch.setattr(super_resolution.SuperResolution, "finish", broken)

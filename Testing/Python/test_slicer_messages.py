@@ -8,6 +8,7 @@ import pytest
 import slicer
 from panel_fixtures import AFFINE, SHAPE, a_panel  # noqa: F401 (fixture)
 
+from SuperResolution3DLib.inference.monitor import Warned
 from Testing.Python.models import a_tiny_card
 from Testing.Slicer import core
 from Testing.Slicer.module import ThePanel
@@ -90,8 +91,7 @@ def test_spacing_and_modality_are_told_after_the_run_as_before_it(a_panel) -> No
 @pytest.mark.parametrize("code", ["precision", "spacing"])
 def test_another_warning_and_one_that_does_not_hold_any_more_is_the_workers_whole_sentence(a_panel, code) -> None:
     node = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE)
-    warned = {"code": code, "message": "It was slow"}
-    assert warning_sentence(warned, node, a_tiny_card()) == "It was slow."
+    assert warning_sentence(Warned(code, "It was slow"), node, a_tiny_card()) == "It was slow."
 
 
 def test_a_full_disk_is_told_without_the_runs_own_folder(a_panel, monkeypatch) -> None:

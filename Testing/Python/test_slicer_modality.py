@@ -1,12 +1,11 @@
 """The modality of a volume: found in the scene, told before the run and to the worker, and said with the result."""
 
-import json
-
 import numpy as np
 import pytest
 import slicer
 from panel_fixtures import AFFINE, SHAPE, a_main_window, a_node, a_panel  # noqa: F401 (fixtures)
 
+from SuperResolution3DLib.cli.report import Report
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
@@ -152,5 +151,5 @@ def test_the_consistency_of_ct_is_labelled_through_the_real_worker(a_node, tmp_p
     imported(a_node, modality)
     result = SuperResolution3DLogic().superResolve(a_node, str(a_tiny_model_file(tmp_path)), device="cpu")
     assert result.GetAttribute("SuperResolution3D.ModelDependent") == str(is_dependent).lower()
-    sentence = consistency_sentence(json.loads(result.GetAttribute("SuperResolution3D.Report")))
+    sentence = consistency_sentence(Report.from_json(result.GetAttribute("SuperResolution3D.Report"), "the node"))
     assert ("The figure is model-dependent here" in sentence) == is_dependent

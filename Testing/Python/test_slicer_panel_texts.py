@@ -4,7 +4,9 @@ import ast
 import re
 
 import pytest
+from run_reports import a_report
 
+from SuperResolution3DLib.inference.computation import DataConsistency
 from Testing.Slicer.module import MODULE_FILE
 
 # isort: split
@@ -40,8 +42,8 @@ def test_the_check_of_texts_finds_what_is_not_translated() -> None:
     ids=["figure", "off", "preview"],
 )
 def test_the_detail_above_the_nyquist_frequency_is_told_in_one_wording(residual, region, first) -> None:
-    consistency = {"mode": "check", "residual_rms_percent": residual, "projected": True, "model_dependent": True}
-    text = consistency_sentence({"data_consistency": consistency, "region": region})
+    consistency = DataConsistency(mode="check", residual_rms_percent=residual, projected=True, model_dependent=True)
+    text = consistency_sentence(a_report(data_consistency=consistency, region=region))
     assert text.startswith(first)
     assert text.endswith(". Detail above the input's Nyquist frequency is always the network's estimate.")
 

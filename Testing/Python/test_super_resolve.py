@@ -8,6 +8,8 @@ from models import a_tiny_model
 
 from SuperResolution3DLib.errors import InputError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.kspace import degrade, zero_fill
+from SuperResolution3DLib.inference.computation import DataConsistency
+from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.super_resolve import (
     Settings,
     degrade_volume,
@@ -113,14 +115,11 @@ def test_a_projected_result_degrades_to_the_input_and_reports_the_residual_befor
     projected = super_resolve(volume, a_model, replace(FP32, data_consistency="project"))
     lr = degrade(projected.volume.canonical().array, (2, 2, 2), "center")
     np.testing.assert_allclose(lr, volume.canonical().array, atol=1e-5 * np.ptp(volume.array))
-    figure = checked.report["data_consistency"]["residual_rms_percent"]
+    figure = checked.report.data_consistency.residual_rms_percent
     assert figure > 0.01
-    assert projected.report["data_consistency"] == {
-        "mode": "project",
-        "residual_rms_percent": figure,
-        "projected": True,
-        "model_dependent": False,
-    }
+    assert projected.report.data_consistency == DataConsistency(
+        mode="project", residual_rms_percent=figure, projected=True, model_dependent=False
+    )
     difference = degrade(checked.volume.canonical().array, (2, 2, 2), "center") - volume.canonical().array
     width = np.subtract(*np.percentile(volume.array, [99.5, 0.5]))
     assert figure == pytest.approx(100 * np.sqrt((difference**2).mean()) / width, rel=1e-2)
@@ -128,52 +127,52 @@ def test_a_projected_result_degrades_to_the_input_and_reports_the_residual_befor
 
 def test_the_consistency_check_can_be_left_out(a_model, a_phantom):
     report = super_resolve(a_volume(a_phantom), a_model, replace(FP32, data_consistency="off")).report
-    assert report["data_consistency"]["residual_rms_percent"] is None
+    assert report.data_consistency.residual_rms_percent is None
 
 
 def test_a_spacing_outside_the_models_range_is_a_warning_with_numbers(tmp_path, a_phantom):
     model = a_tiny_model(tmp_path, spacing_range=(10.0, 20.0))
     report = super_resolve(a_volume(a_phantom), model, FP32).report
-    (warned,) = report["warnings"]
-    assert warned["code"] == "spacing"
-    warning = warned["message"]
+    (warned,) = report.warnings
+    assert warned.code == "spacing"
+    warning = warned.message
     assert "Voxel spacing 1.7 x 1.1 x 0.8 mm (K, J, I) lies outside the range 10 to 20 mm that tiny was" in warning
     assert "the result will have 18 x 16 x 14 voxels of 0.85 x 0.55 x 0.4 mm (K, J, I), 1 MiB" in warning
-    assert report["data_consistency"]["model_dependent"]
+    assert report.data_consistency.model_dependent
 
 
 def test_a_model_that_was_trained_with_the_range_of_the_hr_uses_that_of_the_input_with_a_warning(tmp_path, a_phantom):
     models = [a_tiny_model(tmp_path, intensity_from=source) for source in ("lr", "hr")]
     plain, warned = (super_resolve(a_volume(a_phantom), model, FP32) for model in models)
     np.testing.assert_array_equal(plain.volume.array, warned.volume.array)
-    (warning,) = warned.report["warnings"]
-    assert warning["code"] == "intensity" and plain.report["warnings"] == []
-    assert "tiny was trained with the intensity range of the HR volume" in warning["message"]
-    assert not warned.report["data_consistency"]["model_dependent"]
+    (warning,) = warned.report.warnings
+    assert warning.code == "intensity" and plain.report.warnings == ()
+    assert "tiny was trained with the intensity range of the HR volume" in warning.message
+    assert not warned.report.data_consistency.model_dependent
     fixed = {"policy": "fixed", "low": 0.0, "high": 1.0}  # which needs no volume
     model = a_tiny_model(tmp_path, intensity_from="hr", intensity=fixed)
-    assert super_resolve(a_volume(a_phantom), model, FP32).report["warnings"] == []
+    assert super_resolve(a_volume(a_phantom), model, FP32).report.warnings == ()
 
 
 def test_a_volume_of_another_modality_is_a_warning(a_model, a_phantom):
     report = super_resolve(replace(a_volume(a_phantom), modality="CT"), a_model, FP32).report
-    assert report["warnings"] == [{"code": "modality", "message": "The volume is CT, tiny was trained on MR"}]
-    assert report["data_consistency"]["model_dependent"]
+    assert report.warnings == (Warned("modality", "The volume is CT, tiny was trained on MR"),)
+    assert report.data_consistency.model_dependent
 
 
 def test_the_consistency_of_ct_is_model_dependent_even_with_a_model_for_it(tmp_path, a_phantom):
     report = super_resolve(
         replace(a_volume(a_phantom), modality="CT"), a_tiny_model(tmp_path, modality="CT"), FP32
     ).report
-    assert report["warnings"] == []
-    assert report["data_consistency"]["model_dependent"]
+    assert report.warnings == ()
+    assert report.data_consistency.model_dependent
 
 
 def test_a_model_blended_of_two_modalities_fits_both(tmp_path, a_phantom):
     model = a_tiny_model(tmp_path, modality="MR T1w, PT")
     for modality, warnings in (("MR", 0), ("PT", 0), ("CT", 1)):
         report = super_resolve(replace(a_volume(a_phantom), modality=modality), model, FP32).report
-        assert len(report["warnings"]) == warnings
+        assert len(report.warnings) == warnings
 
 
 def test_a_result_that_main_memory_cannot_hold_is_refused_with_both_numbers(a_model, a_phantom, monkeypatch):
@@ -186,10 +185,10 @@ def test_a_result_that_main_memory_cannot_hold_is_refused_with_both_numbers(a_mo
 
 def test_the_report_names_model_device_and_grid(a_model, a_phantom):
     report = super_resolve(a_volume(a_phantom), a_model, FP32).report
-    assert report["model"] == "tiny"
-    assert report["model_sha256"] == a_model.sha256
-    assert (report["device"], report["precision"], report["trunk_saw_whole_volume"]) == ("CPU", "fp32", True)
-    assert report["output_shape"] == [18, 16, 14]
+    assert report.model == "tiny"
+    assert report.model_sha256 == a_model.sha256
+    assert (report.device, report.precision, report.trunk_saw_whole_volume) == ("CPU", "fp32", True)
+    assert report.output_shape == (18, 16, 14)
 
 
 def test_what_cannot_be_super_resolved_is_refused(a_model, a_phantom):

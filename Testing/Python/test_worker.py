@@ -1,6 +1,5 @@
 """The worker: all results or none, events alone on stdout, every end with its exit code, cancelling at any moment."""
 
-import json
 import os
 import re
 import shutil
@@ -20,6 +19,7 @@ from SuperResolution3DLib.cli import worker
 from SuperResolution3DLib.cli.cancellation import Cancellation
 from SuperResolution3DLib.cli.job import STAGES, Done, Event, Failed, Job, Progress, Started, decode
 from SuperResolution3DLib.cli.progress import EventMonitor, TerminalMonitor, format_duration
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.worker import run_process
 from SuperResolution3DLib.errors import ExitCode, OutputError
 from SuperResolution3DLib.inference.monitor import Warned
@@ -90,17 +90,17 @@ def test_a_run_writes_result_zero_filled_volume_and_report(a_job):
 def test_the_report_says_what_was_computed_from_what(a_job):
     job = with_all_results(replace(a_job, region=((1, 8), (0, 5), (3, 13)), window=8, overlap=0.25))
     assert run_process(job) == ExitCode.OK
-    report = json.loads(job.report.read_text())
-    assert report["input"] == str(job.input)
-    assert report["output"] == str(job.output)
-    assert report["zero_filled"] == str(job.zero_filled)
-    assert report["region"] == "1:8,0:5,3:13"
-    assert report["model"] == "tiny"
-    assert report["model_file"] == job.model
-    assert report["input_shape"] == list(SHAPE)
-    assert report["output_shape"] == [14, 10, 20]
-    assert report["windows"] > 1
-    assert report["data_consistency"]["mode"] == "check"
+    report = Report.from_json(job.report.read_text(), "report.json")
+    assert report.input == str(job.input)
+    assert report.output == str(job.output)
+    assert report.zero_filled == str(job.zero_filled)
+    assert report.region == "1:8,0:5,3:13"
+    assert report.model == "tiny"
+    assert report.model_file == job.model
+    assert report.input_shape == SHAPE
+    assert report.output_shape == (14, 10, 20)
+    assert report.windows > 1
+    assert report.data_consistency.mode == "check"
 
 
 def test_existing_results_are_replaced_only_when_asked(a_job):
@@ -110,7 +110,7 @@ def test_existing_results_are_replaced_only_when_asked(a_job):
     assert left_behind(job) == ["report.json"]
     assert job.report.read_text() == "mine"
     assert run_process(replace(job, overwrite=True)) == ExitCode.OK
-    assert json.loads(job.report.read_text())["model"] == "tiny"
+    assert Report.from_json(job.report.read_text(), "report.json").model == "tiny"
 
 
 def test_a_person_without_a_terminal_gets_one_line_at_the_start_and_one_at_the_end(a_job, capfd):
@@ -153,7 +153,7 @@ def test_events_tell_the_whole_run_in_order(a_job, capfd):
     assert events[0] == Started(os.getpid())
     assert isinstance(events[-1], Done)
     assert events[-1].output == str(job.output)
-    assert events[-1].report == json.loads(job.report.read_text())
+    assert events[-1].report == Report.from_json(job.report.read_text(), "report.json")
     steps = [event for event in events if isinstance(event, Progress)]
     assert len(steps) == len(events) - 2
     assert tuple(dict.fromkeys(step.stage for step in steps)) == STAGES
@@ -177,7 +177,7 @@ def test_a_file_is_of_the_modality_that_the_job_says(a_job, capfd):
     assert run_process(replace(a_job, events=True, modality="CT")) == ExitCode.OK
     events = events_of(capfd.readouterr().out)
     assert Warned("modality", "The volume is CT, tiny was trained on MR") in events
-    assert events[-1].report["data_consistency"]["model_dependent"]
+    assert events[-1].report.data_consistency.model_dependent
 
 
 def test_the_jobs_modality_must_not_be_another_than_the_series_has(a_job, monkeypatch, capfd):

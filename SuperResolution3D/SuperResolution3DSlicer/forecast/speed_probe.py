@@ -2,13 +2,13 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.cli.job import Job
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.inference.memory_plan import chosen_windows, window_voxels
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DSlicer.forecast.speed import Work
@@ -64,5 +64,5 @@ class TimedTile:
             events=True,
         ).to_arguments()
 
-    def finish(self, folder: Path, report: dict[str, Any]) -> None:
+    def finish(self, folder: Path, report: Report | None) -> None:
         """Take nothing over: what counts are the times at which the events came."""

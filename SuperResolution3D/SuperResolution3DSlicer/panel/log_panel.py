@@ -9,7 +9,6 @@ import slicer
 from slicer.i18n import tr as _
 
 import SuperResolution3DLib
-from SuperResolution3DSlicer.runs.report import without_paths
 from SuperResolution3DSlicer.runs.report_privacy import without_folders, without_inputs
 from SuperResolution3DSlicer.runs.run import Outcome
 
@@ -56,6 +55,6 @@ class LogPanel:
         ]
         for outcome in self._outcomes:
             lines.append(without_inputs(f"{outcome.state}: {outcome.sentence}".rstrip(": "), inputs))
-            if outcome.report:
-                lines.append(json.dumps(without_paths(outcome.report), indent=2))
+            if outcome.report is not None:
+                lines.append(json.dumps(outcome.report.without_files(), indent=2))
         return without_folders("\n".join([*lines, "", without_inputs(self._text.toPlainText(), inputs)]))

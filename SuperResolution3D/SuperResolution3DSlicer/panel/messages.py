@@ -1,12 +1,12 @@
 """Sentences of the library and the worker, made fit for the person at the panel."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import slicer
 from slicer.i18n import tr as _
 
+from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DSlicer.scene.checks import modality_warning, spacing_warning
 
@@ -18,17 +18,17 @@ def with_full_stop(sentence: str) -> str:
     return sentence if not sentence or sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 
-def warning_sentence(warned: Mapping[str, str], input_node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
+def warning_sentence(warned: Warned, input_node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
     """Return a warning of the worker's report; what the panel tells before the run it tells in the same words after it.
 
     Args:
-        warned: code and message.
+        warned: of the report.
         input_node: of the run.
         card: of its model.
     """
-    own = {"spacing": spacing_warning, "modality": modality_warning}.get(warned["code"])
+    own = {"spacing": spacing_warning, "modality": modality_warning}.get(warned.code)
     told = "" if own is None else own(input_node, card)  # nothing where the volume was changed meanwhile
-    return told or with_full_stop(warned["message"])
+    return told or with_full_stop(warned.message)
 
 
 def without_files(sentence: str, folder: Path, title: str) -> str:

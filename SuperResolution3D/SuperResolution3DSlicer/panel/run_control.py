@@ -162,9 +162,9 @@ def _describe(outcome: Outcome) -> str:
         return _not_done(outcome)
     report, request = outcome.report, outcome.task.request
     sentence = _("{name}: done in {time} on {device}.").format(
-        name=outcome.node.GetName(), time=duration(report["seconds"]), device=report["device"]
+        name=outcome.node.GetName(), time=duration(report.seconds), device=report.device
     )
-    warnings = [warning_sentence(warned, request.input_node, request.card) for warned in report["warnings"]]
+    warnings = [warning_sentence(warned, request.input_node, request.card) for warned in report.warnings]
     return "\n".join([sentence, consistency_sentence(report), *warnings, *outcome.task.notes])
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
@@ -70,7 +70,7 @@ class LowResolution:
             "result.nrrd",
         ]
 
-    def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLScalarVolumeNode:
+    def finish(self, folder: Path, report: Report | None) -> slicer.vtkMRMLScalarVolumeNode:
         """Add ``<input> LR`` to the scene.
 
         Raises:

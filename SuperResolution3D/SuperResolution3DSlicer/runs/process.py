@@ -6,15 +6,16 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import qt
 from slicer.i18n import tr as _
 
 import SuperResolution3DLib
 from SuperResolution3DLib.cli.job import Done, Event, Failed, Started, decode
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import ExitCode, InputError
 
 GRACE_MS = 1000  # for the worker to end by itself after a cancel, before its process is ended
@@ -31,8 +32,8 @@ class WorkerEnd:
     state: Literal["done", "failed", "cancelled"]
     sentence: str = ""
     """why there is no result"""
-    report: dict[str, Any] = field(default_factory=dict)
-    """of a worker that is done"""
+    report: Report | None = None
+    """of a worker that is done and computed with a network"""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -11,6 +11,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.cli.job import Event, Progress, TimeLeft
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DSlicer.forecast.speed import SpeedMeter
@@ -33,7 +34,7 @@ class Task(Protocol):
     def prepare(self, folder: Path) -> list[str]:
         """Write the worker's input into a folder and return its command line, with names relative to the folder."""
 
-    def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLNode | None:
+    def finish(self, folder: Path, report: Report | None) -> slicer.vtkMRMLNode | None:
         """Take the result over into the scene, whole or not at all."""
 
 
@@ -57,7 +58,7 @@ class Outcome:
     sentence: str = ""
     """why there is no result"""
     node: slicer.vtkMRMLNode | None = None
-    report: dict[str, Any] = field(default_factory=dict)
+    report: Report | None = None
     meter: SpeedMeter | None = None
     is_abandoned: bool = False
     """it was ended because something that it needs went away, so the scene may not be as it was"""

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Job
+from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
 from SuperResolution3DLib.models.installed_models import InstalledModel
@@ -137,7 +137,7 @@ class SuperResolution:
         write_node(self.request.input_node, folder / job.input)
         return job.to_arguments()
 
-    def finish(self, folder: Path, report: dict[str, Any]) -> slicer.vtkMRMLScalarVolumeNode:
+    def finish(self, folder: Path, report: Report) -> slicer.vtkMRMLScalarVolumeNode:
         """Add the result to the scene, and the zero-filled volume if it was asked for.
 
         The difference volume of a result that is replaced would be that of other voxels: it is computed anew.
@@ -151,7 +151,7 @@ class SuperResolution:
         zero_filled = read_result(folder / "zero-filled.nrrd") if self.request.with_zero_filled else None
         zero_filled_node = None if zero_filled is None else self._take_zero_filled(zero_filled)
         if output_node is None:
-            k, j, i = report["scale"]
+            k, j, i = report.scale
             node = add_result(read, self._name(result_name(input_node.GetName(), (k, j, i))), input_node, about)
         else:
             replace_result(output_node, read, input_node, about)

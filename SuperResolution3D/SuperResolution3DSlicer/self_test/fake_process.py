@@ -1,6 +1,5 @@
 """A process for tests that pretends: it tells events as the worker does, and repeats voxels instead of computing."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -10,9 +9,11 @@ import qt
 import slicer
 
 from SuperResolution3DLib.cli.job import Done, Failed, Progress, Started
+from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.inference.computation import DataConsistency
 from SuperResolution3DLib.inference.monitor import Warned
-from SuperResolution3DLib.models.model_card import read_card
-from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
+from SuperResolution3DLib.models.model_card import ModelCard, read_card
+from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine, voxel_spacing
 from SuperResolution3DSlicer.runs.process import Listener, WorkerEnd
 from SuperResolution3DSlicer.scene.checks import node_affine
 from SuperResolution3DSlicer.scene.nodes import write_node
@@ -74,21 +75,53 @@ class PretendProcess:
         if card is None:
             voxels = slicer.util.arrayFromVolume(node)[:: factors[0], :: factors[1], :: factors[2]]
             _write(node, voxels, node_affine(node) @ np.diag([*factors[::-1], 1.0]), target)
-            report: dict[str, Any] = {}
+            report = None
         else:
             zero_filled = self.option("zero-filled")
             targets = [target, self.folder / zero_filled] if zero_filled else [target]
-            report = _super_resolve(node, card, targets)
-            mode, region = self.option("data-consistency") or "check", self.option("region") or None
-            report["region"] = region
-            report["data_consistency"] = {
-                "mode": mode,
-                "residual_rms_percent": None if mode == "off" or region else 0.5,
-                "projected": mode == "project",
-                "model_dependent": False,
-            }
+            report = self._super_resolve(node, card, targets)
         self._tell(Done(self.arguments[-1], report))
-        self._end(WorkerEnd("done", report=json.loads(json.dumps(report))))
+        self._end(WorkerEnd("done", report=report))
+
+    def _super_resolve(self, node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard, targets: list[Path]) -> Report:
+        """Repeat each voxel on the grid that the model's result has, and report as the worker does."""
+        orientation, before = Orientation.of(node_affine(node)), slicer.util.arrayFromVolume(node)
+        voxels = orientation.to_canonical(before)
+        affine = sr_affine(orientation.canonical_affine(node_affine(node), voxels.shape), card.scale, card.grid)
+        for axis, factor in enumerate(card.scale):
+            voxels = voxels.repeat(factor, axis)
+        in_file = orientation.file_affine(affine, voxels.shape)
+        voxels = orientation.from_canonical(voxels)
+        for path in targets:
+            _write(node, voxels, in_file, path)
+        mode, region = self.option("data-consistency") or "check", self.option("region") or None
+        return Report(
+            program="0",
+            torch="none",
+            model=card.name,
+            model_sha256="0" * 64,
+            grid=card.grid,
+            scale=orientation.scale_to_file(card.scale),
+            region=region,
+            input_shape=before.shape,
+            input_spacing_mm=voxel_spacing(node_affine(node)),
+            output_shape=voxels.shape,
+            output_spacing_mm=voxel_spacing(in_file),
+            seconds=1.0,
+            data_consistency=DataConsistency(
+                mode=mode,
+                residual_rms_percent=None if mode == "off" or region else 0.5,
+                projected=mode == "project",
+                model_dependent=False,
+            ),
+            device="CPU",
+            precision="fp32",
+            trunk_tiles=1,
+            trunk_saw_whole_volume=True,
+            tail_tiles=1,
+            windows=0,
+            warnings=(),
+        )
 
     def _fail(self) -> None:
         self._tell(Failed("volume", FAILURE))
@@ -119,31 +152,6 @@ def pretend(*endings: Ending) -> tuple[Callable[[], PretendProcess], list[Preten
         return made[-1]
 
     return new_process, made
-
-
-def _super_resolve(node: slicer.vtkMRMLScalarVolumeNode, card: Any, targets: list[Path]) -> dict[str, Any]:
-    """Repeat each voxel on the grid that the model's result has, and report as the worker does."""
-    orientation = Orientation.of(node_affine(node))
-    voxels = orientation.to_canonical(slicer.util.arrayFromVolume(node))
-    affine = sr_affine(orientation.canonical_affine(node_affine(node), voxels.shape), card.scale, card.grid)
-    for axis, factor in enumerate(card.scale):
-        voxels = voxels.repeat(factor, axis)
-    in_file = orientation.file_affine(affine, voxels.shape)
-    voxels = orientation.from_canonical(voxels)
-    for path in targets:
-        _write(node, voxels, in_file, path)
-    return {
-        "program": "0",
-        "torch": "none",
-        "model": card.name,
-        "model_sha256": "0" * 64,
-        "grid": card.grid,
-        "scale": list(orientation.scale_to_file(card.scale)),
-        "seconds": 1.0,
-        "device": "CPU",
-        "precision": "fp32",
-        "warnings": [],
-    }
 
 
 def _read(path: Path) -> slicer.vtkMRMLScalarVolumeNode:

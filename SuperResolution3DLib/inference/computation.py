@@ -1,0 +1,56 @@
+"""What is told of a computed volume: from what, with which model, where, and how far it agrees with the input."""
+
+from dataclasses import dataclass
+
+from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.volumes.box import Shape
+from SuperResolution3DLib.volumes.geometry import Scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConsistency:
+    """How far the result, degraded again, departs from the measured input below its Nyquist frequency."""
+
+    mode: str
+    """off, check or project"""
+    residual_rms_percent: float | None
+    """of the intensity range, of the network's own output before any projection; None: not computed"""
+    projected: bool
+    """the measured low frequencies were put back"""
+    model_dependent: bool
+    """CT, or unlike the volumes of the training: the ideal k-space model says less there"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computation:
+    """How a super-resolved volume came about; shapes, spacings and scale in the file's order (K, J, I)."""
+
+    program: str
+    """version of this program"""
+    torch: str
+    """version of PyTorch"""
+    model: str
+    model_sha256: str
+    grid: str
+    """center or corner"""
+    scale: Scale
+    region: str | None
+    """LR voxels that were computed, as K0:K1,J0:J1,I0:I1; None: all"""
+    input_shape: Shape
+    input_spacing_mm: tuple[float, ...]
+    output_shape: Shape
+    output_spacing_mm: tuple[float, ...]
+    seconds: float
+    """of the computation, without reading and writing"""
+    data_consistency: DataConsistency
+    device: str
+    precision: str
+    trunk_tiles: int
+    trunk_saw_whole_volume: bool
+    """or as much of it as it can see"""
+    tail_tiles: int
+    windows: int
+    """0 when none were used"""
+    ensemble: int = 1
+    """mirror images whose results were averaged"""
+    warnings: tuple[Warned, ...]
