@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from SuperResolution3DLib.cli.cancellation import Cancellation
-from SuperResolution3DLib.cli.job import Event, Progress, TimeLeft, encode
+from SuperResolution3DLib.cli.job import Event, Progress, encode
+from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
 
 SECONDS_BETWEEN_UPDATES = 0.1  # of progress; the first and the last of a stage always come

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from models import a_tiny_model
 
-from SuperResolution3DLib.cli.job import TimeLeft
+from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.errors import CancelledError, InputError
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings

@@ -9,19 +9,17 @@ import pytest
 from run_reports import a_report
 
 from SuperResolution3DLib.cli.job import (
-    STAGES,
-    WEIGHTS,
     Done,
     Failed,
     Job,
     Progress,
     Started,
-    TimeLeft,
     add_job_arguments,
     decode,
     encode,
     job_of,
 )
+from SuperResolution3DLib.cli.time_left import STAGES, WEIGHTS, TimeLeft
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
 

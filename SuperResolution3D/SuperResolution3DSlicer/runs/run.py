@@ -10,8 +10,9 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.cli.job import Event, Progress, TimeLeft
+from SuperResolution3DLib.cli.job import Event, Progress
 from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DSlicer.forecast.speed import SpeedMeter
@@ -43,7 +44,7 @@ class Status:
     """How far a run is."""
 
     stage: str
-    """one of ``job.STAGES``"""
+    """one of ``time_left.STAGES``"""
     share: float
     """of the run that is behind, 0 to 1"""
     seconds_left: float | None
