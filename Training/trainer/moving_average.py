@@ -1,28 +1,19 @@
 """The moving average of a generator's weights, which is what the model file holds."""
 
-import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
-class MovingAverage:
-    """Exponential moving average of every weight of a network; decay 0 follows the last weights."""
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """Return the exponential moving average of a network's weights and buffers; decay 0 follows the last ones.
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    A young average follows faster, so that it does not remember the untrained weights.
+    """
 
-    @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
-        """Take in the weights after a step, counted from 0.
+    def follow(averages: list[Tensor], weights: list[Tensor], number: Tensor) -> None:
+        count = int(average.n_averaged)  # on the CPU, where number is on the network's device
+        get_ema_multi_avg_fn(min(decay, count / (9 + count)))(averages, weights, number)
 
-        A young average follows faster, so that it does not remember the untrained weights.
-        """
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for name, tensor in network.state_dict().items():
-            average = self.weights[name]
-            average.lerp_(tensor.to(average.dtype), 1 - decay)
-
-    def load(self, weights: dict[str, Tensor]) -> None:
-        """Continue from saved weights."""
-        for name, average in self.weights.items():
-            average.copy_(weights[name])
+    average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
+    average.n_averaged += 1  # the untrained weights count: from 0 the first update would only copy
+    return average

@@ -23,7 +23,7 @@ from Training.trainer.batch_statistics import share_batch_statistics
 from Training.trainer.checkpoints import BEST_MODEL, LAST_MODEL, Checkpoints
 from Training.trainer.divergence import check_finite
 from Training.trainer.initial_generator import initial_generator
-from Training.trainer.moving_average import MovingAverage
+from Training.trainer.moving_average import moving_average
 from Training.trainer.objective import Objective
 from Training.trainer.patch_dataset import patch_dataset
 from Training.trainer.perceptual_loss import PerceptualLoss
@@ -53,7 +53,7 @@ class Trainer:
         self.config, self.card, self.train, self.validation, self.fabric = config, card, train, validation, fabric
         torch.manual_seed(config.seed)
         network = initial_generator(config, card)
-        self.average = MovingAverage(fabric.to_device(network), config.optimisation.ema_decay)
+        self.average = moving_average(fabric.to_device(network), config.optimisation.ema_decay)
         optimiser = torch.optim.Adam(
             network.parameters(), lr=config.optimisation.learning_rate, betas=config.optimisation.betas
         )
@@ -154,7 +154,7 @@ class Trainer:
         if adversary:
             adversary.step(factor)
         share_batch_statistics(self.fabric, self.network)
-        self.average.update(self.network, self.progress.step)
+        self.average.update_parameters(self.network)
         self.progress.step += 1
         self.progress.scored = {}  # of other weights
         self.progress.samples += optimisation.accumulate * self.config.data.batch_size * self.fabric.world_size
@@ -186,7 +186,7 @@ class Trainer:
     def _validate(self, stop: StopRequest) -> None:
         """Score the averaged weights on the whole validation volumes and keep the best, if nothing stops it."""
         loop, progress = self.config.loop, self.progress
-        result = self.validation.run(self.average.weights, progress.scored, stop)
+        result = self.validation.run(self.average.module.state_dict(), progress.scored, stop)
         if not result.is_complete:
             progress.scored = result.volumes
             log.info(
@@ -208,7 +208,7 @@ class Trainer:
         if better(loop.best, means[loop.best], progress.best):
             progress.best = means[loop.best]
             if self.fabric.is_global_zero:
-                save_model(self.config.out / BEST_MODEL, self.average.weights, self._card(result))
+                save_model(self.config.out / BEST_MODEL, self.average.module.state_dict(), self._card(result))
 
     def _card(self, result: ValidationResult | None = None) -> ModelCard:
         values = asdict(self.card)
@@ -228,7 +228,7 @@ class Trainer:
     def _save(self) -> None:
         if self.fabric.is_global_zero:
             self.checkpoints.save(self.progress.step, self._state())
-            save_model(self.config.out / LAST_MODEL, self.average.weights, self._card())
+            save_model(self.config.out / LAST_MODEL, self.average.module.state_dict(), self._card())
         self.fabric.barrier()
 
     def _state(self) -> dict[str, Any]:
@@ -238,7 +238,7 @@ class Trainer:
             "best_by": self._best_by,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "average": self.average.weights,
+            "average": self.average.module.state_dict(),
             "adversary": self.adversary.state() if self.adversary else None,
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self.fabric.device) if self._is_on_gpu else None,
@@ -257,7 +257,8 @@ class Trainer:
             )
         self.network.load_state_dict(content["network"])
         self.optimiser.load_state_dict(content["optimiser"])
-        self.average.load(content["average"])
+        self.average.module.load_state_dict(content["average"])
+        self.average.n_averaged += content["progress"]["step"]
         if self.adversary:
             self.adversary.load(content["adversary"])
         torch.set_rng_state(content["random"].cpu())
