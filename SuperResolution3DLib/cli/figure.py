@@ -6,7 +6,7 @@ and coronal panels, anterior on the left of sagittal ones, as radiologists look 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -108,78 +108,68 @@ def comparison_figure(rows: Sequence[FigureRow], path: str | Path, title: str = 
     point = _middle_of_foreground(reference, field)
     window = _window(reference)
 
-    layout = _Layout(field, len(rows), min(min(voxel_spacing(row.affine)) for row in rows), has_title=bool(title))
-    figure = layout.new_figure()
-    for number, row in enumerate(rows):
-        for column, view in enumerate(VIEWS):
-            panel = layout.add_panel(figure, number, column)
-            _draw_slice(panel, row, view, point, window, layout.pixels_per_mm)
-            panel.set_xlim(field[view.left, 1], field[view.left, 0])
-            panel.set_ylim(field[view.up, 0], field[view.up, 1])
+    finest = min(min(voxel_spacing(row.affine)) for row in rows)
+    figure, panels = _new_figure(field, finest, rows, title, _caption(reference, point, window))
+    for row, row_panels in zip(rows, panels, strict=True):
+        for view, panel in zip(VIEWS, row_panels, strict=True):
+            panel.set_xlim(field[view.left, 1], field[view.left, 0])  # the first axis runs to the left
+            panel.set_ylim(field[view.up])
+            _draw_slice(panel, row, view, point, window)
             _draw_letters(panel, view)
-            if column == 0:
-                _draw_scale_bar(panel, field[view.left, 1] - field[view.left, 0])
-    layout.add_text(figure, rows, title, _caption(reference, point, window))
-    save_figure(figure, Path(path), layout.dots_per_inch, "black")
+        _draw_scale_bar(row_panels[0], np.ptp(field[VIEWS[0].left]))
+    save_figure(figure, Path(path), figure.dpi, "black")
 
 
-class _Layout:
-    """Where the panels stand, in whole pixels from the lower left corner.
+def _new_figure(
+    field: np.ndarray, finest: float, rows: Sequence[FigureRow], title: str, caption: str
+) -> tuple["Figure", np.ndarray]:
+    """Arrange the panels in whole pixels, and write what stands around them.
 
            Axial   Coronal  Sagittal
     LR     R x A    R x S    A x S       columns as wide as R, R and A, rows as high as the larger of A and S
     SR     ...
+
+    Args:
+        field: of view, (3, 2) in mm.
+        finest: mm, spacing of the voxels that get whole pixels.
+        rows: from top to bottom.
+        title: above all.
+        caption: below all.
+
+    Returns:
+        The figure, and the axes (rows, 3) of the panels.
     """
+    from matplotlib.figure import Figure
 
-    def __init__(self, field: np.ndarray, num_rows: int, finest: float, *, has_title: bool) -> None:
-        """Fit the panels of a field of view (3, 2) in mm; voxels of the finest spacing (mm) get whole pixels."""
-        self.field_mm = field[:, 1] - field[:, 0]
-        width_mm = sum(self.field_mm[view.left] for view in VIEWS)
-        whole = np.ceil(FEWEST_PIXELS * finest / width_mm)
-        self.pixels_per_mm = float(min(whole / finest, MOST_PIXELS / width_mm))
-        self.dots_per_inch = self.pixels_per_mm * width_mm / PANELS_INCHES
-        left, right, bottom, gap = (round(inches * self.dots_per_inch) for inches in (LEFT, RIGHT, BOTTOM, GAP))
-        top = round((TOP + has_title * TITLE_INCHES) * self.dots_per_inch)
-        sizes = np.rint(self.field_mm * self.pixels_per_mm).astype(int)
-        self.panel_sizes = [(int(sizes[view.left]), int(sizes[view.up])) for view in VIEWS]
-        self.row_height = max(height for _, height in self.panel_sizes)
-        self.starts_x = [left + sum(width + gap for width, _ in self.panel_sizes[:column]) for column in range(3)]
-        self.starts_y = [bottom + (self.row_height + gap) * (num_rows - 1 - number) for number in range(num_rows)]
-        self.width = self.starts_x[-1] + self.panel_sizes[-1][0] + right
-        self.height = self.starts_y[0] + self.row_height + top
+    field_mm = np.ptp(field, axis=1)
+    width_mm = sum(field_mm[view.left] for view in VIEWS)
+    pixels_per_mm = min(np.ceil(FEWEST_PIXELS * finest / width_mm) / finest, MOST_PIXELS / width_mm)
+    dots = float(pixels_per_mm * width_mm / PANELS_INCHES)  # an inch
+    inches = (LEFT, RIGHT, BOTTOM, TOP + bool(title) * TITLE_INCHES, GAP)
+    left, right, bottom, top, gap = np.rint(np.multiply(inches, dots))
+    sizes = np.rint(field_mm * pixels_per_mm)
+    widths, high = [sizes[view.left] for view in VIEWS], max(sizes[view.up] for view in VIEWS)
+    width, height = left + sum(widths) + 2 * gap + right, bottom + len(rows) * (high + gap) - gap + top
+    place = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height}
+    place |= {"width_ratios": widths, "wspace": gap / np.mean(widths), "hspace": gap / high}
 
-    def new_figure(self) -> "Figure":
-        from matplotlib.figure import Figure
-
-        inches = (self.width / self.dots_per_inch, self.height / self.dots_per_inch)
-        return Figure(figsize=inches, dpi=self.dots_per_inch, facecolor="black")
-
-    def add_panel(self, figure: "Figure", number: int, column: int) -> "Axes":
-        """Add the panel of a row and a column, in the middle of the row's height."""
-        width, height = self.panel_sizes[column]
-        y = self.starts_y[number] + (self.row_height - height) // 2
-        x = self.starts_x[column]
-        panel = figure.add_axes((x / self.width, y / self.height, width / self.width, height / self.height))
+    figure = Figure((width / dots, height / dots), dpi=dots, facecolor="black")
+    panels = figure.subplots(len(rows), 3, squeeze=False, gridspec_kw=place)
+    for panel in panels.flat:
         panel.set_axis_off()
-        return panel
-
-    def add_text(self, figure: "Figure", rows: Sequence[FigureRow], title: str, caption: str) -> None:
-        """Add row labels on the left, column labels on top, title and caption."""
-        centre_x = (self.starts_x[0] - GAP * self.dots_per_inch) / 2 / self.width
-        for row, y in zip(rows, self.starts_y, strict=True):
-            centre_y = (y + self.row_height / 2) / self.height
-            spacing = " x ".join(f"{length:.3g}" for length in reversed(voxel_spacing(row.affine)))
-            details = "\n".join(filter(None, [f"{spacing} mm", row.metrics]))
-            figure.text(centre_x, centre_y, f"{row.label}\n", ha="center", va="center", color="white", size=15)
-            figure.text(centre_x, centre_y, details, ha="center", va="top", color="0.75", size=8, linespacing=1.5)
-        above = (self.starts_y[0] + self.row_height + 0.12 * self.dots_per_inch) / self.height
-        for view, x, (width, _) in zip(VIEWS, self.starts_x, self.panel_sizes, strict=True):
-            figure.text((x + width / 2) / self.width, above, view.name, ha="center", color="white", size=12)
-        if title:
-            y = 1 - 0.15 * self.dots_per_inch / self.height
-            figure.text(0.5, y, title, ha="center", va="top", color="white", size=13)
-        x, y = self.starts_x[0] / self.width, 0.12 * self.dots_per_inch / self.height
-        figure.text(x, y, caption, color="0.65", size=7.5)
+    write = partial(figure.text, ha="center", color="white")
+    x = (left - gap) / 2 / width
+    for row, (panel, *_) in zip(rows, panels, strict=True):
+        y = panel.get_position().intervaly.mean()
+        spacing = " x ".join(f"{length:.3g}" for length in reversed(voxel_spacing(row.affine)))
+        details = "\n".join(filter(None, [f"{spacing} mm", row.metrics]))
+        write(x, y, f"{row.label}\n", va="center", size=15)
+        write(x, y, details, va="top", color="0.75", size=8, linespacing=1.5)
+    for view, panel in zip(VIEWS, panels[0], strict=True):
+        write(panel.get_position().intervalx.mean(), 1 - (top - 0.12 * dots) / height, view.name, size=12)
+    write(0.5, 1 - 0.15 * dots / height, title, va="top", size=13)
+    write(left / width, 0.12 * dots / height, caption, ha="left", color="0.65", size=7.5)
+    return figure, panels
 
 
 def _check_parallel(rows: Sequence[FigureRow]) -> None:
@@ -227,16 +217,14 @@ def _sampling_step(array: np.ndarray) -> int:
     return int(np.ceil((array.size / SAMPLED_VOXELS) ** (1 / 3)))
 
 
-def _draw_slice(
-    panel: "Axes", row: FigureRow, view: _View, point: np.ndarray, window: tuple[float, float], pixels_per_mm: float
-) -> None:
-    """Draw the voxels of one slice as they are, at their place in mm; set_xlim turns the first axis to the left."""
+def _draw_slice(panel: "Axes", row: FigureRow, view: _View, point: np.ndarray, window: tuple[float, float]) -> None:
+    """Draw the voxels of one slice as they are, at their place in mm."""
     image = row.array.take(row.index(view.normal, point[view.normal]), axis=view.normal)  # (D, H), (D, W) or (H, W)
     extent = (*row.edges[view.left], *row.edges[view.up])
     spacing = voxel_spacing(row.affine)
-    pixels_per_voxel = pixels_per_mm * min(spacing[view.up], spacing[view.left])
-    sampling = "nearest" if pixels_per_voxel > 0.999 else "antialiased"
-    panel.imshow(image.astype(np.float32), "gray", origin="lower", extent=extent, aspect="auto", interpolation=sampling)
+    pixels_per_mm = panel.bbox.width / np.ptp(panel.get_xlim())
+    sampling = "nearest" if pixels_per_mm * min(spacing[view.up], spacing[view.left]) > 0.999 else "antialiased"
+    panel.imshow(image.astype(np.float32), "gray", origin="lower", extent=extent, interpolation=sampling)
     panel.images[0].set_clim(*window)
 
 

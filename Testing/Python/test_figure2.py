@@ -78,8 +78,8 @@ def a_drawing(monkeypatch, tmp_path: Path):
 
 def panels_of(figure, num_columns: int) -> tuple[list, list[list]]:
     """Return the whole views and the small panels, row by row."""
-    rows = [figure.axes[number * (num_columns + 1) :][: num_columns + 1] for number in range(3)]
-    return [row[0] for row in rows], [row[1:] for row in rows]
+    wholes, panels = figure.axes[:3], figure.axes[3:]
+    return wholes, [panels[number * num_columns :][:num_columns] for number in range(3)]
 
 
 # --- The drawing -----------------------------------------------------------------------------------------------------

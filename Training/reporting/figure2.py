@@ -76,107 +76,79 @@ def write_figure2(volumes: FigureVolumes, path: str | Path, options: FigureOptio
     options = options or FigureOptions()
     box = options.box or volumes.box()
     edges = box.edges(volumes.hr_row)
-    layout = _Layout(volumes, edges, options, _caption(volumes, box, options.caption))
-    figure = layout.new_figure()
-    for number, view in enumerate(VIEWS):
+    field = _whole_field(volumes, edges)
+    figure, wholes, rows = _new_figure(volumes, edges, field, _caption(volumes, box, options.caption), options.metrics)
+    for number, (view, whole, panels) in enumerate(zip(VIEWS, wholes, rows, strict=True)):
         position = float(edges[view.normal].mean())
-        whole = layout.add_whole_view(figure, number)
-        _draw_slice(whole, volumes.hr_row, number, position, layout.whole_field, volumes.window)
+        _draw_slice(whole, volumes.hr_row, number, position, field, volumes.window)
         _draw_box(whole, edges[view.left], edges[view.up])
         _draw_letters(whole, number)
         _draw_scale_bar(whole)
-        for column, array in enumerate(volumes.columns.values()):
-            panel = layout.add_panel(figure, number, column)
+        for panel, array in zip(panels, volumes.columns.values(), strict=True):
             _draw_slice(panel, FigureRow("", array, volumes.affine), number, position, edges, volumes.window)
-            if number == column == 0:
-                _draw_scale_bar(panel)
-    layout.add_text(figure, options.metrics)
-    save_figure(figure, Path(path), layout.dots_per_inch, "white")
+    _draw_scale_bar(rows[0, 0])
+    save_figure(figure, Path(path), figure.dpi, "white")
     return box
 
 
-class _Layout:
-    """Where the panels stand, in whole pixels from the lower left corner."""
+def _new_figure(
+    volumes: FigureVolumes, edges: np.ndarray, field: np.ndarray, caption: str, metrics: Sequence[MetricRow]
+) -> tuple["Figure", np.ndarray, np.ndarray]:
+    """Arrange a row for each view and a column for each method, in whole pixels, and write what stands around them.
 
-    def __init__(self, volumes: FigureVolumes, edges: np.ndarray, options: FigureOptions, caption: str) -> None:
-        """Arrange a row for each view and a column for each method around a box (3, 2) in mm."""
-        voxels = float(np.ptp(edges[0])) / min(voxel_spacing(volumes.affine))
-        self.dots_per_inch = max(1, round(PIXELS_PER_INCH * PANEL / voxels)) * voxels / PANEL
-        self.panel, gap = self.pixels(PANEL), self.pixels(GAP)
+    Args:
+        volumes: what will be drawn.
+        edges: of the box, (3, 2) in mm.
+        field: of the whole views, (3, 2) in mm.
+        caption: below all.
+        metrics: below the columns.
 
-        self.whole_field = _whole_field(volumes, edges)
-        field_mm = np.ptp(self.whole_field, axis=1)
-        fitted = [_fit(field_mm[view.left], field_mm[view.up]) for view in VIEWS]
-        self.view_sizes = [(self.pixels(width), self.pixels(height)) for width, height in fitted]
-        self.view_width = max(width for width, _ in self.view_sizes)
+    Returns:
+        The figure, the axes of the whole views (3,) and of the small panels (3, methods).
+    """
+    from matplotlib.figure import Figure
 
-        self.names = tuple(volumes.columns)
-        first = self.pixels(LEFT) + self.view_width + self.pixels(VIEW_GAP)
-        self.starts_x = [first + column * (self.panel + gap) for column in range(len(self.names))]
-        self.width = self.starts_x[-1] + self.panel + self.pixels(RIGHT)
+    voxels = float(np.ptp(edges[0])) / min(voxel_spacing(volumes.affine))
+    dots = max(1, round(PIXELS_PER_INCH * PANEL / voxels)) * voxels / PANEL  # an inch
+    names, field_mm = list(volumes.columns), np.ptp(field, axis=1)
+    widest = max(min(WIDEST_VIEW, PANEL * field_mm[view.left] / field_mm[view.up]) for view in VIEWS)
+    labels = [textwrap.wrap(name, LABEL_LETTERS) for name in names]
+    lines = textwrap.wrap(caption, int((widest + VIEW_GAP + len(names) * (PANEL + GAP) - GAP) / LETTER))
+    below, above = len(lines) * SMALL_LINE + len(metrics) * LINE + 4 * EDGE, max(map(len, labels)) * LINE + 2 * EDGE
+    inches = (LEFT, widest, VIEW_GAP, PANEL, GAP, RIGHT, below, above)
+    left, view, view_gap, panel, gap, right, bottom, top = np.rint(np.multiply(inches, dots))
+    first = left + view + view_gap
+    width, height = first + len(names) * (panel + gap) - gap + right, bottom + 3 * (panel + gap) - gap + top
 
-        inches = self.width / self.dots_per_inch
-        self.caption = textwrap.wrap(caption, int((inches - LEFT - RIGHT) / LETTER))
-        self.caption_height = len(self.caption) * SMALL_LINE + 2 * EDGE
-        bottom = self.pixels(self.caption_height + len(options.metrics) * LINE + 2 * EDGE)
-        self.starts_y = [bottom + (len(VIEWS) - 1 - number) * (self.panel + gap) for number in range(len(VIEWS))]
-        self.labels = {name: textwrap.wrap(name, LABEL_LETTERS) for name in self.names}
-        top = max(len(lines) for lines in self.labels.values()) * LINE + 2 * EDGE
-        self.height = self.starts_y[0] + self.panel + self.pixels(top)
+    figure = Figure((width / dots, height / dots), dpi=dots, facecolor="white")
+    place = {"bottom": bottom / height, "top": 1 - top / height, "hspace": gap / panel, "wspace": gap / panel}
+    wholes = figure.add_gridspec(3, 1, left=left / width, right=(left + view) / width, **place).subplots(squeeze=False)
+    grid = figure.add_gridspec(3, len(names), left=first / width, right=1 - right / width, **place)
+    rows = grid.subplots(squeeze=False)
+    for axes in figure.axes:
+        axes.set(facecolor="black", xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
 
-    def pixels(self, inches: float) -> int:
-        return round(inches * self.dots_per_inch)
+    def write(x: float, y: float, text: str, **style: Any) -> None:
+        style = {"size": 8, "family": FONT, "ha": "center", "va": "center", **style}
+        figure.text(x / width, y / height, text, **style)
 
-    def new_figure(self) -> "Figure":
-        from matplotlib.figure import Figure
-
-        inches = (self.width / self.dots_per_inch, self.height / self.dots_per_inch)
-        return Figure(figsize=inches, dpi=self.dots_per_inch, facecolor="white")
-
-    def add_whole_view(self, figure: "Figure", number: int) -> "Axes":
-        width, height = self.view_sizes[number]
-        x = self.pixels(LEFT) + (self.view_width - width) // 2
-        return self._add_axes(figure, x, self.starts_y[number] + (self.panel - height) // 2, width, height)
-
-    def add_panel(self, figure: "Figure", number: int, column: int) -> "Axes":
-        return self._add_axes(figure, self.starts_x[column], self.starts_y[number], self.panel, self.panel)
-
-    def _add_axes(self, figure: "Figure", x: int, y: int, width: int, height: int) -> "Axes":
-        place = (x / self.width, y / self.height, width / self.width, height / self.height)
-        axes = figure.add_axes(place, facecolor="black")
-        axes.set_axis_off()
-        axes.add_artist(axes.patch)  # set_axis_off hides the background, which shows where a volume ends
-        axes.patch.set_zorder(-1)
-        return axes
-
-    def add_text(self, figure: "Figure", metrics: Sequence[MetricRow]) -> None:
-        """Write the names of views and methods, the figures below the columns, and the caption."""
-
-        def write(x: float, y: float, text: str, **style: Any) -> None:
-            figure.text(x / self.width, y / self.height, text, **{"size": 8, "family": FONT, **style})
-
-        for view, y in zip(VIEWS, self.starts_y, strict=True):
-            x = self.pixels(LEFT) - self.pixels(EDGE)
-            write(x, y + self.panel / 2, view.name, ha="right", va="center", rotation=90)
-        above = self.starts_y[0] + self.panel + self.pixels(EDGE)
-        for name, x in zip(self.names, self.starts_x, strict=True):
-            write(x + self.panel / 2, above, "\n".join(self.labels[name]), ha="center", va="bottom", linespacing=1.1)
-        write(self.pixels(LEFT) + self.view_width / 2, above, "HR, whole", ha="center", va="bottom")
-        for number, metric in enumerate(metrics):
-            y = self.starts_y[-1] - self.pixels(EDGE + (number + 0.5) * LINE)
-            write(self.starts_x[1] + self.panel, y, metric.label, ha="right", va="center")
-            for name, x in zip(self.names[2:], self.starts_x[2:], strict=True):
-                weight = "bold" if name in metric.best else "normal"
-                write(x + self.panel / 2, y, metric.text(name), ha="center", va="center", weight=weight)
-        y = self.pixels(self.caption_height - EDGE)
-        style: dict[str, Any] = {"va": "top", "size": 6, "color": "0.35", "linespacing": 1.35}
-        write(self.pixels(LEFT), y, "\n".join(self.caption), **style)
-
-
-def _fit(width_mm: float, height_mm: float) -> tuple[float, float]:
-    """Return the inches of a whole view, as large as its place allows."""
-    inches_per_mm = min(PANEL / height_mm, WIDEST_VIEW / width_mm)
-    return width_mm * inches_per_mm, height_mm * inches_per_mm
+    edge, line = EDGE * dots, LINE * dots
+    for shown, whole in zip(VIEWS, wholes.flat, strict=True):
+        write(left - edge, whole.get_position().intervaly.mean() * height, shown.name, ha="right", rotation=90)
+    write(left + view / 2, height - top + edge, "HR, whole", va="bottom")
+    for name, label, uppermost in zip(names, labels, rows[0], strict=True):
+        x = uppermost.get_position().intervalx.mean() * width
+        write(x, height - top + edge, "\n".join(label), va="bottom", linespacing=1.1)
+        for under, metric in enumerate(metrics):
+            y = bottom - edge - (under + 0.5) * line
+            if name == "HR":
+                write(x + panel / 2, y, metric.label, ha="right")
+            elif name != "LR":
+                write(x, y, metric.text(name), weight="bold" if name in metric.best else "normal")
+    y = len(lines) * SMALL_LINE * dots + edge
+    write(left, y, "\n".join(lines), ha="left", va="top", size=6, color="0.35", linespacing=1.35)
+    return figure, wholes[:, 0], rows
 
 
 def _whole_field(volumes: FigureVolumes, edges: np.ndarray) -> np.ndarray:
@@ -197,7 +169,7 @@ def _draw_slice(
     view = VIEWS[number]
     image = row.array.take(row.index(view.normal, position), axis=view.normal)  # (D, H), (D, W) or (H, W)
     extent = (*row.edges[view.left], *row.edges[view.up])
-    panel.imshow(image, "gray", origin="lower", extent=extent, aspect="auto", interpolation="antialiased")
+    panel.imshow(image, "gray", origin="lower", extent=extent, interpolation="antialiased")
     panel.images[0].set_clim(*window)
     panel.set_xlim(field[view.left, 1], field[view.left, 0])  # the first axis runs to the left
     panel.set_ylim(*field[view.up])

@@ -1,7 +1,7 @@
 """The moving average of a generator's weights, which is what the model file holds."""
 
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import PARAM_LIST, AveragedModel, get_ema_multi_avg_fn
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:
@@ -10,7 +10,7 @@ def moving_average(network: nn.Module, decay: float) -> AveragedModel:
     A young average follows faster, so that it does not remember the untrained weights.
     """
 
-    def follow(averages: list[Tensor], weights: list[Tensor], number: Tensor) -> None:
+    def follow(averages: PARAM_LIST, weights: PARAM_LIST, number: Tensor | int) -> None:
         count = int(average.n_averaged)  # on the CPU, where number is on the network's device
         get_ema_multi_avg_fn(min(decay, count / (9 + count)))(averages, weights, number)
 
