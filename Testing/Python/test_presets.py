@@ -1,6 +1,9 @@
 """The presets: each can be read and built, and the paper's take a real step with all three losses."""
 
+import json
 import math
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +18,8 @@ from Training.trainer.vgg19 import Vgg19Features
 
 PRESETS = sorted((ROOT / "Training" / "presets").glob("*.yaml"))
 DATA_SETS = ("oasis", "hcp1200", "msd-task06", "mouse-mrh")
+RESOLVED = json.loads(Path(__file__).with_name("presets.json").read_text("utf-8"))
+WHOLE = ("network.config", "loss.perceptual.layers")  # mappings that are one value
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +41,30 @@ def test_a_preset_can_be_read(preset):
     parser = train.make_parser()
     config = parser.instantiate(parser.parse_args([f"--config={preset}", "--data.index=index.json", "--out=run"]))
     assert config["model"].name and config["network"].scale == (4, 4, 4)
+
+
+@pytest.mark.parametrize("name", sorted(RESOLVED.keys() - {"defaults"}))
+def test_a_preset_sets_every_field_as_it_is_recorded(name):
+    """Beside it lie the fields of a run that says nothing, and for each preset those in which it differs."""
+    parser = train.make_parser()
+    preset = ROOT / "Training" / "presets" / f"{name}.yaml"
+    values = parser.instantiate(parser.parse_args([f"--config={preset}", "--data.index=index.json", "--out=run"]))
+    config = TrainConfig(**{name: value for name, value in values.items() if name != "config"})
+    recorded = RESOLVED["defaults"] | RESOLVED[name]
+    fields = dict(leaves(json.loads(json.dumps(asdict(config), default=str))))
+    assert {field: fields[field] for field in recorded} == recorded
+
+
+def test_every_preset_is_recorded():
+    assert {path.stem for path in PRESETS} == RESOLVED.keys() - {"defaults"}
+
+
+def leaves(values, prefix=""):
+    for name, value in values.items():
+        if isinstance(value, dict) and prefix + name not in WHOLE:
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
