@@ -68,7 +68,14 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="[NAME=]PRESET",
-        help="training presets: YAML files, or names of those in Training/presets; NAME for the table: model.name",
+        help="a training preset each: a name of Training/presets, or a YAML file; NAME for the table: model.name",
+    )
+    parser.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="PRESET",
+        help="preset that all methods begin with, and override; may be repeated",
     )
     parser.add_argument(
         "--interpolations",

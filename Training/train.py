@@ -1,6 +1,9 @@
 """Train a generator.
 
-python Training/train.py --config Training/presets/mr-brain-x4.yaml --data.index index.json --out RUN
+python Training/train.py --config mr-brain-x4 --data.index index.json --out RUN
+
+--config is a preset of Training/presets by its name, or a YAML file; several may be given: later ones override, and the
+other options override all of them.
 
 An unfinished run in the folder is continued by the same command; one that is going on there is a reason to refuse.
 Exit codes: 0 done, 1 diverged or bug, 2 bad input, 75 stopped by a signal or the time limit before the end: start the
@@ -11,26 +14,29 @@ Short names: --init-from for --init_from, --perceptual-weights for --loss.percep
 """
 
 import argparse
+import json
 import logging
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
     # Not beside it: there others' imports of config, datasets or evaluate would find ours.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import torch
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
-from SuperResolution3DLib.errors import InputError, ModelError, OutputError, SuperResolutionError
+from SuperResolution3DLib.errors import InputError, ModelError, SuperResolutionError
 from SuperResolution3DLib.models.model_card import read_card
 from Training.command_record import without_folders
-from Training.config import LoopConfig, TrainConfig
+from Training.config import LoopConfig, TrainConfig, write_config
 from Training.data.appearance import AppearanceConfig
 from Training.data.degradation import prepare_volumes
 from Training.data.index import Index, IndexEntry, check_unchanged, read_index
@@ -39,6 +45,7 @@ from Training.data.training_volume import TrainingVolume
 from Training.evaluation.perceptual_metrics import Lpips
 from Training.evaluation.seen_volumes import contents
 from Training.folder_lock import locked
+from Training.preset import parts_of
 from Training.trainer.distributed import FailedElsewhereError, connection, first_here_then_others, together
 from Training.trainer.kept_memory import keep_freed_memory
 from Training.trainer.launch import fitted, make_fabric
@@ -67,17 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     never_fail()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = make_parser()
     given = with_full_names(sys.argv[1:] if arguments is None else arguments)
-    values = parser.parse_args(given)
-    resolved = parser.dump(values)
     try:
-        config = TrainConfig(**{name: value for name, value in parser.instantiate(values).items() if name != "config"})
-    except ValueError as error:  # fields that contradict each other
-        print(error, file=sys.stderr)
-        return InputError.exit_code
-    try:
-        return run(config, recorded_command(given), resolved)
+        return run(_read_command(given), recorded_command(given))
     except FailedElsewhereError as error:
         return error.exit_code
     except SuperResolutionError as error:
@@ -88,10 +87,40 @@ def main(arguments: list[str] | None = None) -> int:
 def make_parser() -> ArgumentParser:
     """Return the parser: every field of the configuration is an option."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = ArgumentParser(prog="train.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", action="config", help="YAML file with any of the fields below; may be repeated")
+    parser = ArgumentParser(
+        prog="train.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        exit_on_error=False,
+    )
+    parser.add_argument("--config", action="config", help="preset with any of the fields below; may be repeated")
     parser.add_class_arguments(TrainConfig)
     return parser
+
+
+def _read_command(given: list[str]) -> TrainConfig:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", action="append", default=[])
+    presets, options = parser.parse_known_args(given)
+    return read_config(parts_of(presets.config), options)
+
+
+def read_config(parts: Iterable[dict[str, Any]], options: Iterable[str] = ()) -> TrainConfig:
+    """Return the run that parts of a preset and options describe together; later ones override.
+
+    Args:
+        parts: fields, see ``parts_of``.
+        options: ``--data.fold=2`` and the like.
+
+    Raises:
+        InputError: fields that are missing, unknown, of another type, or contradict each other.
+    """
+    parser = make_parser()
+    try:
+        values = parser.parse_args([*(f"--config={json.dumps(part)}" for part in parts), *options])
+        return TrainConfig(**{name: value for name, value in parser.instantiate(values).items() if name != "config"})
+    except (ArgumentError, ValueError) as error:
+        raise InputError(str(error)) from error
 
 
 def with_full_names(arguments: list[str]) -> list[str]:
@@ -100,14 +129,14 @@ def with_full_names(arguments: list[str]) -> list[str]:
     return [SHORT_NAMES.get(name, name) + separator + value for name, separator, value in words]
 
 
-def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
+def run(config: TrainConfig, command: str = "") -> int:
     """Train; return 0, or 75 when the run was stopped before its end.
 
     Args:
         config: the run.
         command: goes into the model's card.
-        resolved: the configuration as YAML, goes into the run's folder.
     """
+    asked_for = config
     if config.loop.threads:
         torch.set_num_threads(config.loop.threads)
     config = replace(config, loop=fitted(config.loop))
@@ -120,7 +149,7 @@ def run(config: TrainConfig, command: str = "", resolved: str = "") -> int:
         together(fabric, lambda: held.enter_context(if_first))  # no other training writes into the folder meanwhile
         trainer = make_trainer(config, command, fabric)
         if fabric.is_global_zero:  # only now: a run that refuses to be continued keeps its own
-            _write_config(config.out / CONFIG_FILE, resolved)
+            write_config(config.out / CONFIG_FILE, asked_for)
         finished = trainer.fit(stop)
     return 0 if finished else EXIT_AGAIN
 
@@ -161,17 +190,6 @@ def recorded_command(arguments: list[str]) -> str:
         parser.add_argument(name)
     _, rest = parser.parse_known_args(arguments)
     return shlex.join(["python", "Training/train.py", *without_folders(rest), "--data.index", "INDEX", "--out", "RUN"])
-
-
-def _write_config(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}")
-    try:
-        temporary.write_text(text)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --out") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_parent(path: Path, selection: Selection) -> None:

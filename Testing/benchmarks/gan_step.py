@@ -1,7 +1,7 @@
 """One GAN step, split into data, generator, perceptual loss and discriminator: seconds, shares and peak memory.
 
-    python Testing/benchmarks/gan_step.py --config Training/presets/mr-brain-x4-gan.yaml --vgg19 FILE --data.index INDEX
-    python Testing/benchmarks/gan_step.py --config Training/presets/oasis-paper.yaml --vgg19 FILE --steps 1 --warm-up 0
+    python Testing/benchmarks/gan_step.py --config mr-brain-x4-gan --vgg19 FILE --data.index INDEX
+    python Testing/benchmarks/gan_step.py --config oasis-paper --vgg19 FILE --steps 1 --warm-up 0
 
 Any field of the configuration can be set as for Training/train.py.
 """

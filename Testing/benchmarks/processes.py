@@ -1,6 +1,6 @@
 """Patches a second of two training processes against one, with the same number of threads each.
 
-    python Testing/benchmarks/processes.py --config Training/presets/mr-brain-x4.yaml --data.index INDEX
+    python Testing/benchmarks/processes.py --config mr-brain-x4 --data.index INDEX
 
 Both run side by side in time, one after the other, three times; the median is printed.
 """

@@ -8,11 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError
-
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.volumes.geometry import Scale
-from Training.config import MODEL_NAME, TrainConfig
+from Training.config import MODEL_NAME, TrainConfig, fields_of
 from Training.cross_validation.parts import EVALUATION, PREPARATION_FILE, RUN, VALIDATION, Part
 from Training.data.index import IndexEntry, read_index
 from Training.data.preparation import PreparationConfig
@@ -20,10 +18,10 @@ from Training.data.splits import FILE_NAME, Selection, read_splits, select
 from Training.evaluate import make_parser as evaluate_parser
 from Training.evaluation.methods import INTERPOLATIONS
 from Training.evaluation.plan import VERSION
-from Training.train import check_parent, make_parser
+from Training.preset import parts_of
+from Training.train import check_parent, read_config
 from Training.trainer import resumption
 
-PRESETS = Path(__file__).resolve().parent.parent / "presets"
 # Fields of TrainConfig that say where and how fast, not what: a part may go on with others of them.
 PLACE = resumption.PLACE
 PACE = (
@@ -68,7 +66,7 @@ class _Trained:
     """A method that is trained."""
 
     name: str
-    preset: Path
+    presets: tuple[str, ...]
     config: TrainConfig
 
 
@@ -160,36 +158,27 @@ def _folds(chosen: Sequence[str], num_folds: int) -> tuple[int, ...]:
     return tuple(folds)
 
 
-def _preset(name: str) -> Path:
-    for path in (Path(name), PRESETS / name, PRESETS / f"{name}.yaml"):
-        if path.is_file():
-            return path.resolve()
-    known = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml")))
-    raise InputError(f"There is no preset {name}: it is neither a file nor one of {known}")
-
-
 def _trained(chosen: str, options: argparse.Namespace) -> _Trained:
     """Read a preset as train.py does, with NAME= in front of it if it shall stand in the table under another name."""
-    label, _, name = chosen.rpartition("=")
-    preset = _preset(name)
-    parser = make_parser()
-    parser.exit_on_error = False
+    label, _, preset = chosen.rpartition("=")
+    presets = (*options.config, preset)
+    modality = {} if options.modality is None else {"modality": options.modality}
+    own = {"data": {"index": str(options.index), **modality}, "out": str(options.out)}
+    parts = parts_of(presets)
     try:
-        values = parser.parse_args(_train_arguments(preset, options, options.out))
-        instantiated = parser.instantiate(values).items()
-        config = TrainConfig(**{name: value for name, value in instantiated if name != "config"})
-    except (ArgumentError, ValueError) as error:
+        config = read_config([*parts, own], [f"--{assignment}" for assignment in options.set])
+    except InputError as error:
         raise InputError(f"{preset}: {error}") from error
     if options.in_process and config.loop.devices > 1:
         raise InputError(f"{preset}: loop.devices is {config.loop.devices}, which --in-process cannot start")
-    return _Trained(label or config.model.name, preset, config)
+    return _Trained(label or config.model.name, presets, config)
 
 
-def _train_arguments(preset: Path, options: argparse.Namespace, run: Path) -> tuple[str, ...]:
+def _train_arguments(presets: Sequence[str], options: argparse.Namespace, run: Path) -> tuple[str, ...]:
+    configs = [f"--config={preset}" for preset in presets]
     modality = [] if options.modality is None else [f"--data.modality={options.modality}"]
     chosen = [f"--{assignment}" for assignment in options.set]
-    own = (f"--data.index={options.index}", f"--out={run}")
-    return (f"--config={preset}", *modality, *chosen, *own)
+    return (*configs, *modality, *chosen, f"--data.index={options.index}", f"--out={run}")
 
 
 def _common(what: str, values: dict[str, Any], default: Any) -> Any:
@@ -232,11 +221,10 @@ class _PartMaker:
             },
         )
         run = self._folder(method.name, fold) / RUN
-        preset, *others = _train_arguments(method.preset, self.options, run)
-        arguments = (preset, *others, f"--data.fold={fold}")
+        arguments = (*_train_arguments(method.presets, self.options, run), f"--data.fold={fold}")
         if weights == "last":  # what is found before the end is not used; --set may ask for it all the same
             recipe = {name: value for name, value in recipe.items() if name not in VALIDATION}
-            arguments = (preset, f"--loop.validate_every={method.config.optimisation.steps}", *arguments[1:])
+            arguments = (f"--loop.validate_every={method.config.optimisation.steps}", *arguments)
         return self._part(method.name, fold, recipe, arguments, [f"--model={method.name}={run / weights}.safetensors"])
 
     def _part(
@@ -280,7 +268,7 @@ def _recipe(config: TrainConfig, data: dict[str, Any]) -> dict[str, Any]:
         config: the run.
         data: what was found on its volumes, by name.
     """
-    fields = dict(_flat(json.loads(json.dumps(asdict(config), default=str)), ""))
+    fields = dict(_flat(fields_of(config), ""))
     return {name: value for name, value in fields.items() if name not in PLACE + PACE} | data
 
 

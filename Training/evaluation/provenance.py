@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-
-import yaml  # type: ignore[import-untyped]
+from typing import Any
 
 from SuperResolution3DLib.errors import InputError
 from Training.data.index import Index, IndexEntry
 from Training.data.preparation import PreparationConfig
 from Training.evaluation.methods import Method, ModelMethod, preparation_of
 from Training.evaluation.seen_volumes import is_complete
+from Training.preset import parts_of
 
 VALIDATED = "volumes validated its training"  # ends a note
 
@@ -72,12 +72,11 @@ def common_preparation(methods: Sequence[Method], preset: Path | None) -> Prepar
 
 
 def _of_preset(preset: Path) -> PreparationConfig:
-    try:
-        values = yaml.safe_load(preset.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"The preset {preset} cannot be read: {error}") from error
-    data = values.get("data") if isinstance(values, dict) else None
-    return preparation_of((data.get("preparation") if isinstance(data, dict) else None) or {})
+    values: dict[str, Any] = {}
+    for part in parts_of([str(preset)]):
+        data = part.get("data")
+        values |= (data.get("preparation") if isinstance(data, dict) else None) or {}
+    return preparation_of(values)
 
 
 def _subjects(index: Index, contents: set[str]) -> set[str]:
