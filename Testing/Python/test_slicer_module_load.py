@@ -30,7 +30,7 @@ def test_the_module_loads_before_markups_and_without_a_warning() -> None:
 
 @pytest.mark.parametrize("name", ["nodeAddedByUser", "IsProxyNode"])
 def test_no_deprecated_interface_of_slicer_is_used(name) -> None:
-    files = [MODULE_FILE, *(MODULE_FILE.parent / "SuperResolution3DSlicer").glob("*.py")]
+    files = [MODULE_FILE, *(MODULE_FILE.parent / "SuperResolution3DSlicer").rglob("*.py")]
     assert [path.name for path in files if re.search(rf"\b{name}\(", path.read_text("utf-8"))] == []
 
 

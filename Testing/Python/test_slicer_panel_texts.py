@@ -19,8 +19,8 @@ TELLING = ("addItem", "add", "_finish", "abandon", "_show_result", "confirmOkCan
 
 def test_everything_that_a_person_reads_goes_through_tr() -> None:
     folder = MODULE_FILE.parent
-    hidden = {"pretend_process.py", "self_test.py"}
-    for path in [MODULE_FILE, *sorted((folder / "SuperResolution3DSlicer").glob("*.py"))]:
+    hidden = {"fake_process.py", "self_test.py"}
+    for path in [MODULE_FILE, *sorted((folder / "SuperResolution3DSlicer").rglob("*.py"))]:
         if path.name not in hidden:
             assert untranslated(path.read_text("utf-8")) == [], path.name
 
@@ -71,7 +71,7 @@ def plain_texts(node: ast.AST) -> list[str]:
 
 
 def test_no_sentence_is_joined_of_translated_halves() -> None:
-    for path in [MODULE_FILE, *sorted((MODULE_FILE.parent / "SuperResolution3DSlicer").glob("*.py"))]:
+    for path in [MODULE_FILE, *sorted((MODULE_FILE.parent / "SuperResolution3DSlicer").rglob("*.py"))]:
         assert half_sentences(path.read_text("utf-8")) == [], path.name
 
 
@@ -95,6 +95,6 @@ def translated_texts(node: ast.AST) -> list[str]:
 
 
 def test_no_text_of_the_panel_calls_the_figure_a_verdict() -> None:
-    for path in sorted((MODULE_FILE.parent / "SuperResolution3DSlicer").glob("*.py")):
+    for path in sorted((MODULE_FILE.parent / "SuperResolution3DSlicer").rglob("*.py")):
         text = path.read_text("utf-8").lower()
         assert not [word for word in ("verdict", "proof", "proven", "guarantee") if word in text], path.name
