@@ -29,9 +29,11 @@ from SuperResolution3DSlicer.panel.model_file import model_of
 from SuperResolution3DSlicer.panel.panel import Panel
 from SuperResolution3DSlicer.runs.folder import sweep
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
+from SuperResolution3DSlicer.runs.outcome import Outcome
 from SuperResolution3DSlicer.runs.process import Process, WorkerProcess
 from SuperResolution3DSlicer.runs.queue import RunQueue
-from SuperResolution3DSlicer.runs.run import Follower, Outcome, Task
+from SuperResolution3DSlicer.runs.run import Follower
+from SuperResolution3DSlicer.runs.task import Task
 from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution
 from SuperResolution3DSlicer.scene.checks import check_input
 from SuperResolution3DSlicer.scene.sample_data import register_sample_data

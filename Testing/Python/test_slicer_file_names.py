@@ -19,7 +19,7 @@ from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the doubl
 from SuperResolution3DSlicer.forecast.speed_probe import TimedTile
 from SuperResolution3DSlicer.runs import folder as run_folder
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
-from SuperResolution3DSlicer.runs.run import Task
+from SuperResolution3DSlicer.runs.task import Task
 from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution
 
 from SuperResolution3D import SuperResolution3DLogic

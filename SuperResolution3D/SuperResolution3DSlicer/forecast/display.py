@@ -12,8 +12,9 @@ from SuperResolution3DSlicer.forecast.speed import Speed, Work, load_speed, save
 from SuperResolution3DSlicer.forecast.speed_probe import TimedTile
 from SuperResolution3DSlicer.panel.device_choice import Gpu
 from SuperResolution3DSlicer.panel.messages import with_full_stop
+from SuperResolution3DSlicer.runs.outcome import Outcome
 from SuperResolution3DSlicer.runs.process import Process
-from SuperResolution3DSlicer.runs.run import Follower, Outcome, Run
+from SuperResolution3DSlicer.runs.run import Follower, Run
 
 
 class ForecastDisplay:

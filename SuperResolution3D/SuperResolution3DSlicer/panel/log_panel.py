@@ -9,8 +9,8 @@ import slicer
 from slicer.i18n import tr as _
 
 import SuperResolution3DLib
+from SuperResolution3DSlicer.runs.outcome import Outcome
 from SuperResolution3DSlicer.runs.report_privacy import without_folders, without_inputs
-from SuperResolution3DSlicer.runs.run import Outcome
 
 
 class LogPanel:

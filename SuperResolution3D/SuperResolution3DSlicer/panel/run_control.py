@@ -8,18 +8,16 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DSlicer.forecast.display import ForecastDisplay
-from SuperResolution3DSlicer.forecast.forecast import duration, forecast
+from SuperResolution3DSlicer.forecast.forecast import forecast
 from SuperResolution3DSlicer.forecast.speed import Work
 from SuperResolution3DSlicer.panel.log_panel import LogPanel
-from SuperResolution3DSlicer.panel.messages import warning_sentence, with_full_stop
 from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
+from SuperResolution3DSlicer.runs.outcome import Outcome, describe_all, not_done, unchanged
 from SuperResolution3DSlicer.runs.queue import RunQueue
-from SuperResolution3DSlicer.runs.report import consistency_sentence
-from SuperResolution3DSlicer.runs.run import Follower, Outcome, Task
+from SuperResolution3DSlicer.runs.run import Follower
+from SuperResolution3DSlicer.runs.task import Task
 from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution, is_preview, latest_result
-
-UNCHANGED = _("The scene is unchanged.")
 
 
 class Starter(Protocol):
@@ -68,7 +66,7 @@ class RunControl:
         """Start one run for each request."""
         tasks = [SuperResolution(request) for request in requests]
         self._work = {id(task): forecast(task.request.plan(), None).work for task in tasks}
-        self._start(tasks, lambda outcomes: _describe_all(outcomes, len(tasks)))
+        self._start(tasks, lambda outcomes: describe_all(outcomes, len(tasks)))
 
     def simulate(
         self,
@@ -81,7 +79,7 @@ class RunControl:
         def describe(outcomes: list[Outcome]) -> str:
             outcome = outcomes[0]
             if outcome.state != "done":
-                return " ".join([_not_done(outcome), *_unchanged(outcomes)])
+                return " ".join([not_done(outcome), *unchanged(outcomes)])
             on_done(outcome.node)
             added = _("{lr} was added; the original is the HR reference.").format(lr=outcome.node.GetName())
             return "\n".join([added, *outcome.task.notes])
@@ -139,44 +137,3 @@ def _is_beside_the_whole(outcome: Outcome) -> bool:
     """Tell whether this is a preview of a volume whose whole result is there, which goes on being shown."""
     nodes = outcome.task.watched_nodes()
     return is_preview(outcome.node) and bool(nodes) and latest_result(nodes[0]) is not outcome.node
-
-
-def _describe_all(outcomes: list[Outcome], total: int) -> str:
-    """Say how the runs of a queue ended, and how many of its volumes were never begun."""
-    done = sum(outcome.state == "done" for outcome in outcomes)
-    lines = [_describe(outcome) for outcome in outcomes]
-    if total > 1:
-        lines.insert(0, _("{done} of {total} volumes super-resolved.").format(done=done, total=total))
-    waiting = total - len(outcomes)
-    if waiting == 1:
-        lines.append(_("1 volume was not started."))
-    elif waiting:
-        lines.append(_("{count} volumes were not started.").format(count=waiting))
-    if not done:
-        lines[-1] = " ".join([lines[-1], *_unchanged(outcomes)])
-    return "\n".join(lines)
-
-
-def _describe(outcome: Outcome) -> str:
-    if outcome.state != "done":
-        return _not_done(outcome)
-    report, request = outcome.report, outcome.task.request
-    sentence = _("{name}: done in {time} on {device}.").format(
-        name=outcome.node.GetName(), time=duration(report.seconds), device=report.device
-    )
-    warnings = [warning_sentence(warned, request.input_node, request.card) for warned in report.warnings]
-    return "\n".join([sentence, consistency_sentence(report), *warnings, *outcome.task.notes])
-
-
-def _unchanged(outcomes: list[Outcome]) -> list[str]:
-    """Return the sentence that the scene is unchanged, where nobody closed it or deleted an input meanwhile."""
-    inputs = [node for outcome in outcomes for node in outcome.task.watched_nodes()]
-    is_changed = any(outcome.is_abandoned for outcome in outcomes) or any(node.GetScene() is None for node in inputs)
-    return [] if is_changed else [UNCHANGED]
-
-
-def _not_done(outcome: Outcome) -> str:
-    title, sentence = outcome.task.title, with_full_stop(outcome.sentence)
-    if outcome.state == "cancelled":
-        return _("{title}: {sentence}").format(title=title, sentence=sentence)
-    return _("{title} failed: {sentence}").format(title=title, sentence=sentence)

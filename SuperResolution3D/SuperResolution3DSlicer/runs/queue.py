@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from SuperResolution3DSlicer.runs.outcome import Outcome
 from SuperResolution3DSlicer.runs.process import Process
-from SuperResolution3DSlicer.runs.run import Follower, Outcome, Run, Status, Task
+from SuperResolution3DSlicer.runs.run import Follower, Run, Status
+from SuperResolution3DSlicer.runs.task import Task
 
 
 @dataclass(frozen=True)

@@ -4,39 +4,22 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.cli.job import Event, Progress
-from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DSlicer.forecast.speed import SpeedMeter
 from SuperResolution3DSlicer.panel.messages import without_files
 from SuperResolution3DSlicer.runs.folder import RunFolder
+from SuperResolution3DSlicer.runs.outcome import Outcome
 from SuperResolution3DSlicer.runs.process import Listener, Process, WorkerEnd
-
-
-class Task(Protocol):
-    """What is to be done in a run."""
-
-    title: str
-    """what it is done to, for the person who waits"""
-    notes: list[str]
-    """what to tell of a result that was taken over"""
-
-    def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
-        """Return the nodes without which the run has no sense."""
-
-    def prepare(self, folder: Path) -> list[str]:
-        """Write the worker's input into a folder and return its command line, with names relative to the folder."""
-
-    def finish(self, folder: Path, report: Report | None) -> slicer.vtkMRMLNode | None:
-        """Take the result over into the scene, whole or not at all."""
+from SuperResolution3DSlicer.runs.task import Task
 
 
 @dataclass(frozen=True)
@@ -48,23 +31,6 @@ class Status:
     share: float
     """of the run that is behind, 0 to 1"""
     seconds_left: float | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended."""
-
-    task: Task
-    state: Literal["done", "failed", "cancelled"]
-    sentence: str = ""
-    """why there is no result"""
-    node: slicer.vtkMRMLNode | None = None
-    report: Report | None = None
-    meter: SpeedMeter | None = None
-    is_abandoned: bool = False
-    """it was ended because something that it needs went away, so the scene may not be as it was"""
-    ends_all: bool = False
-    """its reason holds for the runs after it too"""
 
 
 @dataclass(frozen=True)
