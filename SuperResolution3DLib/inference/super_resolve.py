@@ -15,13 +15,14 @@ from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.inference.ensemble import check_ensemble, run_ensemble
-from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB, Run, host_bytes, size_text
+from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB, Run, host_bytes
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
+from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_ensemble
+from SuperResolution3DLib.inference.trust.range_check import range_warnings
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.volumes.box import Box, box_shape, box_start, box_text, scaled, sr_shape, tiles, whole
+from SuperResolution3DLib.volumes.box import Box, box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
@@ -84,10 +85,6 @@ def super_resolve(
     if settings.ensemble:
         check_ensemble(card)
     check_intensities(volume.array)
-    warnings = _warnings(volume, card, settings)
-    for warned in warnings:
-        monitor.warn(warned.code, warned.message)
-    warnings += [Warned("file", warning) for warning in volume.warnings]  # told when the file was read
     orientation = Orientation.of(volume.affine)
     canonical = volume.canonical()
     region = _canonical_region(volume, orientation, settings.region)
@@ -96,6 +93,11 @@ def super_resolve(
     measured = without_offset(canonical.array, offset)
     to_network = model.intensity.fit(measured)
     lr = to_network.to_network(measured)
+    wanted = box_shape(settings.region or whole(volume.shape))
+    warnings = range_warnings(volume, card, lr, wanted, volume.array.dtype.itemsize)
+    for warned in warnings:
+        monitor.warn(warned.code, warned.message)
+    warnings += [Warned("file", warning) for warning in volume.warnings]  # told when the file was read
     run = Run(card, canonical.shape, region, settings.window)
     _check_memory(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, ensemble=settings.ensemble)
     engine = Engine(model, settings, monitor)
@@ -225,32 +227,6 @@ def _check_memory(run: Run, itemsize: int, *, with_zero_filled: bool, ensemble: 
         )
 
 
-def _warnings(volume: Volume, card: ModelCard, settings: Settings) -> list[Warned]:
-    """Return what a person should know before trusting the result."""
-    warnings = []
-    if not card.fits_modality(volume.modality):
-        message = f"The volume is {volume.modality}, {card.name} was trained on {card.modality}"
-        warnings.append(Warned("modality", message))
-    low, high = card.spacing_range
-    if not card.covers(volume.spacing):
-        scale = Orientation.of(volume.affine).scale_to_file(card.scale)
-        shape = sr_shape(box_shape(settings.region or whole(volume.shape)), scale)
-        spacing = [value / factor for value, factor in zip(volume.spacing, scale, strict=True)]
-        message = (
-            f"Voxel spacing {_numbers(volume.spacing)} mm (K, J, I) lies outside the range {low:g} to {high:g} mm that "
-            f"{card.name} was trained on; the result will have {' x '.join(map(str, shape))} voxels of "
-            f"{_numbers(spacing)} mm (K, J, I), {size_text(result_bytes(volume, card, settings))}"
-        )
-        warnings.append(Warned("spacing", message))
-    if card.intensity_from == "hr" and card.intensity.get("policy") != "fixed":
-        message = (
-            f"{card.name} was trained with the intensity range of the HR volume, which is not known here; that of the "
-            "input is used, so the result may be too bright or too dark in parts"
-        )
-        warnings.append(Warned("intensity", message))
-    return warnings
-
-
 def _canonical_region(volume: Volume, orientation: Orientation, region: Box | None) -> Box:
     if region is None:
         return whole(volume.canonical().shape)
@@ -288,7 +264,3 @@ def _make_consistent(
 
 def _grid(card: ModelCard) -> Grid:
     return "center" if card.grid == "center" else "corner"
-
-
-def _numbers(values: tuple[float, ...] | list[float]) -> str:
-    return " x ".join(f"{value:.3g}" for value in values)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.models.input_ranges import InputRanges
 from SuperResolution3DLib.volumes.output_place import is_file
 from SuperResolution3DLib.volumes.scale import upsampling_stages
 
@@ -30,7 +31,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "axes": ("all", "slice"),
 }
 _NEVER_EMPTY = ("name", "network", "modality")
-_OBJECTS = ("config", "intensity", "training", "metrics", "performance")
+_OBJECTS = ("config", "intensity", "training", "metrics", "performance", "input_ranges")
 _RATE = "_seconds_per_million_voxels"  # how the names of the speeds in ``performance`` end
 
 
@@ -76,6 +77,8 @@ class ModelCard:
     """all, or slice: the model computes what lies between thick slices, along whichever axis they are stacked"""
     slice_spacing_range: tuple[float, float] | None = None
     """smallest and largest distance between slices (mm) that it was trained on; None where ``axes`` is all"""
+    input_ranges: dict[str, Any] = field(default_factory=dict)
+    """what the LR volumes of its training were like: ``InputRanges.to_card``; {}: was not measured"""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -150,6 +153,7 @@ class ModelCard:
         self._check_performance()
         if type(self.rank) is not int:
             raise ValueError(f"rank must be a whole number, not {self.rank!r}")
+        InputRanges.from_card(self.input_ranges)
         for name, choices in _CHOICES.items():
             if (value := getattr(self, name)) not in choices:
                 raise ValueError(f"{name} {value!r} is none of {', '.join(choices)}")

@@ -12,9 +12,9 @@ from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.errors import CancelledError, InputError
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.inference.ensemble import run_ensemble
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
+from SuperResolution3DLib.inference.trust.ensemble import run_ensemble
 from SuperResolution3DLib.volumes.volume import Volume
 
 FP32 = EngineSettings(device="cpu", precision="fp32")
@@ -97,7 +97,7 @@ def test_progress_goes_once_through_each_stage_and_never_back(tmp_path, an_lr_vo
 
 
 def test_the_forecast_of_a_steady_ensemble_is_right_from_its_first_member_on():
-    from SuperResolution3DLib.inference.ensemble import _Together
+    from SuperResolution3DLib.inference.trust.ensemble import _Together
 
     class Clock(Monitor):
         """Passes steps on to the forecast, a second after the other."""

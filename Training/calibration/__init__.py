@@ -1,0 +1,1 @@
+"""What a model's card says of where the model can be trusted, measured."""
