@@ -135,6 +135,19 @@ def read_record(folder: Path) -> EvaluationRecord:
         raise InputError(f"{folder / 'evaluation.json'} is no record of an evaluation: {error}") from error
 
 
+def read_evaluation(folder: Path) -> tuple[EvaluationRecord, list[VolumeResult], list[MethodResult]]:
+    """Read all that an evaluation left of the methods in its record: the record, the rows in its order, and the sets.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    record = read_record(folder)
+    order = list(record.methods)
+    results = [result for result in read_results(folder) if result.method in order]
+    results.sort(key=lambda result: (result.dataset, order.index(result.method), result.file))
+    return record, results, [result for result in read_method_results(folder) if result.method in order]
+
+
 def write_record(folder: Path, record: EvaluationRecord) -> None:
     """Write what an evaluation was.
 

@@ -20,7 +20,7 @@ class MetricRow:
 
     @property
     def label(self) -> str:
-        return f"{self.column.heading} {self.column.arrow}".strip()
+        return self.column.title
 
     @property
     def best(self) -> set[str]:

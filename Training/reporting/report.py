@@ -18,9 +18,7 @@ from Training.evaluation.results import (
     EvaluationRecord,
     MethodResult,
     VolumeResult,
-    read_method_results,
-    read_record,
-    read_results,
+    read_evaluation,
 )
 from Training.evaluation.subject_statistics import summarise
 from Training.reporting.html_page import (
@@ -34,7 +32,7 @@ from Training.reporting.html_page import (
     preformatted,
 )
 from Training.reporting.plots import FEWEST_FOR_BOX, BoxPanel, Curve, box_plots, shell_plot
-from Training.reporting.tables import LEGEND, QUALITY, Column, make_tables, set_notes, volume_notes
+from Training.reporting.tables import LEGEND, Column, make_tables, quality, set_notes, volume_notes
 from Training.whole_file import whole_file
 
 REPORT = "report.html"
@@ -83,12 +81,8 @@ def write_report(folder: Path, reference: str | None = None, figures: Sequence[P
         InputError: a file is missing or damaged.
         OutputError: the report cannot be written.
     """
-    record = read_record(folder)
-    order = list(record.methods)
-    results = [result for result in read_results(folder) if result.method in order]
-    results.sort(key=lambda result: (result.dataset, order.index(result.method), result.file))
-    sets = [result for result in read_method_results(folder) if result.method in order]
-    text = report_page(Report(record, results, sets, figures, reference or order[-1]))
+    record, results, sets = read_evaluation(folder)
+    text = report_page(Report(record, results, sets, figures, reference or list(record.methods)[-1]))
     path = folder / REPORT
     with whole_file(path) as temporary:
         temporary.write_text(text, "utf-8", UNREADABLE)
@@ -140,7 +134,7 @@ def _spread(report: Report) -> str:
     drawings = []
     for dataset in report.datasets:
         for protocol in PROTOCOLS:
-            panels = [panel for column in _under(protocol) if (panel := _panel(report, dataset, column))]
+            panels = [panel for column in quality(protocol) if (panel := _panel(report, dataset, column))]
             if panels:
                 caption = f"{dataset}, protocol {protocol}. {_box_words(report, dataset)}"
                 drawings.append(picture(box_plots(panels), ".svg", f"Box plots, {dataset}, {protocol}", caption))
@@ -159,7 +153,7 @@ def _panel(report: Report, dataset: str, column: Column, *, logarithmic: bool = 
 
 
 def _heading(column: Column) -> str:
-    return _raised(f"{column.heading} {column.arrow}".strip())
+    return _raised(column.title)
 
 
 def _raised(text: str) -> str:
@@ -246,23 +240,18 @@ def _consistency(report: Report) -> str:
 def _volumes(report: Report) -> str:
     parts, measured = [], {name for result in report.results for name in result.metrics}
     for protocol in PROTOCOLS:
-        columns = [column for column in [*_under(protocol), RESIDUAL] if column.metric in measured]
+        columns = [column for column in [*quality(protocol), RESIDUAL] if column.metric in measured]
         if columns and columns != [RESIDUAL]:
             headings = ["Volume", "Method", *map(_heading, columns), "seconds"]
-            rows = [[r.file, r.method, *(_figure(r, c) for c in columns), f"{r.seconds:.1f}"] for r in report.results]
+            rows = [
+                [result.file, result.method, *(c.text(result.metrics) for c in columns), f"{result.seconds:.1f}"]
+                for result in report.results
+            ]
             parts.append(TableText(f"Protocol {protocol}", headings, rows).html())
     if not parts:
         return ""
     summary = f"<summary>Show the figures of each of the {len(report.results)} results</summary>"
     return "\n".join(["<details>", summary, *parts, "</details>"])
-
-
-def _under(protocol: str) -> list[Column]:
-    return [Column(f"{protocol}/{c.metric}", c.heading, c.decimals, c.better) for c in QUALITY]
-
-
-def _figure(result: VolumeResult, column: Column) -> str:
-    return f"{result.metrics[column.metric]:.{column.decimals}f}" if column.metric in result.metrics else ""
 
 
 def _conventions(report: Report) -> str:

@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from SuperResolution3DLib.errors import UNREADABLE
@@ -12,9 +12,7 @@ from Training.evaluation.results import (
     EvaluationRecord,
     MethodResult,
     VolumeResult,
-    read_method_results,
-    read_record,
-    read_results,
+    read_evaluation,
     subjects_of,
     write_csv,
 )
@@ -58,8 +56,13 @@ class Column:
     """higher, lower, or None: nothing is best"""
 
     @property
-    def arrow(self) -> str:
-        return {"higher": "↑", "lower": "↓", None: ""}[self.better]
+    def title(self) -> str:
+        """The heading with an arrow to what is better."""
+        return f"{self.heading} {({'higher': '↑', 'lower': '↓', None: ''})[self.better]}".strip()
+
+    def text(self, metrics: Mapping[str, float]) -> str:
+        """Return the figure among those of a volume or a method as it is printed; empty if it was not measured."""
+        return f"{metrics[self.metric]:.{self.decimals}f}" if self.metric in metrics else ""
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,7 @@ def write_tables(folder: Path, reference: str | None = None) -> list[Table]:
         InputError: a file is missing or damaged.
         OutputError: a table cannot be written.
     """
-    record = read_record(folder)
-    results = [result for result in read_results(folder) if result.method in record.methods]
-    results.sort(key=lambda result: (result.dataset, list(record.methods).index(result.method), result.file))
-    sets = [result for result in read_method_results(folder) if result.method in record.methods]
+    record, results, sets = read_evaluation(folder)
     tables = make_tables(results, sets, reference or list(record.methods)[-1])
     write_csv(folder / CSV, results)
     notes = [*set_notes(sets), *volume_notes(results)]
@@ -151,7 +151,7 @@ def make_tables(results: Sequence[VolumeResult], sets: Sequence[MethodResult], r
         volumes, subjects = {result.file for result in own}, subjects_of(own)
         size = f"{counted(len(volumes), 'volume')} of {counted(len(subjects), 'subject')}"
         for protocol in PROTOCOLS:
-            columns = [_under(protocol, column) for column in QUALITY]
+            columns = quality(protocol)
             names = dict.fromkeys(name for result in own_sets for name in result.metrics if not name.endswith(SLICES))
             columns += [
                 Column(name, name.removeprefix(f"{protocol}/"), 3, "lower")
@@ -159,7 +159,7 @@ def make_tables(results: Sequence[VolumeResult], sets: Sequence[MethodResult], r
                 if name.startswith(f"{protocol}/")
             ]
             tables += _table(f"{dataset}, protocol {protocol}, {size}", columns, own, own_sets)
-            tested = [_under(protocol, column) for column in QUALITY if column.metric in TESTED]
+            tested = [column for column in quality(protocol) if column.metric.partition("/")[2] in TESTED]
             tables += _tests(f"{dataset}, protocol {protocol}: difference to {reference}", tested, own, reference)
         tables += _table(f"{dataset}: frequencies and data consistency", list(FREQUENCIES), own, [])
     return tables
@@ -225,7 +225,7 @@ def _table(
         if not means:
             continue
         best = best_methods(column, means)
-        headings.append(f"{column.heading} {column.arrow}".strip())
+        headings.append(column.title)
         for method in methods:
             text = f"{means[method]:.{column.decimals}f}" if method in means else ""
             if text and method in best:
@@ -257,8 +257,9 @@ def _tests(title: str, columns: Sequence[Column], results: Sequence[VolumeResult
     return [Table(title, ("Method", *headings), tuple((m, *cells[m]) for m in methods))] if headings else []
 
 
-def _under(protocol: str, column: Column) -> Column:
-    return Column(f"{protocol}/{column.metric}", column.heading, column.decimals, column.better)
+def quality(protocol: str) -> list[Column]:
+    """Return the columns of ``QUALITY`` under a protocol."""
+    return [replace(column, metric=f"{protocol}/{column.metric}") for column in QUALITY]
 
 
 def best_methods(column: Column, means: dict[str, float]) -> set[str]:
