@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawings import grey_values, oblique_affine, panel_pixels, written_figures
 
 from SuperResolution3DLib.cli import figure as figure_module
 from SuperResolution3DLib.cli.figure import VIEWS, FigureRow, comparison_figure
@@ -17,25 +18,16 @@ SPACING = (1.5, 1.0, 1.25)  # mm along D, H, W
 BLOCK = (slice(16, 20), slice(4, 8), slice(3, 6))
 
 
-def an_affine(angle: float = 0.0) -> np.ndarray:
-    """Return the HR's affine, turned about S by an angle in degrees."""
-    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
-    affine = np.eye(4)
-    affine[:3, :3] = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ np.diag(SPACING[::-1])
-    affine[:3, 3] = (-11.0, -40.0, 7.0)
-    return affine
-
-
 def an_hr_row(angle: float = 0.0, metrics: str = "") -> FigureRow:
     array = np.full(SHAPE, 20, dtype=np.int16)
     array[BLOCK] = 200
-    return FigureRow("HR", array, an_affine(angle), metrics)
+    return FigureRow("HR", array, oblique_affine(SPACING, angle), metrics)
 
 
 def an_lr_row(angle: float = 0.0) -> FigureRow:
     """Return block means on the centre grid."""
     array = an_hr_row().array.reshape(6, 4, 15, 2, 20, 1).mean(axis=(1, 3, 5))
-    return FigureRow("LR", array, lr_affine(an_affine(angle), SCALE, "center"))
+    return FigureRow("LR", array, lr_affine(oblique_affine(SPACING, angle), SCALE, "center"))
 
 
 @pytest.fixture(autouse=True)
@@ -46,33 +38,13 @@ def _small_pictures(monkeypatch) -> None:
 @pytest.fixture
 def a_drawing(monkeypatch, tmp_path: Path):
     """Return a function that draws rows and returns matplotlib's figure after the file has been written."""
-    from matplotlib.figure import Figure
-
-    drawn = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), save(self, *a, **k))[1])
+    drawn = written_figures(monkeypatch)
 
     def draw(*rows: FigureRow, title: str = ""):
         comparison_figure(rows, tmp_path / "picture.png", title)
         return drawn[-1]
 
     return draw
-
-
-def pixels(path: Path) -> np.ndarray:
-    """Return grey values (H, W) in [0, 1], the first row on top."""
-    from matplotlib.image import imread
-
-    return imread(path)[..., :3].mean(axis=-1)
-
-
-def panel_pixels(figure, path: Path, row: int, column: int) -> np.ndarray:
-    """Return the pixels of one panel, without the margin where letters and scale bar stand."""
-    picture = pixels(path)
-    left, bottom, right, top = figure.axes[3 * row + column].get_position().extents
-    height, width = picture.shape
-    rows = slice(round((1 - top) * height), round((1 - bottom) * height))
-    return picture[rows, round(left * width) : round(right * width)]
 
 
 def brightest(panel: np.ndarray) -> tuple[float, float]:
@@ -101,7 +73,7 @@ def test_anatomy_stands_where_radiologists_expect_it_in_every_row(
 ) -> None:
     figure = a_drawing(an_lr_row(angle), an_hr_row(angle))
     for row in (0, 1):
-        panel = panel_pixels(figure, tmp_path / "picture.png", row, column)
+        panel = panel_pixels(figure.axes[3 * row + column], tmp_path / "picture.png")
         assert brightest(panel) == pytest.approx(BLOCK_AT[VIEWS[column].name], abs=0.003)
 
 
@@ -146,7 +118,7 @@ def test_all_rows_share_one_window_of_the_last_row(a_drawing) -> None:
 
 def test_lr_voxels_are_drawn_as_blocks(a_drawing, tmp_path: Path) -> None:
     figure = a_drawing(an_lr_row(), an_hr_row())
-    panel = panel_pixels(figure, tmp_path / "picture.png", row=0, column=0)
+    panel = panel_pixels(figure.axes[0], tmp_path / "picture.png")
     column = panel[:, round(panel.shape[1] * (1 - 4.5 / 20))]
     assert len(np.unique(column)) <= 3  # block, background, and nothing blended between them but scale bar and letters
 
@@ -160,7 +132,7 @@ def test_a_corner_grid_is_shown_where_its_voxels_lie(a_drawing, tmp_path: Path) 
     # An LR voxel of 4 HR voxels begins 2 HR voxels before its centre; the shared field begins with the HR.
     assert limits[0] == pytest.approx([directions[0] - 0.5, directions[0] + 28 + 1])
     assert limits[1] == pytest.approx([directions[1] - 0.75, directions[1] + 1.5 * (20 + 2)])
-    panel = panel_pixels(figure, tmp_path / "picture.png", row=0, column=1)
+    panel = panel_pixels(figure.axes[1], tmp_path / "picture.png")
     # LR voxel 4 shows HR 14 to 18 of the shared field, HR -0.5 to 22.
     assert brightest(panel)[0] == pytest.approx(1 - (16 + 0.5) / 22.5, abs=0.003)
 
@@ -199,7 +171,7 @@ def test_an_existing_picture_is_replaced_and_nothing_else_is_left(tmp_path: Path
     path = tmp_path / "picture.png"
     path.write_text("old")
     comparison_figure([an_lr_row(), an_hr_row()], path)
-    assert pixels(path).shape[1] > 600
+    assert grey_values(path).shape[1] > 600
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -218,7 +190,7 @@ def test_rows_without_a_common_field_of_view_are_refused(tmp_path: Path) -> None
 
 def test_a_constant_volume_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VolumeError, match="constant"):
-        comparison_figure([FigureRow("SR", np.ones(SHAPE), an_affine())], tmp_path / "picture.png")
+        comparison_figure([FigureRow("SR", np.ones(SHAPE), oblique_affine(SPACING))], tmp_path / "picture.png")
     assert list(tmp_path.iterdir()) == []
 
 

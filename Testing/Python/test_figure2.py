@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawings import oblique_affine, panel_pixels, written_figures
 
 from SuperResolution3DLib.cli.figure import VIEWS, FigureRow
 from SuperResolution3DLib.errors import GeometryError, InputError, OutputError, VolumeError
@@ -25,15 +26,6 @@ TEXTURE = (slice(8, 16), slice(6, 20), slice(4, 16))
 BLOCK = (slice(11, 13), slice(10, 14), slice(9, 12))
 
 
-def an_affine(angle: float = 0.0) -> np.ndarray:
-    """Return the HR's affine, turned about S by an angle in degrees."""
-    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
-    affine = np.eye(4)
-    affine[:3, :3] = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ np.diag(SPACING[::-1])
-    affine[:3, 3] = (-11.0, -40.0, 7.0)
-    return affine
-
-
 def an_hr() -> np.ndarray:
     hr = np.zeros(SHAPE, dtype=np.float32)
     hr[2:18, 3:33, 2:26] = 100
@@ -45,13 +37,13 @@ def figure_volumes(
     hr: np.ndarray, angle: float = 0.0, modality: str = "MR T1w", **methods: np.ndarray
 ) -> FigureVolumes:
     lr = interpolate(degrade(hr.astype(np.float64), SCALE, "center"), SCALE, "center", "trilinear")
-    return FigureVolumes(hr, an_affine(angle), lr, methods, modality)
+    return FigureVolumes(hr, oblique_affine(SPACING, angle), lr, methods, modality)
 
 
 def a_box(angle: float = 0.0) -> ZoomBox:
     """Return a box of 16 mm around the block."""
     index = np.array([10.0, 11.5, 11.5, 1])  # I, J, K of its middle
-    right, anterior, superior, _ = an_affine(angle) @ index
+    right, anterior, superior, _ = oblique_affine(SPACING, angle) @ index
     return ZoomBox((right, anterior, superior), 16.0)
 
 
@@ -63,11 +55,7 @@ def _small_pictures(monkeypatch) -> None:
 @pytest.fixture
 def a_drawing(monkeypatch, tmp_path: Path):
     """Return a function that writes Figure 2 and returns matplotlib's figure."""
-    from matplotlib.figure import Figure
-
-    drawn = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), save(self, *a, **k))[1])
+    drawn = written_figures(monkeypatch)
 
     def draw(volumes: FigureVolumes, box: ZoomBox | None = None, **options):
         write_figure2(volumes, tmp_path / "figure2.png", FigureOptions(box or a_box(), **options))
@@ -102,8 +90,8 @@ def test_columns_are_lr_hr_and_the_methods_in_their_order(a_drawing) -> None:
 def test_rows_are_axial_coronal_and_sagittal_from_top_to_bottom(a_drawing) -> None:
     hr = np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE)
     whole, panels = panels_of(a_drawing(figure_volumes(hr)), 2)
-    middle = a_box().edges(FigureRow("HR", hr, an_affine())).mean(axis=1)
-    row = FigureRow("HR", hr, an_affine())
+    middle = a_box().edges(FigureRow("HR", hr, oblique_affine(SPACING))).mean(axis=1)
+    row = FigureRow("HR", hr, oblique_affine(SPACING))
     for view, wide, narrow in zip(VIEWS, whole, panels, strict=True):
         slice_ = hr.take(row.index(view.normal, middle[view.normal]), axis=view.normal)
         for panel in (wide, narrow[1]):
@@ -139,17 +127,11 @@ def test_millimetres_are_as_long_upwards_as_sideways_in_every_panel(a_drawing) -
 
 
 def test_anatomy_stands_where_radiologists_expect_it(a_drawing, tmp_path: Path) -> None:
-    from matplotlib.image import imread
-
     hr = np.full(SHAPE, 20, dtype=np.float32)
     hr[14, 8:10, 5:8] = 200  # behind and to the patient's left of the box's middle, which is H 11.5, W 10
-    figure = a_drawing(figure_volumes(hr), ZoomBox(tuple(an_affine()[:3] @ [10.0, 11.5, 14.0, 1]), 16.0))
+    figure = a_drawing(figure_volumes(hr), ZoomBox(tuple(oblique_affine(SPACING)[:3] @ [10.0, 11.5, 14.0, 1]), 16.0))
     _, panels = panels_of(figure, 2)
-    left, bottom, right, top = panels[0][1].get_position().extents  # axial, HR
-    picture = imread(tmp_path / "figure2.png")[..., :3].mean(axis=-1)
-    height, width = picture.shape
-    rows = slice(round((1 - top) * height), round((1 - bottom) * height))
-    panel = picture[rows, round(left * width) : round(right * width)]
+    panel = panel_pixels(panels[0][1], tmp_path / "figure2.png")  # axial, HR
     found = [(np.mean(index) + 0.5) / size for index, size in zip(np.nonzero(panel > 0.8), panel.shape, strict=True)]
     # The centres of H 8 to 9 and W 5 to 7, from the upper left corner: posterior is below, left on the right.
     assert found == pytest.approx((0.5 + (11.5 - 8.5) / 16, 0.5 + (10 - 6) * 1.25 / 16), abs=0.02)
@@ -226,7 +208,7 @@ def test_volumes_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(GeometryError, match=r"A has the shape \(20, 36, 27\), the HR \(20, 36, 28\)"):
         figure_volumes(hr, A=hr[..., 1:])
     with pytest.raises(GeometryError, match=r"LR has the shape \(3, 9, 14\), the HR \(20, 36, 28\)"):
-        FigureVolumes(hr, an_affine(), np.zeros((3, 9, 14)), {})
+        FigureVolumes(hr, oblique_affine(SPACING), np.zeros((3, 9, 14)), {})
     with pytest.raises(VolumeError, match="A has voxels that are not finite"):
         figure_volumes(hr, A=np.where(hr == hr.max(), np.nan, hr))
 
@@ -253,12 +235,12 @@ def test_the_box_keeps_away_from_air_however_sharp_its_border_is() -> None:
     detail = np.zeros(SHAPE, dtype=np.float32)
     detail[2] = 1000  # the border of the subject
     detail[10, 18, 14] = 1  # a little inside
-    box = detailed_box(FigureRow("HR", hr, an_affine()), detail, hr > 0, side=10.0)
+    box = detailed_box(FigureRow("HR", hr, oblique_affine(SPACING)), detail, hr > 0, side=10.0)
     assert _share_of_subject(hr > 0, box) >= 0.9 - 1e-6
 
 
 def _share_of_subject(subject: np.ndarray, box: ZoomBox) -> float:
-    row = FigureRow("HR", subject, an_affine())
+    row = FigureRow("HR", subject, oblique_affine(SPACING))
     edges = box.edges(row)
     parts = tuple(
         slice(row.index(axis, first), row.index(axis, last - 1e-6)) for axis, (first, last) in enumerate(edges)
@@ -284,7 +266,7 @@ def test_bone_that_a_soft_tissue_window_shows_white_attracts_no_box() -> None:
 def test_the_box_has_whole_voxels_and_fits_into_small_volumes() -> None:
     volumes = figure_volumes(an_hr())
     assert volumes.box().side == 32.0  # at least 32 voxels of the finest axis
-    row = FigureRow("HR", an_hr()[:6], an_affine())
+    row = FigureRow("HR", an_hr()[:6], oblique_affine(SPACING))
     assert detailed_box(row, row.array, row.array > 0).side == 12.0
 
 

@@ -1,12 +1,12 @@
 """What a person reads who chooses a volume or a region that cannot be used, on Slicer's own nodes."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import slicer
 import vtk
+from core_fixtures import a_core  # noqa: F401 (fixture)
 
 from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
 from SuperResolution3DLib.models.model_card import ModelCard
@@ -31,13 +31,6 @@ CARD = ModelCard(
     spacing_range=(2.0, 4.0),
     licence="Apache-2.0",
 )
-
-
-@pytest.fixture
-def a_core() -> Iterator[core.Core]:
-    running = core.start()
-    yield running
-    running.reset()
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Volumes between scene and files, on Slicer's own scene, nodes and storage."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import slicer
 import vtk
+from core_fixtures import a_core  # noqa: F401 (fixture)
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SuperResolution3DLib.errors import InputError, OutputError, VolumeError
@@ -21,13 +21,6 @@ RIGHT = turned((0.9, 1.1, 2.3), (-12.345678901234, 45.1, 7.7), left_handed=False
 LEFT = turned((0.9, 1.1, 2.3), (-12.345678901234, 45.1, 7.7), left_handed=True)
 DTYPES = ("uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
 AXIAL, LARGE_SPACING = np.eye(4), np.diag([5.0, 5.0, 5.0, 1.0])
-
-
-@pytest.fixture
-def a_core() -> Iterator[core.Core]:
-    running = core.start()
-    yield running
-    running.reset()
 
 
 @pytest.fixture

@@ -3,15 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import slicer
+from core_fixtures import a_core  # noqa: F401 (fixture)
 
 from SuperResolution3DLib.cli.job import Job
-from Testing.Slicer import core, double
+from Testing.Slicer import double
 from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
 from Testing.Slicer.volumes import add_volume, affine_of, field_of_view_corners, turned, voxel_positions
 
@@ -38,13 +38,6 @@ GRIDS = {
 TURNED = slicer.util.vtkMatrixFromArray(turned((1, 1, 1), (3, 4, 5), left_handed=False))
 PATIENT = 120_000  # ms; other work may share the machine
 BRIGHT = 0.1  # of the peak; below lies what a network adds to an empty background
-
-
-@pytest.fixture
-def a_core() -> Iterator[core.Core]:
-    running = core.start()
-    yield running
-    running.reset()
 
 
 @pytest.fixture(params=GRIDS)

@@ -1,23 +1,14 @@
 """The size of a new ROI: enough anatomy to judge, few enough voxels to be quick, whatever the voxels are like."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import slicer
+from core_fixtures import a_core  # noqa: F401 (fixture)
 
-from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume
 
 # isort: split
 from SuperResolution3DSlicer.scene.roi import place_at_centre
-
-
-@pytest.fixture
-def a_core() -> Iterator[core.Core]:
-    running = core.start()
-    yield running
-    running.reset()
 
 
 @pytest.mark.parametrize(
