@@ -6,6 +6,7 @@ python Training/evaluate.py --index index.json --split test --modality "MR T1w" 
 The folder gets results.csv, table.md, table.tex, report.html and figure2-DATASET.png. The same command continues after
 a stop: results that are finished are not computed again. Started by torchrun or srun, several processes share the
 volumes and make the same table, if each has the same device and --threads as one alone.
+Thick slices are scored by --forward and --orthogonal, with options of their own: see evaluate_slices.py --help.
 Exit codes: 0 done, 1 bug, 2 bad input, 3 out of memory.
 """
 
@@ -34,6 +35,7 @@ from SuperResolution3DLib.inference.devices import choose_device
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS
 from SuperResolution3DLib.volumes.geometry import Scale
+from Training import evaluate_slices
 from Training.command_record import without_folders
 from Training.data.index import SPLITS, IndexEntry, read_index
 from Training.evaluation.existing_volumes import common_regions, existing_volumes
@@ -69,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     never_fail()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = sys.argv[1:] if arguments is None else arguments
+    if evaluate_slices.wanted(given):
+        return evaluate_slices.main(given)
     options = make_parser().parse_args(given)
     try:
         run(options, shlex.join(["python", "Training/evaluate.py", *without_folders(given)]))
@@ -116,11 +120,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace, command: str = "") -> None:
-    """Evaluate.
-
-    Args:
-        options: of ``make_parser``.
-        command: goes into the record.
+    """Evaluate by the options of ``make_parser``; ``command`` goes into the record.
 
     Raises:
         InputError: anything that a person can put right, told before the first volume where possible.
@@ -267,9 +267,9 @@ def _lr_nyquist(plan: ScoringPlan) -> float | None:
 
 def _reference(name: str | None, methods: Sequence[Method]) -> str:
     names = [method.name for method in methods]
-    if name is not None and name not in names:
-        raise InputError(f"--reference {name} is none of the methods {', '.join(names)}")
-    return name or names[-1]
+    if name in (None, *names):
+        return name or names[-1]
+    raise InputError(f"--reference {name} is none of the methods {', '.join(names)}")
 
 
 def _figure_entry(entries: Sequence[IndexEntry], file: str | None) -> IndexEntry:

@@ -63,7 +63,7 @@ class SliceEngine(Engine):
         """
         super().__init__(model, settings, monitor)
         self.slices = grid
-        self.fold = _fold(model)
+        self.fold = check_through_plane(model).in_plane[1]
 
     def run(self, lr: np.ndarray, region: Box | None = None) -> np.ndarray:
         """Compute what lies between slices.
@@ -208,15 +208,15 @@ class SliceEngine(Engine):
         return along, _times(rows, self.fold), _times(columns, self.fold)
 
 
-def _fold(model: Model) -> int:
-    """Return the pixels per row and column of the trunk.
+def check_through_plane(model: Model) -> ThroughPlaneNet:
+    """Return the network of a model for thick slices.
 
     Raises:
-        ModelError: another network.
+        ModelError: it is another one.
     """
     if not isinstance(model.network, ThroughPlaneNet):
         raise ModelError(f"{model.card.name} is no model for thick slices; it enlarges all axes")
-    return model.network.in_plane[1]
+    return model.network
 
 
 def _outward(part: slice, edge: int) -> slice:

@@ -1,0 +1,212 @@
+"""Evaluation on thick slices: simulated ones with known answers, and real ones made up of one object."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import a_through_plane_file, a_tiny_model_file
+from scipy.ndimage import gaussian_filter
+from training_runs import index_of, write_blobs
+
+from SuperResolution3DLib.forward.slice_profile import SliceProfile
+from SuperResolution3DLib.inference.thick_slices import degrade_slices, slice_stack
+from SuperResolution3DLib.metrics.metrics import psnr
+from SuperResolution3DLib.volumes.geometry import Orientation
+from SuperResolution3DLib.volumes.volume import Volume, write_volume
+from Training.data.index import read_index
+from Training.evaluate import main
+from Training.evaluation.orthogonal_stacks import between, registered
+from Training.evaluation.simulated_slices import SliceScan, axis_cutoff, score_volume, simulated
+from Training.evaluation.slice_methods import SliceMethod, interpolation_methods
+
+SCAN = SliceScan("axial", 4.0, 0.2)
+
+
+def an_object(shape=(48, 44, 40), seed=0) -> np.ndarray:
+    smooth = gaussian_filter(np.random.default_rng(seed).random(shape), 2)
+    inside = (
+        np.linalg.norm([(i - n / 2 + 0.5) / n for i, n in zip(np.indices(shape), shape, strict=True)], axis=0) < 0.42
+    )
+    return (400 * (smooth - smooth.min()) / np.ptp(smooth) + 200).astype(np.float32) * inside
+
+
+def a_volume(seed=0, affine=None) -> Volume:
+    return Volume(an_object(seed=seed), np.eye(4) if affine is None else affine)
+
+
+def the_truth(case) -> SliceMethod:
+    return SliceMethod("truth", lambda lr, profile, pixel: case.hr)
+
+
+# --- Simulated -------------------------------------------------------------------------------------------------------
+
+
+def test_the_hr_itself_is_perfect_and_leaves_no_residual():
+    case = simulated(a_volume(), SCAN)
+    (score,) = score_volume(a_volume(), "a", "MR", [SCAN], [the_truth(case)], None)
+    assert score.psnr == np.inf and score.ssim == pytest.approx(1) and score.residual < 1e-3
+    assert score.cutoff == 0.5  # the Nyquist frequency of voxels of 1 mm
+
+
+def test_voxels_that_hold_a_slices_centre_do_not_count():
+    case = simulated(a_volume(), SCAN)
+    wrong = case.hr.copy()
+    holds = (np.array(case.told.centres) / case.told.hr_spacing).astype(int)
+    wrong[holds] += 1000
+    method = SliceMethod("wrong where measured", lambda *_: wrong)
+    (score,) = score_volume(a_volume(), "a", "MR", [SCAN], [method], None)
+    assert score.psnr == np.inf and score.residual > 1
+
+
+def test_psnr_is_that_of_the_other_voxels():
+    case = simulated(a_volume(), SliceScan("axial", 4.0, 0.0))
+    (cubic,) = [m for m in interpolation_methods() if m.name == "cubic"]
+    (score,) = score_volume(a_volume(), "a", "MR", [SliceScan("axial", 4.0, 0.0)], [cubic], None)
+    sr = cubic.compute(case.lr, case.told, 1.0)
+    assert len(sr) == 48  # twelve slices every 4 voxels: their centres lie between voxels 1 and 2 of each
+    counted = np.ones(48, bool)
+    counted[2::4] = False
+    everywhere = psnr(sr[counted], case.hr[counted], float(np.percentile(case.hr, 99.9)))
+    inside = case.hr > 0
+    box = tuple(slice(index.min(), index.max() + 1) for index in np.nonzero(inside))
+    assert score.psnr < everywhere  # cropped to the foreground
+    assert score.psnr == pytest.approx(everywhere + 10 * np.log10(np.prod(case.hr[box].shape) / case.hr.size), abs=0.6)
+
+
+@pytest.mark.parametrize(("plane", "axis"), [("axial", 0), ("coronal", 1), ("sagittal", 2)])
+def test_slices_are_those_of_the_command_degrade(plane, axis):
+    turned = np.array([[0, -1, 0, 3], [0, 0, 1.0, -2], [1, 0, 0, 5], [0, 0, 0, 1]])  # another order, a mirrored axis
+    volume = a_volume(affine=turned)
+    case = simulated(volume, SliceScan(plane, 4.0, 0.2))
+    letter = "KJI"[Orientation.of(turned).order[axis]]
+    stack, cropped, _ = degrade_slices(volume, 4.0, 3.2, letter)
+    np.testing.assert_allclose(np.moveaxis(stack.canonical().array, axis, 0), case.lr, atol=1e-3)
+    np.testing.assert_allclose(np.moveaxis(cropped.canonical().array, axis, 0), case.hr)
+
+
+def test_better_methods_come_out_better():
+    scores = {s.method: s for s in score_volume(a_volume(), "a", "MR", [SCAN], interpolation_methods(), None)}
+    assert scores["nearest"].psnr < scores["linear"].psnr < scores["cubic"].psnr < scores["consistent"].psnr
+    assert scores["consistent"].residual < scores["cubic"].residual
+
+
+def test_the_cutoff_is_where_the_detail_ends():
+    hr = np.random.default_rng(1).normal(size=(64, 20, 20))
+    spectrum = np.fft.rfft(hr, axis=0)
+    spectrum[17:] = np.fft.rfft(np.random.default_rng(2).normal(size=hr.shape), axis=0)[17:]
+    sr = np.fft.irfft(spectrum, n=64, axis=0)
+    assert axis_cutoff(sr, hr, 2.0) == pytest.approx(17 / 128, abs=1.5 / 128)  # cycles/mm of 64 voxels of 2 mm
+
+
+# --- Real ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_stack_moved_by_the_patient_is_moved_back():
+    fixed = a_volume()
+    angle = np.deg2rad(4)
+    motion = np.eye(4)
+    motion[:3, :3] = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+    motion[:3, 3] = 3, -2, 1
+    moving = Volume(fixed.array, motion)
+    moved, _ = registered(moving, fixed)
+    corners = np.array([[i, j, k, 1] for i in (5, 35) for j in (5, 39) for k in (5, 43)], float)
+    assert np.abs((moved.affine - fixed.affine) @ corners.T).max() < 0.5  # mm; 3.7 mm and more before
+
+
+def test_what_is_computed_lies_where_the_stack_lies():
+    ramp = np.indices((48, 44, 40))[1].astype(np.float32)
+    affine = np.array([[0.8, 0, 0, -10], [0, 0.6, -0.5, 4], [0, 0.6, 0.7, 9], [0, 0, 0, 1.0]])
+    affine[:3, 1:3] /= np.linalg.norm(affine[:3, 1:3], axis=0)
+    stack, _, _ = degrade_slices(Volume(ramp, affine), 4.0, axis="J")
+    (linear,) = [m for m in interpolation_methods() if m.name == "linear"]
+    result = between(stack, slice_stack(stack, axis="J"), linear)
+    inside = result.array[:, 8:-8]  # beyond the outermost centres slices are repeated
+    k, j, i = (index + offset for index, offset in zip(np.indices(inside.shape), (0, 8, 0), strict=True))
+    points = np.stack([i, j, k, np.ones_like(i)]).reshape(4, -1)
+    height = (np.linalg.inv(affine) @ result.affine @ points)[1].reshape(inside.shape)
+    np.testing.assert_allclose(inside, height, atol=0.02)
+
+
+# --- The command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def an_index(tmp_path) -> Path:
+    for name in ("train/a", "validation/b", "test/c"):
+        write_blobs(tmp_path, name, (36, 34, 38))
+    return index_of(tmp_path)
+
+
+def simulate(index: Path, out: Path, *words: object) -> list[str]:
+    """Return the command line of an evaluation on simulated slices."""
+    given = ["--forward", "slice-profile", "--index", index, "--out", out, "--device", "cpu", "--lpips", "none", *words]
+    return [str(word) for word in given]
+
+
+def test_the_command_writes_scores_table_and_picture(an_index, tmp_path, capsys):
+    model = f"ours={a_through_plane_file(tmp_path)}"
+    options = ["--slice-spacing", "3,4.5", "--slice-gap", "0,0.3", "--threads", 1]
+    assert main(simulate(an_index, tmp_path / "out", "--model", model, *options)) == 0
+    with (tmp_path / "out" / "results.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 4 * 6
+    assert {row["method"] for row in rows} >= {"cubic", "consistent", "ours", "ours, projected"}
+    projected = [float(row["residual"]) for row in rows if row["method"] == "ours, projected"]
+    assert max(projected) < 1e-3
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "Slices every 4.5 mm, gap 30%" in table and "over consistent / dB" in table
+    assert table in capsys.readouterr().out
+    assert (tmp_path / "out" / "figure.png").stat().st_size > 1000
+
+
+def test_stacks_of_one_patient_are_compared(tmp_path, caplog):
+    hr = Volume(an_object((60, 60, 60)), np.eye(4))
+    lines = ["set\tfile"]
+    for axis in "KI":
+        write_volume(degrade_slices(hr, 4.0, axis=axis)[0], tmp_path / f"{axis}.nii.gz")
+        lines.append(f"patient\t{axis}.nii.gz")
+    write_volume(Volume(an_object((15, 60, 60), seed=9), np.diag([1, 1, 4, 1])), tmp_path / "other.nii.gz")
+    (tmp_path / "stacks.tsv").write_text("\n".join(lines))
+    assert main(["--orthogonal", str(tmp_path / "stacks.tsv"), "--device", "cpu", "--out", str(tmp_path / "out")]) == 0
+    with (tmp_path / "out" / "results.csv").open() as stream:
+        rows = {(row["first"], row["method"]): row for row in csv.DictReader(stream)}
+    for first in ("K.nii.gz", "I.nii.gz"):
+        details = [float(rows[first, method]["detail"]) for method in ("nearest", "linear", "cubic", "consistent")]
+        assert details == sorted(details) and details[-1] > details[1] + 0.02
+        assert float(rows[first, "cubic"]["intensity"]) > 0.9
+    assert rows["K.nii.gz", "cubic"]["psnr"] == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--forward", "slice-profile"], "needs the --index"),
+        (["--orthogonal", "stacks.tsv", "--forward", "slice-profile"], "Give either"),
+        (["--orthogonal", "none.tsv"], "cannot be read"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--out", "out"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_model_that_enlarges_all_axes_is_refused(an_index, tmp_path, capsys):
+    model = str(a_tiny_model_file(tmp_path))
+    assert main(simulate(an_index, tmp_path / "out", "--model", model)) == 2
+    assert "tiny is no model for thick slices" in capsys.readouterr().err
+
+
+def test_a_model_is_not_scored_on_what_it_was_trained_on(an_index, tmp_path, capsys):
+    entry = next(entry for entry in read_index(an_index).entries if entry.split == "test")
+    model = str(a_through_plane_file(tmp_path, training={"train": [entry.sha256]}))
+    assert main(simulate(an_index, tmp_path / "out", "--model", model)) == 2
+    assert "was trained on test/c.nii.gz" in capsys.readouterr().err
+
+
+def test_the_profile_told_is_gaussian_whatever_was_measured():
+    case = simulated(a_volume(), SliceScan("axial", 4.0, 0.0, "rectangular"))
+    assert isinstance(case.told, SliceProfile) and case.told.shape == "gaussian"
+    boxes = case.hr.reshape(12, 4, *case.hr.shape[1:]).mean(1)
+    np.testing.assert_allclose(case.lr, boxes, atol=1e-3)

@@ -1,0 +1,212 @@
+"""Score what is computed between thick slices, on simulated slices and on real stacks of one patient.
+
+python Training/evaluate.py --forward slice-profile --index index.json --split validation --model through-plane-mr \
+    --slice-spacing 3,4,5,6 --slice-gap 0,0.2,0.3 --out EVALUATION
+python Training/evaluate.py --orthogonal stacks.tsv --model through-plane-mr --out EVALUATION
+
+Simulated: each isotropic volume is degraded to slices of each spacing and gap. Scored are the voxels in which no slice
+has its centre. Real: stacks.tsv has the columns set and file (below its own folder, or --root); stacks of one set are
+of one patient. Each stack is computed and compared with what the others measured, after a rigid registration.
+
+The folder gets results.csv, table.md and, of simulated slices, figure.png. Exit codes: 0 done, 1 bug, 2 bad input.
+"""
+
+import argparse
+import csv
+import logging
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # run as a file from a bare checkout, from any folder
+    # Not beside it: there others' imports of config, datasets or evaluate would find ours.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import torch
+from tqdm import tqdm
+
+from SuperResolution3DLib.cli.standard_streams import never_fail
+from SuperResolution3DLib.errors import InputError, ModelError, SuperResolutionError, VolumeError
+from SuperResolution3DLib.forward.slice_axis import PLANES
+from SuperResolution3DLib.forward.slice_profile import SHAPES
+from SuperResolution3DLib.inference.devices import choose_device
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.volumes.volume import read_volume
+from Training.command_record import without_folders
+from Training.data.index import SPLITS, IndexEntry, read_entry, read_index
+from Training.data.slice_patches import LARGEST_ANISOTROPY
+from Training.evaluation.held_out import held_out_entries
+from Training.evaluation.orthogonal_stacks import Stack, StackScore, score_set
+from Training.evaluation.perceptual_metrics import Lpips
+from Training.evaluation.seen_volumes import contents
+from Training.evaluation.simulated_slices import SliceScan, SliceScore, score_volume
+from Training.evaluation.slice_methods import SliceMethod, interpolation_methods, model_methods
+from Training.reporting.slice_figure import draw_slice_figure
+from Training.reporting.slice_tables import simulated_tables, stack_tables
+from Training.whole_file import whole_file
+
+log = logging.getLogger(__name__)
+
+
+def wanted(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line of evaluate.py asks for an evaluation on slices."""
+    return any(word.partition("=")[0] in ("--forward", "--orthogonal") for word in arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    never_fail()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    given = sys.argv[1:] if arguments is None else arguments
+    options = make_parser().parse_args(given)
+    command = shlex.join(["python", "Training/evaluate.py", *without_folders(given)])
+    try:
+        run(options, command)
+        return 0
+    except SuperResolutionError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--forward", choices=("slice-profile",), help="simulate thick slices of the volumes of --index")
+    add("--orthogonal", type=Path, metavar="TSV", help="score on real stacks of one patient")
+    add("--root", type=Path, metavar="DIR", help="folder of the files in the TSV (default: the TSV's own)")
+    add("--index", type=Path, help="index.json of prepare.py; its volumes are isotropic, or nearly so")
+    add("--split", choices=SPLITS, default="test", help="part of the index's own split (default: test)")
+    add("--modality", default="", help="only volumes whose modality begins so, for example 'MR T1w'")
+    add("--out", required=True, type=Path, help="folder of the results")
+    add("--model", nargs="+", action="extend", default=[], metavar="[LABEL=]MODEL", help="model files, or names")
+    add("--slice-spacing", type=_numbers, default=(3.0, 4.0, 5.0, 6.0), metavar="MM,...", help="(default: 3,4,5,6)")
+    add("--slice-gap", type=_numbers, default=(0.0, 0.2, 0.3), metavar="SHARE,...", help="of it (default: 0,0.2,0.3)")
+    add("--plane", nargs="+", choices=PLANES, default=["axial"], help="of the slices (default: axial)")
+    add("--profile", choices=SHAPES, default="gaussian", help="what slices measure; methods are told gaussian")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    add("--threads", type=int, default=0, help="CPU threads; on a machine with other work 1 is the quickest")
+    add("--lpips", choices=("alex", "none"), default="alex", help="its backbone, over the views through the slices")
+    add("--lpips-stride", type=int, default=4, metavar="N", help="LPIPS looks at every N-th slice of each view")
+    return parser
+
+
+def run(options: argparse.Namespace, command: str = "") -> None:
+    """Evaluate.
+
+    Raises:
+        InputError: anything that a person can put right.
+    """
+    if (options.orthogonal is None) == (options.forward is None):
+        raise InputError("Give either --forward slice-profile with --index, or --orthogonal with a table of stacks")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    settings = EngineSettings(str(choose_device(options.device)), options.precision)
+    methods = interpolation_methods()
+    for given in options.model:
+        methods += model_methods(given, settings)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{options.out} cannot be made ({error.strerror}); choose another --out") from error
+    if options.orthogonal is not None:
+        stacks = list(_stack_scores(options, methods))
+        rows, table = [score.row() for score in stacks], stack_tables(stacks, command)
+    else:
+        slices = list(_simulated_scores(options, methods))
+        rows, table = [score.row() for score in slices], simulated_tables(slices, command)
+    _write(options.out, rows, table)
+    print(table)
+
+
+def _simulated_scores(options: argparse.Namespace, methods: list[SliceMethod]) -> Iterator[SliceScore]:
+    if options.index is None:
+        raise InputError("--forward slice-profile needs the --index of isotropic volumes")
+    index = read_index(options.index)
+    entries = held_out_entries(index, options.index.parent, split=options.split, fold=None, modality=options.modality)
+    if options.split != "train":
+        _refuse_seen(methods, entries)
+    lpips = _lpips(options)
+    scans = [
+        SliceScan(plane, spacing, gap, options.profile)
+        for plane in options.plane
+        for spacing in options.slice_spacing
+        for gap in options.slice_gap
+    ]
+    drawn = False
+    for entry in tqdm(entries, unit="volume", disable=None):
+        if max(entry.spacing) > LARGEST_ANISOTROPY * min(entry.spacing):
+            log.warning("%s is left out: its voxels are too far from isotropic", entry.file)
+            continue
+        volume = read_entry(index.root, entry)
+        if not drawn:
+            draw_slice_figure(options.out / "figure.png", volume, scans[len(scans) // 2], methods)
+            drawn = True
+        yield from score_volume(volume, entry.file, entry.modality, scans, methods, lpips)
+
+
+def _refuse_seen(methods: Sequence[SliceMethod], entries: Sequence[IndexEntry]) -> None:
+    """Make sure that no model was trained on a volume that it is scored on."""
+    for method in methods:
+        seen = contents(method.model.card.training) if method.model else set()
+        if leaked := [entry.file for entry in entries if entry.sha256 in seen]:
+            raise InputError(f"{method.name} was trained on {', '.join(leaked)}; score it on others (--split)")
+
+
+def _stack_scores(options: argparse.Namespace, methods: list[SliceMethod]) -> Iterator[StackScore]:
+    table: Path = options.orthogonal
+    root = options.root or table.parent
+    try:
+        with table.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, delimiter="\t"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{table} cannot be read ({error}); it is a TSV with the columns set and file") from error
+    if not rows or not {"set", "file"} <= rows[0].keys():
+        raise InputError(f"{table} is no TSV with the columns set and file")
+    sets = dict.fromkeys(row["set"] for row in rows)
+    failed = []
+    for name in tqdm(sets, unit="set", disable=None):
+        files = [row["file"] for row in rows if row["set"] == name]
+        stacks = [Stack(file, read_volume(root / file)) for file in files]
+        try:
+            yield from score_set(name, stacks, methods)
+        except VolumeError as error:
+            failed.append(f"{name}: {error}")
+    for problem in failed:
+        log.warning("%s", problem)
+
+
+def _lpips(options: argparse.Namespace) -> Lpips | None:
+    if options.lpips == "none":
+        return None
+    try:
+        return Lpips(stride=options.lpips_stride, device=choose_device(options.device))
+    except ModelError as error:
+        log.warning("Without LPIPS: %s", error)
+        return None
+
+
+def _write(out: Path, rows: Sequence[dict[str, object]], table: str) -> None:
+    if not rows:
+        raise InputError("Nothing was scored: no volume or stack of this kind is there")
+    with whole_file(out / "results.csv") as path, path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    with whole_file(out / "table.md") as path:
+        path.write_text(table, "utf-8")
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"wanted numbers with commas between them, got {text!r}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

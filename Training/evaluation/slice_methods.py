@@ -1,0 +1,94 @@
+"""The methods that compute what lies between thick slices: the rows of an evaluation on slices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from SuperResolution3DLib.forward.axis_operator import Slices
+from SuperResolution3DLib.forward.axis_product import multiply_axes
+from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, spline_matrix
+from SuperResolution3DLib.forward.forward_model import ForwardModel
+from SuperResolution3DLib.forward.slice_profile import SliceProfile
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.slice_engine import SliceEngine, SliceGrid, check_through_plane
+from SuperResolution3DLib.models.checkpoint import Model, load_model
+from SuperResolution3DLib.models.installed_models import find_model
+
+PROJECTED = "projected"
+
+Between = Callable[[np.ndarray, SliceProfile, float], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SliceMethod:
+    """A row of the tables."""
+
+    name: str
+    compute: Between
+    """slices (D, H, W), what is assumed of them, and the spacing within their plane (mm), to (M, H, W)"""
+    model: Model | None = None
+    """None: an interpolation"""
+
+
+def interpolation_methods() -> list[SliceMethod]:
+    """Return nearest, linear, cubic and consistent interpolation."""
+    return [
+        SliceMethod("nearest", _by(_nearest)),
+        SliceMethod("linear", linear_interpolation),
+        SliceMethod("cubic", _by(lambda profile: spline_matrix(np.array(profile.centres), profile.hr_centres))),
+        SliceMethod("consistent", _by(lambda profile: Slices(profile, DEFAULT_NOISE).interpolation(profile.lr_size))),
+    ]
+
+
+def model_methods(given: str, settings: EngineSettings) -> list[SliceMethod]:
+    """Return a model's own result and its projection on what the slices measured.
+
+    Args:
+        given: [LABEL=]MODEL, an installed model's name or a file.
+        settings: where it is computed.
+
+    Raises:
+        ModelError: it is not there, damaged, or enlarges all axes.
+    """
+    label, _, name = given.rpartition("=")
+    model = load_model(find_model(name))
+    check_through_plane(model)
+    label = label or model.card.name
+
+    def compute(lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
+        return _network(model, settings, lr, profile, pixel)
+
+    def projected(lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
+        found = _network(model, settings, lr, profile, pixel).astype(np.float64)
+        return ForwardModel.slices(profile).project(found, lr.astype(np.float64))
+
+    return [
+        SliceMethod(label, compute, model),
+        SliceMethod(f"{label}, {PROJECTED}", projected, model),
+    ]
+
+
+def linear_interpolation(lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
+    """Return what lies between slices by linear interpolation; beyond the outermost centres these are repeated."""
+    return multiply_axes(lr, [_linear(profile), None, None])
+
+
+def _by(matrix: Callable[[SliceProfile], np.ndarray]) -> Between:
+    return lambda lr, profile, pixel: multiply_axes(lr, [matrix(profile), None, None])
+
+
+def _nearest(profile: SliceProfile) -> np.ndarray:
+    distance = np.abs(profile.hr_centres[:, None] - np.array(profile.centres))
+    return np.eye(profile.lr_size)[distance.argmin(axis=1)]
+
+
+def _linear(profile: SliceProfile) -> np.ndarray:
+    columns = [np.interp(profile.hr_centres, profile.centres, unit) for unit in np.eye(profile.lr_size)]
+    return np.stack(columns, axis=1)
+
+
+def _network(model: Model, settings: EngineSettings, lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
+    to_network = model.intensity.fit(lr)
+    found = SliceEngine(model, SliceGrid(profile, pixel), settings).run(to_network.to_network(lr))
+    return to_network.from_network(found)
