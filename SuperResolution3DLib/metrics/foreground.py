@@ -17,7 +17,7 @@ def otsu_threshold(array: np.ndarray) -> float:
     """Return the intensity that parts background and foreground best (Otsu 1979), robust to a few hot voxels.
 
     Own code, on which the figures of a protocol depend: SimpleITK's threshold lies a bin or two of 256 away in 28 of 86
-    real volumes, and 6 foreground boxes are then a voxel larger.
+    real volumes, and moves the border of 6 foreground boxes by a voxel.
 
     Args:
         array: (D, H, W), any unit; foreground is what lies above the threshold.
