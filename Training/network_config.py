@@ -1,10 +1,10 @@
 """Which generator is trained, and its size."""
 
-import importlib
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from SuperResolution3DLib.networks import NETWORKS
+from SuperResolution3DLib.networks.generator_config import GeneratorConfig
+from SuperResolution3DLib.networks.table import NETWORKS
 from SuperResolution3DLib.volumes.geometry import Scale
 
 
@@ -42,9 +42,8 @@ class NetworkConfig:
             raise ValueError(f"network.config of {self.name}: {error}") from error
 
     @property
-    def _class(self) -> Any:
-        module, _, name = NETWORKS[self.name]
-        return getattr(importlib.import_module(module), name)
+    def _class(self) -> type[GeneratorConfig]:
+        return NETWORKS[self.name]
 
     def _build(self) -> Any:
         own = asdict(getattr(self._class, self.size)()) if self.size else {}

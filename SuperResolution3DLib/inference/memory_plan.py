@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.networks.receptive_field import footprint
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, sr_shape
 
 GIB = 1024**3
@@ -79,18 +78,18 @@ def host_bytes(run: "Run", itemsize: int, *, with_zero_filled: bool = False, ens
 
 def tail_halo(card: ModelCard) -> Shape:
     """Return the LR voxels per axis that the tail sees beyond a tile: exact, from its convolutions."""
-    return footprint(card).tail_halo
+    return card.footprint().tail_halo
 
 
 def trunk_halo(card: ModelCard) -> int:
     """Return the LR voxels around a trunk tile: as measured for a relative error of 1e-3, else all that it sees."""
-    reach = footprint(card).trunk_reach
+    reach = card.footprint().trunk_reach
     return int(card.performance.get("trunk_halo", DEFAULT_TRUNK_HALO if reach is None else reach))
 
 
 def trunk_is_exact(card: ModelCard, halo: int) -> bool:
     """Tell whether a trunk that is tiled with this halo computes the same as the whole trunk."""
-    reach = footprint(card).trunk_reach
+    reach = card.footprint().trunk_reach
     return reach is not None and halo >= reach
 
 
@@ -101,7 +100,7 @@ def chosen_windows(card: ModelCard, window: int | None, overlap: float) -> tuple
     """
     if window is not None:
         return window, overlap
-    needed = footprint(card).window
+    needed = card.footprint().window
     return None if needed is None else (needed, NETWORKS_OVERLAP)
 
 
@@ -131,7 +130,7 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
         ResourceError: not even the smallest tiles fit.
     """
     card, shape, volume_shape = run.card, run.needed, run.shape
-    size = footprint(card)
+    size = card.footprint()
     fixed_bytes = 4 * math.prod(volume_shape)
     if on_cpu:  # windows sum their weights, too
         fixed_bytes += 4 * run.result_voxels * (1 if run.edge is None else 2)

@@ -25,7 +25,6 @@ from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.precision import is_accurate
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
-from SuperResolution3DLib.networks.receptive_field import footprint
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, relative, tiles, whole
 
@@ -155,7 +154,7 @@ class SliceEngine(Engine):
 
     def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
         itemsize = DTYPES[self.precision].itemsize
-        size, halo, shape = footprint(self.model.card), trunk_halo(self.model.card), self._trunk_shape(volume)
+        size, halo, shape = self.model.card.footprint(), trunk_halo(self.model.card), self._trunk_shape(volume)
         _, rows, columns = box_shape(region)
         hr_size = self.slices.profile.hr_size
         fixed = 4 * volume.numel() + math.prod(shape) * size.features * itemsize

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from SuperResolution3DLib.errors import ModelError, OutputError
 from SuperResolution3DLib.models.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
-from SuperResolution3DLib.networks import NETWORKS
 from SuperResolution3DLib.networks.generator import Generator
+from SuperResolution3DLib.networks.table import network_config
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from SuperResolution3DLib.volumes.output_place import publish, temporary_name
 
@@ -38,14 +38,9 @@ def build_network(name: str, config: dict[str, Any]) -> Generator:
     Raises:
         ModelError: unknown network, or a config that it refuses.
     """
-    if name not in NETWORKS:
-        raise ModelError(f"Unknown network {name!r}; this program has {', '.join(sorted(NETWORKS))}")
-    module, network, config_class = NETWORKS[name]
-    source = importlib.import_module(module)
-    try:
-        return cast(Generator, getattr(source, network)(getattr(source, config_class)(**config)))
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"Network {name!r} cannot be built from its config: {error}") from error
+    values = network_config(name, config)
+    module, network = values.network
+    return cast(Generator, getattr(importlib.import_module(module), network)(values))
 
 
 def check_fit(network: Generator, card: ModelCard, source: str) -> None:

@@ -10,7 +10,7 @@ from SuperResolution3DLib.errors import GeometryError
 from SuperResolution3DLib.forward.slice_axis import SliceAxis, find_slice_axis
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.networks import NETWORKS
+from SuperResolution3DLib.networks.table import NETWORKS
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import THROUGH_PLANE, BodyAxes, is_isotropic
 from SuperResolution3DLib.volumes.geometry import Orientation, voxel_spacing

@@ -15,6 +15,8 @@ from typing import Any
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.models.input_ranges import InputRanges
+from SuperResolution3DLib.networks.receptive_field import Footprint
+from SuperResolution3DLib.networks.table import network_config
 from SuperResolution3DLib.volumes.output_place import is_file
 from SuperResolution3DLib.volumes.scale import upsampling_stages
 
@@ -42,7 +44,7 @@ class ModelCard:
     name: str
     """how the model is chosen, for example rrdb-mr-brain-x4"""
     network: str
-    """entry of networks.NETWORKS"""
+    """entry of networks.table.NETWORKS"""
     config: dict[str, Any]
     """arguments of the network's config"""
     scale: tuple[int, int, int]
@@ -117,6 +119,18 @@ class ModelCard:
     def covers_slices(self, slice_spacing: float) -> bool:
         """Tell whether a distance between slices (mm) lies in the range of the training, or 5 % beyond."""
         return self.slice_spacing_range is not None and _lies_in((slice_spacing,), self.slice_spacing_range)
+
+    def footprint(self) -> Footprint:
+        """Return what the network takes of memory and how far it sees, as its config declares.
+
+        Raises:
+            ModelError: a network that this program does not have, or a config that it refuses or that lacks a size.
+        """
+        config = network_config(self.network, self.config)
+        unsaid = [item.name for item in fields(config) if item.type is int and item.name not in self.config]
+        if unsaid:
+            raise ModelError(f"The config of {self.name} does not say {unsaid[0]!r}")
+        return config.footprint()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

@@ -1,41 +1,17 @@
 """The paper's generator: a 3D residual-in-residual dense block network (RRDBNet)."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from SuperResolution3DLib.networks.generator import Generator
+from SuperResolution3DLib.networks.rrdb_config import RRDBConfig
 from SuperResolution3DLib.volumes.geometry import Scale
 from SuperResolution3DLib.volumes.scale import upsampling_stages
 
 RESIDUAL_SCALE = 0.2  # inside dense blocks and around three of them: ESRGAN, Wang et al. 2018
 NEGATIVE_SLOPE = 0.2  # LeakyReLU, likewise
 INITIAL_GAIN = 0.1  # Kaiming normal times 0.1 in the dense blocks, likewise
-
-
-@dataclass(frozen=True)
-class RRDBConfig:
-    """Size of the generator. The defaults are the paper's network with 50 059 905 parameters."""
-
-    scale: Scale = (4, 4, 4)
-    """upsampling factor per axis (D, H, W), each a product of 2s and 3s (or 1)"""
-    num_features: int = 64
-    """channels of the trunk, which runs at LR resolution"""
-    num_blocks: int = 23
-    """residual-in-residual dense blocks"""
-    growth: int = 32
-    """channels that each convolution of a dense block adds"""
-    tail_features: int = 64
-    """channels after upsampling; the tail works at HR resolution, so few channels make a fast network"""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", tuple(self.scale))
-        for name in ("num_features", "num_blocks", "growth", "tail_features"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        upsampling_stages(self.scale)
 
 
 class RRDBNet(Generator):

@@ -10,7 +10,6 @@ features, channel by channel, with weights that a small perceptron computes from
 and thickness (feature-wise modulation, Perez et al. 2018); three convolutions at the result's spacing follow.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,12 +20,12 @@ from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.networks.generator import Generator, silence
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
 from SuperResolution3DLib.networks.rrdb import RRDB, conv3, leaky_relu
+from SuperResolution3DLib.networks.through_plane_config import ThroughPlaneConfig
 from SuperResolution3DLib.volumes.geometry import Scale
 
 MODULATION_INPUTS = 4  # position, 2t(1 - t), spacing, thickness
 MODULATION_FEATURES = 64
 SPACING_UNIT = 8.0  # pixels: a spacing of 8 pixels is 1 for the network
-UNSHUFFLES = (1, 2, 3, 4)
 
 
 class SliceQuery(NamedTuple):
@@ -40,36 +39,6 @@ class SliceQuery(NamedTuple):
     def part(self, first: int, last: int) -> "SliceQuery":
         """Return the query for the positions ``first`` to ``last`` - 1."""
         return SliceQuery(self.positions[first:last], self.slices)
-
-
-@dataclass(frozen=True)
-class ThroughPlaneConfig:
-    """Size of the network."""
-
-    num_features: int = 48
-    """channels of the trunk"""
-    num_blocks: int = 3
-    """residual-in-residual dense blocks"""
-    growth: int = 16
-    """channels that each convolution of a dense block adds"""
-    unshuffle: int = 2
-    """pixels of the plane, along each of its axes, that become one voxel of the trunk"""
-    decoder_features: int = 32
-    """channels between the trunk's features and the result"""
-    tail_features: int = 16
-    """channels at the plane's full resolution"""
-
-    def __post_init__(self) -> None:
-        for name in ("num_features", "num_blocks", "growth", "unshuffle", "decoder_features", "tail_features"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.unshuffle not in UNSHUFFLES:
-            raise ValueError(f"unshuffle must be one of {', '.join(map(str, UNSHUFFLES))}, got {self.unshuffle}")
-
-    @property
-    def scale(self) -> Scale:
-        """The factor per axis that is fixed: none is, along the slice axis it is whatever is asked for."""
-        return 1, 1, 1
 
 
 class ThroughPlaneNet(Generator):

@@ -14,7 +14,6 @@ from SuperResolution3DLib.models.checkpoint import build_network, load_model, sa
 from SuperResolution3DLib.networks.dcsrn import DCSRNet, DCSRNetConfig
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle
 from SuperResolution3DLib.networks.rcan import RCAN, RCANConfig
-from SuperResolution3DLib.networks.receptive_field import footprint
 from SuperResolution3DLib.networks.srresnet import SRResNet, SRResNetConfig
 from SuperResolution3DLib.networks.trilinear import trilinear
 from SuperResolution3DLib.volumes.geometry import sr_affine
@@ -89,14 +88,14 @@ def test_a_pixel_shuffle_spreads_channels_in_the_order_of_the_axes():
 @pytest.mark.parametrize(
     ("config", "values", "message"),
     [
-        (SRResNetConfig, {"num_blocks": 0}, "num_blocks must be at least 1"),
+        (SRResNetConfig, {"num_blocks": 0}, "num_blocks must be a whole number above 0, not 0"),
         (SRResNetConfig, {"design": "new"}, "design is modified or original, got 'new'"),
         (SRResNetConfig, {"grid": "middle"}, "grid is center or corner, got 'middle'"),
-        (DCSRNetConfig, {"growth": 0}, "growth must be at least 1"),
+        (DCSRNetConfig, {"growth": 0}, "growth must be a whole number above 0, not 0"),
         (DCSRNetConfig, {"output_kernel": 2}, "output_kernel is 1 or 3, got 2"),
         (DCSRNetConfig, {"grid": "middle"}, "grid is center or corner, got 'middle'"),
         (DCSRNetConfig, {"scale": (5, 1, 1)}, "product of 2s and 3s"),
-        (RCANConfig, {"patch_size": 0}, "patch_size must be at least 1"),
+        (RCANConfig, {"patch_size": 0}, "patch_size must be a whole number above 0, not 0"),
         (RCANConfig, {"num_features": 8}, "num_features 8 must not be below the reduction 16"),
     ],
 )
@@ -198,8 +197,8 @@ def touched(function, voxels: torch.Tensor, scale: tuple[int, int, int]) -> list
 @pytest.mark.parametrize("size", SIZES)
 def test_the_tail_sees_no_further_than_its_halo(size, scale, grid):
     card = a_baseline_card(size, scale, grid)
-    network, halo = a_baseline_network(card).double(), footprint(card).tail_halo
-    features = torch.rand(1, footprint(card).features, 13, 13, 13, dtype=torch.float64)
+    network, halo = a_baseline_network(card).double(), card.footprint().tail_halo
+    features = torch.rand(1, card.footprint().features, 13, 13, 13, dtype=torch.float64)
     found = touched(network.tail, features, scale)
     assert all(-reach <= first <= 0 <= last <= reach for (first, last), reach in zip(found, halo, strict=True))
     if not size.startswith("dcsrn"):  # its halo also holds the voxels that the interpolation gets wrong at an edge
@@ -214,14 +213,14 @@ def test_halos_of_the_papers_baselines_at_4x():
         ("rcan", RCANConfig.authors(), (2, 2, 2), None),
     )
     for network, config, halo, reach in cards:
-        found = footprint(a_baseline_card(network, (4, 4, 4), config=asdict(config)))
+        found = a_baseline_card(network, (4, 4, 4), config=asdict(config)).footprint()
         assert (found.tail_halo, found.trunk_reach) == (halo, reach)
 
 
 @pytest.mark.parametrize("size", TILED)
 def test_the_trunk_sees_exactly_its_reach(size):
     card = a_baseline_card(size)
-    reach = footprint(card).trunk_reach
+    reach = card.footprint().trunk_reach
     network = a_baseline_network(card).double()
     for module in network.modules():  # so that nothing is cut off on the way
         if isinstance(module, nn.ReLU):

@@ -16,7 +16,6 @@ from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.memory_plan import GIB, Run, TilePlan, plan_tiles, trunk_halo
 from SuperResolution3DLib.inference.monitor import Monitor
-from SuperResolution3DLib.networks.receptive_field import footprint
 from SuperResolution3DLib.networks.trilinear import trilinear
 from SuperResolution3DLib.volumes.box import tiles, whole
 from SuperResolution3DLib.volumes.geometry import sr_affine
@@ -65,7 +64,7 @@ def with_tiles(monkeypatch, trunk_tile, tail_tile, *, halos=(None, None)):
     """Make the engine use these tiles whatever the memory, with the halos of the plan unless others are given."""
 
     def plan(run, *_, **__):
-        trunk, tail = trunk_halo(run.card), footprint(run.card).tail_halo
+        trunk, tail = trunk_halo(run.card), run.card.footprint().tail_halo
         return TilePlan(trunk_tile, trunk if halos[0] is None else halos[0], tail_tile, halos[1] or tail, 0)
 
     monkeypatch.setattr(engine_module, "plan_tiles", plan)
@@ -91,7 +90,7 @@ def test_a_trunk_halo_one_voxel_short_would_be_noticed(tmp_path, monkeypatch, si
     model = a_baseline(tmp_path, size)
     lr = np.random.default_rng(0).random((9, 10, 40), np.float32)
     wanted = whole_network(model, lr)
-    reach = footprint(model.card).trunk_reach
+    reach = model.card.footprint().trunk_reach
     with_tiles(monkeypatch, (9, 10, 12), (32, 32, 32), halos=(reach, None))
     np.testing.assert_allclose(Engine(model, FP32).run(lr), wanted, atol=rounding(wanted))
     with_tiles(monkeypatch, (9, 10, 12), (32, 32, 32), halos=(reach - 1, None))
@@ -104,7 +103,7 @@ def test_a_trunk_halo_one_voxel_short_would_be_noticed(tmp_path, monkeypatch, si
 @pytest.mark.parametrize("size", TILED)
 def test_a_tail_halo_one_voxel_short_would_be_noticed(tmp_path, monkeypatch, an_lr_volume, size, grid):
     model = a_baseline(tmp_path, size, (4, 4, 4), grid)
-    halo = tuple(reach - 1 for reach in footprint(model.card).tail_halo)
+    halo = tuple(reach - 1 for reach in model.card.footprint().tail_halo)
     with_tiles(monkeypatch, (7, 10, 9), (3, 4, 2), halos=(None, halo))
     assert np.abs(Engine(model, FP32).run(an_lr_volume) - whole_network(model, an_lr_volume)).max() > 1e-5
 

@@ -29,7 +29,7 @@ TINY = '"num_features": 4, "num_blocks": 1, "growth": 2, "tail_features": 4'
         ("network.config", f'{{"scale": [2, 2], {TINY}}}', "scale must be three whole numbers (D, H, W), got [2, 2]"),
         ("network.config", '{"scale": "x"}', "scale must be three whole numbers (D, H, W), got 'x'"),
         ("network.config", '{"scale": [-2, 2, 2]}', "of rrdb: Each factor of a scale"),
-        ("network.config", '{"scale": [2, 2, 2], "num_blocks": 0}', "of rrdb: num_blocks must be at least 1, got 0"),
+        ("network.config", '{"scale": [2, 2, 2], "num_blocks": 0}', "num_blocks must be a whole number above 0, not 0"),
         ("model.name", "", "cannot be a file's name"),
         ("model.name", "a/b", "cannot be a file's name"),
         ("model.modality", " ", "is empty"),

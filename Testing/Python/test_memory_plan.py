@@ -23,8 +23,7 @@ from SuperResolution3DLib.inference.memory_plan import (
     window_voxels,
 )
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
-from SuperResolution3DLib.networks import NETWORKS
-from SuperResolution3DLib.networks.receptive_field import footprint
+from SuperResolution3DLib.networks.table import NETWORKS
 from SuperResolution3DLib.volumes.box import intersection, sr_shape, whole
 
 SHAPE = (40, 60, 100)
@@ -92,7 +91,7 @@ def test_every_network_of_the_table_has_a_footprint():
 
 
 def test_the_footprint_of_the_shipped_networks_is_as_before():
-    found = footprint(a_tiny_card((4, 4, 4)))
+    found = a_tiny_card((4, 4, 4)).footprint()
     assert (found.features, found.trunk_channels, found.tail_channels) == (4, 40, 768)
     assert (found.tail_halo, found.trunk_reach, found.window) == ((2, 2, 2), None, None)
 
@@ -188,10 +187,10 @@ def test_sizes_and_forecasts_need_no_more_than_the_card(size):
 
 def test_a_card_of_another_network_or_without_its_size_is_refused():
     with pytest.raises(ModelError, match="Unknown network 'transformer'; this program has dcsrn, rcan, rrdb, srresnet"):
-        footprint(a_tiny_card(network="transformer"))
+        a_tiny_card(network="transformer").footprint()
     config = a_baseline_card("rcan").config
     for value in ("many", None, 0, 1.5):
         with pytest.raises(ModelError, match=f"num_features must be a whole number above 0, not {value!r}"):
-            footprint(a_baseline_card("rcan", config=config | {"num_features": value}))
+            a_baseline_card("rcan", config=config | {"num_features": value}).footprint()
     with pytest.raises(ModelError, match="The config of rcan does not say 'num_features'"):
-        footprint(a_baseline_card("rcan", config={"patch_size": 8}))
+        a_baseline_card("rcan", config={"patch_size": 8}).footprint()

@@ -52,5 +52,5 @@ def test_the_tail_sees_no_further_than_its_halo(scale, halo):
 
 @pytest.mark.parametrize("name", ["num_features", "num_blocks", "growth", "tail_features"])
 def test_a_size_below_one_is_refused_by_name(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number above 0, not 0"):
         RRDBConfig(**{name: 0})

@@ -86,7 +86,7 @@ def test_an_untrained_network_begins_with_nothing():
 def test_the_config_refuses_what_cannot_be_built():
     with pytest.raises(ValueError, match="unshuffle must be one of 1, 2, 3, 4, got 5"):
         ThroughPlaneConfig(unshuffle=5)
-    with pytest.raises(ValueError, match="growth must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="growth must be a whole number above 0, not 0"):
         ThroughPlaneConfig(growth=0)
 
 

@@ -1,0 +1,33 @@
+"""The table of networks that a model file may name: name -> config, which declares the network (no torch)."""
+
+from typing import Any
+
+from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.networks.dcsrn_config import DCSRNetConfig
+from SuperResolution3DLib.networks.generator_config import GeneratorConfig
+from SuperResolution3DLib.networks.rcan_config import RCANConfig
+from SuperResolution3DLib.networks.rrdb_config import RRDBConfig
+from SuperResolution3DLib.networks.srresnet_config import SRResNetConfig
+from SuperResolution3DLib.networks.through_plane_config import ThroughPlaneConfig
+
+NETWORKS: dict[str, type[GeneratorConfig]] = {
+    "rrdb": RRDBConfig,
+    "srresnet": SRResNetConfig,
+    "dcsrn": DCSRNetConfig,
+    "rcan": RCANConfig,
+    "through-plane": ThroughPlaneConfig,
+}
+
+
+def network_config(name: str, values: dict[str, Any]) -> GeneratorConfig:
+    """Return the config of a network of the table.
+
+    Raises:
+        ModelError: unknown network, or values that its config refuses.
+    """
+    if name not in NETWORKS:
+        raise ModelError(f"Unknown network {name!r}; this program has {', '.join(sorted(NETWORKS))}")
+    try:
+        return NETWORKS[name](**values)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"Network {name!r} cannot be built from its config: {error}") from error
