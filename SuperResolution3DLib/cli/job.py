@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.cli.slice_arguments import add_stack_arguments
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
@@ -65,6 +66,12 @@ class Job:
     """each of a DICOM series that holds several"""
     ensemble: bool = False
     """average the results on the eight mirror images of the volume"""
+    slice_thickness: float | None = None
+    """mm, for a model for thick slices; None: what the file says, else the slice spacing"""
+    target_spacing: float | None = None
+    """mm along the slice axis, for a model for thick slices; None: the pixel size, but 0.4 mm at least"""
+    axis: str | None = None
+    """slice axis in the file's order, K, J or I; None: that of the largest spacing"""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
@@ -128,6 +135,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="average the results on the eight mirror images of the volume: a little better, eight times the time",
     )
+    add_stack_arguments(parser)
     add("--zero-filled", type=Path, metavar="FILE", help="also write the zero-filled volume, on the result's grid")
     add(
         "--region",

@@ -8,6 +8,7 @@ from typing import Any, Self
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.inference.slice_report import SliceReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,8 @@ class Report(Computation):
         try:
             known = _known(cls, values)
             known["data_consistency"] = DataConsistency(**_known(DataConsistency, known["data_consistency"]))
+            if known.get("slices") is not None:
+                known["slices"] = SliceReport(**_known(SliceReport, known["slices"]))
             known["warnings"] = tuple(Warned(**_known(Warned, warned)) for warned in known["warnings"])
             return cls(**known)
         except TypeError as error:

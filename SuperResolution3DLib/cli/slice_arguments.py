@@ -44,6 +44,24 @@ def add_interpolate_arguments(parser: argparse.ArgumentParser) -> None:
     _add_axis(parser)
 
 
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of super-resolve that say what thick slices are like."""
+    parser.add_argument(
+        "--slice-thickness",
+        type=_millimetres,
+        metavar="MM",
+        help="thick slices: their thickness (default: what the file says, else the slice spacing)",
+    )
+    parser.add_argument(
+        "--target-spacing",
+        type=_auto_or_millimetres,
+        metavar="auto|MM",
+        help="thick slices: voxel size to compute along the slice axis (default: auto, the pixel size but 0.4 mm at "
+        "least)",
+    )
+    _add_axis(parser)
+
+
 def wants_slices(options: argparse.Namespace) -> bool:
     """Tell whether these options are for thick slices.
 
@@ -82,6 +100,10 @@ def _millimetres(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"a length is a number of mm above 0, not {text!r}")
     return value
+
+
+def _auto_or_millimetres(text: str) -> float | None:
+    return None if text == "auto" else _millimetres(text)
 
 
 def _target_spacing(text: str) -> float | str:

@@ -35,7 +35,7 @@ from SuperResolution3DLib.volumes.result_files import ResultFiles
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 if TYPE_CHECKING:
-    from SuperResolution3DLib.inference.super_resolve import Settings
+    from SuperResolution3DLib.inference.settings import Settings
 
 
 def run_job(job: Job, monitor: Monitor) -> Report:
@@ -219,7 +219,7 @@ def _check_region(region: Region, volume: Volume) -> None:
 
 
 def _settings(job: Job) -> "Settings":
-    from SuperResolution3DLib.inference.super_resolve import Settings
+    from SuperResolution3DLib.inference.settings import Settings
 
     region = None
     if job.region is not None:
@@ -234,6 +234,9 @@ def _settings(job: Job) -> "Settings":
         data_consistency=job.data_consistency,
         region=region,
         ensemble=job.ensemble,
+        slice_thickness=job.slice_thickness,
+        target_spacing=job.target_spacing,
+        slice_axis=job.axis,
     )
 
 

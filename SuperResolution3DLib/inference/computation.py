@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.inference.slice_report import SliceReport
 from SuperResolution3DLib.volumes.box import Shape
-from SuperResolution3DLib.volumes.geometry import Scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class Computation:
     model_sha256: str
     grid: str
     """center or corner"""
-    scale: Scale
+    scale: tuple[float, float, float]
+    """factor per axis, whole but along the slice axis of thick slices"""
     region: str | None
     """LR voxels that were computed, as K0:K1,J0:J1,I0:I1; None: all"""
     input_shape: Shape
@@ -53,4 +54,6 @@ class Computation:
     """0 when none were used"""
     ensemble: int = 1
     """mirror images whose results were averaged"""
+    slices: SliceReport | None = None
+    """of thick slices: what was taken for them"""
     warnings: tuple[Warned, ...]

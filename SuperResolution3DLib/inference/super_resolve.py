@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,11 +11,12 @@ from SuperResolution3DLib.errors import CancelledError, InputError, ResourceErro
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
 from SuperResolution3DLib.free_memory import free_memory
+from SuperResolution3DLib.inference.between_slices import between_slices, slices_bytes
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.engine import Engine
-from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB, Run, host_bytes
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.settings import Result, Settings
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_ensemble
 from SuperResolution3DLib.inference.trust.range_check import range_warnings
@@ -28,35 +28,6 @@ from SuperResolution3DLib.volumes.intensity import check_intensities, large_offs
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
 SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much
-CONSISTENCY = ("off", "check", "project")
-
-
-@dataclass(frozen=True)
-class Settings(EngineSettings):
-    """How a volume is super-resolved: where and how the network runs, and what is done besides."""
-
-    data_consistency: str = "check"
-    """off, check (report the residual) or project (put the measured low frequencies back)"""
-    region: Box | None = None
-    """LR voxels whose result is wanted, in the file's order (K, J, I); None is all"""
-    ensemble: bool = False
-    """average the results on the eight mirror images of the volume"""
-
-    def __post_init__(self) -> None:
-        if self.data_consistency not in CONSISTENCY:
-            raise InputError(f"Data consistency is one of {', '.join(CONSISTENCY)}, got {self.data_consistency!r}")
-        if self.region is not None and self.data_consistency == "project":
-            raise InputError("Data consistency can only be projected on the whole volume, not on a region")
-
-
-@dataclass(frozen=True)
-class Result:
-    """A super-resolved volume and how it came about."""
-
-    volume: Volume
-    report: Computation
-    zero_filled: Volume | None = None
-    """the zero-filled interpolation on the same grid, when it was asked for"""
 
 
 def super_resolve(
@@ -80,6 +51,8 @@ def super_resolve(
         CancelledError: the monitor said so.
     """
     settings, monitor = settings or Settings(), monitor or Monitor()
+    if model.card.enlarges_slices_only:
+        return between_slices(volume, model, settings, monitor, with_interpolated=with_zero_filled)
     card, started = model.card, time.monotonic()
     _check_size(volume)
     if settings.ensemble:
@@ -152,7 +125,13 @@ def super_resolve(
 
 
 def result_bytes(volume: Volume, card: ModelCard, settings: Settings) -> int:
-    """Return the size of the result's voxels in the file's data type."""
+    """Return the size of the result's voxels in the file's data type.
+
+    Raises:
+        InputError: of thick slices: an impossible thickness or target spacing, or no unique slice axis.
+    """
+    if card.enlarges_slices_only:
+        return slices_bytes(volume, settings)
     shape = box_shape(settings.region) if settings.region else volume.shape
     return math.prod(shape) * math.prod(card.scale) * volume.array.dtype.itemsize
 

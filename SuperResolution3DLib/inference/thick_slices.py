@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, fin
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, size_text
+from SuperResolution3DLib.inference.slice_report import SliceReport, ThicknessSource
 from SuperResolution3DLib.volumes.geometry import crop_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
@@ -21,8 +21,6 @@ from SuperResolution3DLib.volumes.volume import Volume, cast_like
 LARGEST_FACTOR = 32  # result voxels per slice; 8.75 mm slices at 0.4 mm are 22
 CONTRADICTION = 0.2  # of the file's thickness, above which a given one is worth a warning
 SAME_SPACING = 0.01  # relative; headers round to a few digits
-
-ThicknessSource = Literal["given", "file", "assumed"]
 
 
 @dataclass(frozen=True)
@@ -67,45 +65,6 @@ class SliceStack:
     def profile(self, target_spacing: float, shape: ProfileShape = DEFAULT_SHAPE) -> SliceProfile:
         """Return the slices over the HR grid of their own field of view, its voxels nearest to the target size."""
         return SliceProfile.over_slices(shape, self.thickness, self.centres, target_spacing)
-
-
-@dataclass(frozen=True)
-class SliceReport:
-    """What was taken for the slices and what was made of them; lengths in mm."""
-
-    axis: str
-    plane: str
-    num_slices: int
-    slice_spacing_mm: float
-    slice_thickness_mm: float
-    thickness_source: ThicknessSource
-    in_plane_spacing_mm: tuple[float, float]
-    wanted_spacing_mm: float
-    result_spacing_mm: float
-    result_size: int
-    field_of_view_mm: float
-    profile: ProfileShape
-    noise: float
-    residual_rms_percent: float
-    warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return this report as it is written to JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-    @property
-    def sentence(self) -> str:
-        """The report for a person, in one sentence."""
-        sizes = " x ".join(f"{value:.3g}" for value in (*self.in_plane_spacing_mm, self.slice_spacing_mm))
-        wanted = f", {self.wanted_spacing_mm:.4g} mm were wanted"
-        adjusted = wanted if abs(self.wanted_spacing_mm - self.result_spacing_mm) > 5e-4 else ""
-        source = {"given": "as given", "file": "from the file", "assumed": "assumed to be the spacing"}
-        result = f"{self.result_spacing_mm:.4g} mm between slices{adjusted}"
-        return (
-            f"{self.plane} slices along {self.axis}, {sizes} mm, thickness {self.slice_thickness_mm:.3g} mm "
-            f"({source[self.thickness_source]}): {result}, through-plane "
-            f"x{self.slice_spacing_mm / self.result_spacing_mm:.3g}, field of view {self.field_of_view_mm:.2f} mm kept"
-        )
 
 
 def slice_stack(
@@ -173,7 +132,7 @@ def interpolate_slices(
     axis = stack.axis.axis
     model = ForwardModel.slices(profile, noise, axis)
     result_shape = model.hr_shape(volume.shape)
-    _check_memory(math.prod(result_shape) * volume.array.dtype.itemsize, profile.hr_spacing)
+    check_result(math.prod(result_shape) * volume.array.dtype.itemsize, profile.hr_spacing)
     result = np.empty(result_shape, volume.array.dtype)
     offset = large_offset(volume.array)
     squares, lowest, highest = 0.0, np.inf, -np.inf
@@ -183,7 +142,7 @@ def interpolate_slices(
         squares += float(np.square(model.residual(hr, lr), dtype=np.float64).sum())
         lowest, highest = min(lowest, float(lr.min())), max(highest, float(lr.max()))
         result[block] = cast_like(hr, result.dtype, offset)
-    affine = _along(volume.affine, axis, profile.hr_spacing, (profile.hr_spacing - profile.spacing) / 2)
+    affine = along_axis(volume.affine, axis, profile.hr_spacing, (profile.hr_spacing - profile.spacing) / 2)
     report = SliceReport(
         axis=stack.axis.letter,
         plane=stack.axis.description,
@@ -248,7 +207,7 @@ def degrade_slices(
     for block in model.blocks(cropped.shape):
         measured = _as_float(without_offset(cropped.array[block], offset))
         array[block] = cast_like(model.degrade(measured), array.dtype, offset)
-    affine = _along(cropped.affine, found.axis, slice_spacing, profile.centres[0] - profile.hr_spacing / 2)
+    affine = along_axis(cropped.affine, found.axis, slice_spacing, profile.centres[0] - profile.hr_spacing / 2)
     stack = replace(hr.with_array(array, affine), slice_thickness=chosen, slice_spacing=slice_spacing)
     return stack, cropped, model
 
@@ -265,7 +224,7 @@ def _axis_in_file(volume: Volume) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _along(affine: np.ndarray, axis: int, spacing: float, shift: float) -> np.ndarray:
+def along_axis(affine: np.ndarray, axis: int, spacing: float, shift: float) -> np.ndarray:
     """Return an affine with another spacing along an array axis (mm), its first voxel shifted along it by mm."""
     column = affine[:3, 2 - axis]
     direction = column / np.linalg.norm(column)
@@ -280,7 +239,12 @@ def _as_float(array: np.ndarray) -> np.ndarray:
     return array.astype(np.result_type(array.dtype, np.float32), copy=False)
 
 
-def _check_memory(num_bytes: int, spacing: float) -> None:
+def check_result(num_bytes: int, spacing: float) -> None:
+    """Refuse a result that main memory cannot hold.
+
+    Raises:
+        ResourceError: it cannot.
+    """
     allowed = FREE_SHARE * free_memory()
     if num_bytes > allowed:
         raise ResourceError(

@@ -13,7 +13,8 @@ from SuperResolution3DLib.errors import CancelledError, InputError
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.monitor import Monitor
-from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
+from SuperResolution3DLib.inference.settings import Settings
+from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.inference.trust.ensemble import run_ensemble
 from SuperResolution3DLib.volumes.volume import Volume
 

@@ -6,7 +6,8 @@ from models import a_tiny_model, a_tiny_model_file
 
 from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.errors import ExitCode, VolumeError
-from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.inference.settings import Settings
+from SuperResolution3DLib.inference.super_resolve import degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.inference.thick_slices import degrade_slices, interpolate_slices
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy, check_intensities
 from SuperResolution3DLib.volumes.volume import Volume, cast_like, write_volume

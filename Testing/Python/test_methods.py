@@ -14,7 +14,8 @@ from torch.nn import functional
 from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
 from SuperResolution3DLib.forward.kspace import degrade
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
+from SuperResolution3DLib.inference.settings import Settings
+from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.models.blend import blend
 from SuperResolution3DLib.models.checkpoint import Model, load_model
 from SuperResolution3DLib.volumes.geometry import lr_affine

@@ -11,7 +11,8 @@ from scipy import ndimage
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, zero_fill
 from SuperResolution3DLib.inference.monitor import Monitor
-from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
+from SuperResolution3DLib.inference.settings import Settings
+from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.inference.trust.input_measures import measure_input
 from SuperResolution3DLib.inference.trust.range_check import compare, range_warnings
 from SuperResolution3DLib.models.input_ranges import InputRanges

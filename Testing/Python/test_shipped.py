@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.inference.settings import Settings
+from SuperResolution3DLib.inference.super_resolve import degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.metrics.metrics import psnr
 from SuperResolution3DLib.models.card_privacy import private_texts
 from SuperResolution3DLib.models.checkpoint import load_model

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 from training_runs import GAN, TRAIN, arguments, log_lines, make_index, make_vgg19
 
-from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
+from SuperResolution3DLib.inference.settings import Settings
+from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.models.checkpoint import load_model, save_model
 from SuperResolution3DLib.volumes.volume import Volume
 from Training.config import OptimisationConfig

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.errors import SuperResolutionError
-from SuperResolution3DLib.inference.super_resolve import Settings, degrade_volume, interpolate_volume, super_resolve
+from SuperResolution3DLib.inference.settings import Settings
+from SuperResolution3DLib.inference.super_resolve import degrade_volume, interpolate_volume, super_resolve
 from SuperResolution3DLib.metrics.metrics import PROTOCOLS, added_detail, describe, score
 from SuperResolution3DLib.models.checkpoint import load_model
 from SuperResolution3DLib.models.installed_models import find_model

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from SuperResolution3DLib.forward.slice_axis import SliceAxis
 from SuperResolution3DLib.inference.memory_plan import size_text
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.trust.input_measures import measure_input
@@ -117,6 +118,23 @@ def _spacing(volume: Volume, card: ModelCard, shape: Shape, itemsize: int) -> li
         f"{_numbers(spacing)} mm (K, J, I), {size_text(result[0] * result[1] * result[2] * itemsize)}"
     )
     return [Warned("spacing", message)]
+
+
+def slice_warnings(volume: Volume, card: ModelCard, axis: SliceAxis) -> list[Warned]:
+    """Compare a stack of thick slices with what the card of a model for them says of its training."""
+    warnings = _modality(volume, card)
+    if not card.covers(axis.in_plane):
+        low, high = card.spacing_range
+        message = (
+            f"Pixels of {_numbers(axis.in_plane)} mm lie outside the range {low:g} to {high:g} mm that {card.name} was "
+            "trained on"
+        )
+        warnings.append(Warned("spacing", message))
+    if not card.covers_slices(axis.spacing) and card.slice_spacing_range is not None:
+        low, high = card.slice_spacing_range
+        message = f"Slices lie {axis.spacing:.3g} mm apart, {card.name} was trained on {low:g} to {high:g} mm"
+        warnings.append(Warned("spacing", message))
+    return warnings
 
 
 def _intensity(card: ModelCard) -> list[Warned]:

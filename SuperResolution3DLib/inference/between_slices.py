@@ -1,0 +1,194 @@
+"""The inference path of thick slices: a stack goes in, what lies between its slices comes out on the right grid."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from SuperResolution3DLib import __version__
+from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
+from SuperResolution3DLib.forward.forward_model import ForwardModel
+from SuperResolution3DLib.forward.slice_profile import SliceProfile
+from SuperResolution3DLib.inference.computation import Computation, DataConsistency
+from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.settings import Result, Settings
+from SuperResolution3DLib.inference.slice_engine import SliceEngine, SliceGrid
+from SuperResolution3DLib.inference.slice_report import SliceReport
+from SuperResolution3DLib.inference.thick_slices import SliceStack, along_axis, check_result, slice_stack
+from SuperResolution3DLib.inference.trust.range_check import slice_warnings
+from SuperResolution3DLib.models.checkpoint import Model
+from SuperResolution3DLib.volumes.box import Box, box_shape, box_text, whole
+from SuperResolution3DLib.volumes.geometry import crop_affine
+from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
+from SuperResolution3DLib.volumes.volume import Volume, cast_like
+
+
+def stack_of(volume: Volume, settings: Settings) -> SliceStack:
+    """Return what is known of a volume's slices.
+
+    Raises:
+        InputError: an impossible thickness or name of an axis.
+        GeometryError: no unique slice axis.
+    """
+    return slice_stack(volume, settings.slice_thickness, settings.slice_axis)
+
+
+def slices_bytes(volume: Volume, settings: Settings) -> int:
+    """Return the size of the result's voxels in the file's data type.
+
+    Raises:
+        InputError: an impossible thickness or target spacing.
+        GeometryError: no unique slice axis.
+    """
+    stack = stack_of(volume, settings)
+    share = 1.0
+    if settings.region is not None:
+        share = np.prod(box_shape(settings.region)) / volume.array.size
+    profile = stack.profile(stack.target_spacing(settings.target_spacing))
+    return round(share * volume.array.nbytes * profile.hr_size / profile.lr_size)
+
+
+def between_slices(
+    volume: Volume, model: Model, settings: Settings, monitor: Monitor, *, with_interpolated: bool = False
+) -> Result:
+    """Compute what lies between the thick slices of a volume.
+
+    The slice axis is found and brought to D, whatever the file's order; the result has the file's axis order, data
+    type, unit and field of view (slice edges).
+
+    Raises:
+        InputError: an impossible thickness or target spacing, windows, or an ensemble.
+        GeometryError: no unique slice axis.
+        VolumeError: the volume is constant or beyond what float32 holds, or the result is not finite.
+        ResourceError: the result does not fit.
+        CancelledError: the monitor said so.
+    """
+    card, started = model.card, time.monotonic()
+    if settings.window is not None or settings.ensemble:
+        raise InputError(f"{card.name} is for thick slices: it has neither windows nor an ensemble; leave both out")
+    check_intensities(volume.array)
+    stack = stack_of(volume, settings)
+    wanted = stack.target_spacing(settings.target_spacing)
+    check_result(slices_bytes(volume, settings), wanted)
+    warnings = [
+        *slice_warnings(volume, card, stack.axis),
+        *(Warned("slices", text) for text in stack.warnings),
+    ]
+    for warned in warnings:
+        monitor.warn(warned.code, warned.message)
+    warnings += [Warned("file", warning) for warning in volume.warnings]  # told when the file was read
+    turn = stack.axis.to_slices_first
+    slices = turn.to_canonical(volume.array)
+    affine = turn.canonical_affine(volume.affine, volume.shape)
+    region = whole(slices.shape)
+    if settings.region is not None:
+        region = turn.box_to_canonical(settings.region, volume.shape)
+    profile = _turned(stack.profile(wanted), mirrored=turn.flips[0])
+    # A fixed range is not that of the volume, so its offset has to stay.
+    offset = 0 if model.intensity.policy == "fixed" else large_offset(slices)
+    measured = without_offset(slices, offset)
+    to_network = model.intensity.fit(measured)
+    lr = to_network.to_network(measured)
+    grid = SliceGrid(profile, float(np.mean(stack.axis.in_plane)))
+    engine = SliceEngine(model, grid, settings, monitor)
+    sr = engine.run(lr, region)
+    residual = _residual_percent(sr, lr, profile, settings, monitor)
+    if settings.data_consistency == "project":
+        sr = ForwardModel.slices(profile).project(sr, lr)
+    result_affine = _result_affine(affine, profile, region, grid.result_voxels(region[0]).start)
+
+    def in_file(array: np.ndarray) -> Volume:
+        """Bring network units, (M, H, W) with the slices first, back to the file."""
+        values = to_network.from_network(array)
+        lowest, highest = float(values.min()), float(values.max())
+        if not np.isfinite((lowest, highest)).all():
+            count = values.size - int(np.count_nonzero(np.isfinite(values)))
+            raise VolumeError(f"{count} of {values.size} voxels of the result are not finite; use another model")
+        turned = turn.from_canonical(cast_like(values, volume.array.dtype, offset))
+        found = volume.with_array(turned, turn.file_affine(result_affine, array.shape))
+        return replace(found, slice_thickness=None, slice_spacing=None)
+
+    result = in_file(sr)
+    interpolated = in_file(_interpolated(lr, grid, region)) if with_interpolated else None
+    projected = settings.data_consistency == "project"
+    report = Computation(
+        program=__version__,
+        torch=str(torch.__version__),
+        model=card.name,
+        model_sha256=model.sha256,
+        grid=card.grid,
+        scale=tuple(old / new for old, new in zip(volume.spacing, result.spacing, strict=True)),  # type: ignore[arg-type]
+        region=None if settings.region is None else box_text(settings.region),
+        input_shape=volume.shape,
+        input_spacing_mm=tuple(round(value, 6) for value in volume.spacing),
+        output_shape=result.shape,
+        output_spacing_mm=tuple(round(value, 6) for value in result.spacing),
+        seconds=round(time.monotonic() - started, 3),
+        data_consistency=DataConsistency(
+            mode=settings.data_consistency,
+            residual_rms_percent=None if residual is None else round(residual, 4),
+            projected=projected,
+            model_dependent=True,  # nobody knows the slices' true profile
+        ),
+        slices=_report(stack, profile, wanted, residual),
+        **{**vars(engine.report), "warnings": (*warnings, *engine.report.warnings)},
+    )
+    return Result(result, report, interpolated)
+
+
+def _turned(profile: SliceProfile, *, mirrored: bool) -> SliceProfile:
+    """Return the profile along an axis that runs the other way."""
+    if not mirrored:
+        return profile
+    length = profile.hr_size * profile.hr_spacing
+    return replace(profile, centres=tuple(length - centre for centre in reversed(profile.centres)))
+
+
+def _residual_percent(
+    sr: np.ndarray, lr: np.ndarray, profile: SliceProfile, settings: Settings, monitor: Monitor
+) -> float | None:
+    """Return by how many % of the range the slices, made anew of the result, differ from those measured (RMS)."""
+    if settings.data_consistency == "off" or settings.region is not None:
+        return None
+    monitor.progress("consistency", 0, 1)
+    model = ForwardModel.slices(profile)
+    squares = 0.0
+    for block in model.blocks(sr.shape):
+        squares += float(np.square(model.residual(sr[block], lr[block]), dtype=np.float64).sum())
+    monitor.progress("consistency", 1, 1)
+    return 100 * float(np.sqrt(squares / lr.size))  # 1 network unit is the range of the intensity map
+
+
+def _interpolated(lr: np.ndarray, grid: SliceGrid, region: Box) -> np.ndarray:
+    model = ForwardModel.slices(grid.profile, grid.noise)
+    plane = lr[:, region[1], region[2]]
+    return model.interpolate(plane)[grid.result_voxels(region[0])]
+
+
+def _result_affine(affine: np.ndarray, profile: SliceProfile, region: Box, first: int) -> np.ndarray:
+    """Return the affine of the result, slices first: its first voxel lies ``first`` voxels after the stack's edge."""
+    cropped = crop_affine(affine, (0, region[1].start, region[2].start))
+    edge_to_centre = profile.centres[0]
+    return along_axis(cropped, 0, profile.hr_spacing, (first + 0.5) * profile.hr_spacing - edge_to_centre)
+
+
+def _report(stack: SliceStack, profile: SliceProfile, wanted: float, residual: float | None) -> SliceReport:
+    return SliceReport(
+        axis=stack.axis.letter,
+        plane=stack.axis.description,
+        num_slices=profile.lr_size,
+        slice_spacing_mm=profile.spacing,
+        slice_thickness_mm=profile.thickness,
+        thickness_source=stack.thickness_source,
+        in_plane_spacing_mm=stack.axis.in_plane,
+        wanted_spacing_mm=wanted,
+        result_spacing_mm=profile.hr_spacing,
+        result_size=profile.hr_size,
+        field_of_view_mm=profile.hr_size * profile.hr_spacing,
+        profile=DEFAULT_SHAPE,
+        noise=DEFAULT_NOISE,
+        residual_rms_percent=residual,
+        warnings=stack.warnings,
+    )

@@ -1,0 +1,47 @@
+"""What is told of thick slices and of what was made of them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from SuperResolution3DLib.forward.slice_profile import ProfileShape
+
+ThicknessSource = Literal["given", "file", "assumed"]
+
+
+@dataclass(frozen=True)
+class SliceReport:
+    """What was taken for the slices and what was made of them; lengths in mm."""
+
+    axis: str
+    plane: str
+    num_slices: int
+    slice_spacing_mm: float
+    slice_thickness_mm: float
+    thickness_source: ThicknessSource
+    in_plane_spacing_mm: tuple[float, float]
+    wanted_spacing_mm: float
+    result_spacing_mm: float
+    result_size: int
+    field_of_view_mm: float
+    profile: ProfileShape
+    noise: float
+    residual_rms_percent: float | None
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return this report as it is written to JSON."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @property
+    def sentence(self) -> str:
+        """The report for a person, in one sentence."""
+        sizes = " x ".join(f"{value:.3g}" for value in (*self.in_plane_spacing_mm, self.slice_spacing_mm))
+        wanted = f", {self.wanted_spacing_mm:.4g} mm were wanted"
+        adjusted = wanted if abs(self.wanted_spacing_mm - self.result_spacing_mm) > 5e-4 else ""
+        source = {"given": "as given", "file": "from the file", "assumed": "assumed to be the spacing"}
+        result = f"{self.result_spacing_mm:.4g} mm between slices{adjusted}"
+        return (
+            f"{self.plane} slices along {self.axis}, {sizes} mm, thickness {self.slice_thickness_mm:.3g} mm "
+            f"({source[self.thickness_source]}): {result}, through-plane "
+            f"x{self.slice_spacing_mm / self.result_spacing_mm:.3g}, field of view {self.field_of_view_mm:.2f} mm kept"
+        )
