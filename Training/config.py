@@ -1,13 +1,10 @@
 """What a training run is made of: dataclasses with a sentence per field, filled from YAML and the command line."""
 
-import json
 import math
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml  # type: ignore[import-untyped]
+from typing import Literal
 
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from Training.data.data_config import DataConfig
@@ -15,7 +12,6 @@ from Training.network_config import NetworkConfig
 from Training.trainer.discriminator import SMALLEST_PATCH, DiscriminatorConfig
 from Training.trainer.perceptual_loss import PerceptualConfig
 from Training.trainer.vgg19 import smallest_slice
-from Training.whole_file import whole_file
 
 LARGEST_SEED = 2**31 - 1
 LoggerName = Literal["tensorboard", "csv", "wandb"]
@@ -260,18 +256,3 @@ class TrainConfig:
             raise ValueError(f"data.patch_size must be a multiple of network.config.unshuffle, {edge} pixels are left")
         if self.loss.adversarial_weight or self.loss.perceptual_weight:
             raise ValueError(f"{THROUGH_PLANE} is fitted to pixels alone: set the other weights of loss to 0")
-
-
-def fields_of(config: TrainConfig) -> dict[str, Any]:
-    """Return all fields as JSON and YAML have them: lists for tuples, text for paths."""
-    return dict(json.loads(json.dumps(asdict(config), default=str)))
-
-
-def write_config(path: Path, config: TrainConfig) -> None:
-    """Write a preset that repeats the run.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    with whole_file(path) as temporary:
-        temporary.write_text(yaml.safe_dump(fields_of(config), sort_keys=False), "utf-8")

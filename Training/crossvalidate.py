@@ -16,7 +16,7 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,22 +25,33 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
-from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.errors import InputError
 from Training import evaluate, train
 from Training.command_record import without_folders
+from Training.config import TrainConfig
 from Training.cross_validation.child_process import SignalRelay
 from Training.cross_validation.fold_collection import collect
-from Training.cross_validation.parts import Part
-from Training.cross_validation.plan import Plan, make_plan
+from Training.cross_validation.parts import EVALUATION_FILE, TRAINING_FILE, Part
+from Training.cross_validation.plan import Comparison, Plan, TrainedMethod, make_plan
 from Training.evaluation.methods import INTERPOLATIONS
+from Training.evaluation.request import EvaluationRequest
 from Training.evaluation.volume_scores import Evaluation
+from Training.exit_code import exit_code
 from Training.folder_lock import locked
+from Training.preset import parts_of
 
 log = logging.getLogger(__name__)
 
 EXIT_FAILED = 1
 ARRAY_TASK = "SLURM_ARRAY_TASK_ID"
 SCRIPTS = Path(__file__).resolve().parent
+# What each part is told by the cross-validation: fields of the trainings, and options of the evaluations.
+OWN_FIELDS = ("out", "config", "data.index", "data.fold")
+OWN_OPTIONS = (
+    *("config", "index", "out", "split", "fold", "modality", "model", "sr", "interpolations", "scale"),
+    *("preparation", "reference", "figures", "report"),
+)
+PICTURE = ("figure-volume", "box")  # changes no score
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,11 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = sys.argv[1:] if arguments is None else arguments
     options = make_parser().parse_args(given)
-    try:
-        return run(options, shlex.join(["python", "Training/crossvalidate.py", *without_folders(given)]))
-    except SuperResolutionError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    command = shlex.join(["python", "Training/crossvalidate.py", *without_folders(given)])
+    return exit_code(lambda: run(options, command))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -140,7 +148,7 @@ def run(options: argparse.Namespace, command: str = "") -> int:
             "crossvalidate.py runs once per array task: start it without srun, and give --launcher 'srun python' when "
             "a training needs several tasks"
         )
-    plan = make_plan(options, command)
+    plan = make_plan(_comparison(options), command)
     for part in plan.parts:
         part.check()
     if options.list:
@@ -149,8 +157,8 @@ def run(options: argparse.Namespace, command: str = "") -> int:
         return 0
     chosen = [] if options.collect else _chosen(plan, options.array_task)
     if any(not part.done for part in chosen):  # weights that are missing are told now, instead of after all trainings
-        measures = evaluate.measures_of(evaluate.make_parser().parse_args(chosen[0].evaluate_arguments))
-        Evaluation(replace(measures, device="cpu"))  # a GPU is for the parts, in processes of their own
+        # A GPU is for the parts, in processes of their own.
+        Evaluation(replace(chosen[0].evaluation.measures(), device="cpu"))
     failed: list[Part] = []
     with SignalRelay() as relay:
         for part in chosen:
@@ -161,6 +169,52 @@ def run(options: argparse.Namespace, command: str = "") -> int:
             if code:
                 failed.append(part)
     return _finish(plan, failed, options)
+
+
+def _comparison(options: argparse.Namespace) -> Comparison:
+    """Return what the command line asks for.
+
+    Raises:
+        InputError: an option that each part gets from here, or a preset that cannot be used.
+    """
+    given = evaluate.read_options(evaluate.make_parser(), [f"--{option}" for option in options.evaluate])
+    taken = [f"--evaluate {name}" for name in OWN_OPTIONS if name in given]
+    taken += [f"--set {name}" for name in map(_name, options.set) if name in OWN_FIELDS]
+    if taken:
+        raise InputError(f"{', '.join(taken)}: that is for crossvalidate.py to say to each part")
+    evaluation = EvaluationRequest(index=options.index, out=options.out, modality=options.modality or "", **given)
+    return Comparison(
+        trained=[_trained(chosen, options) for chosen in options.methods],
+        interpolations=INTERPOLATIONS if "all" in options.interpolations else options.interpolations,
+        evaluation=evaluation,
+        measuring=[option for option in options.evaluate if _name(option) not in PICTURE],
+        folds=options.folds,
+        weights=options.weights,
+        reference=options.reference,
+        figures=options.figures,
+    )
+
+
+def _trained(chosen: str, options: argparse.Namespace) -> TrainedMethod:
+    """Read a preset as train.py does, with NAME= in front of it if it shall stand in the table under another name."""
+    label, _, preset = chosen.rpartition("=")
+    modality = {} if options.modality is None else {"modality": options.modality}
+    own = {"data": {"index": str(options.index), **modality}, "out": str(options.out)}
+    parts = parts_of([*options.config, preset])
+    try:
+        config = train.read_config([*parts, own], [f"--{assignment}" for assignment in options.set])
+    except InputError as error:
+        raise InputError(f"{preset}: {error}") from error
+    if options.in_process and config.loop.devices > 1:
+        raise InputError(f"{preset}: loop.devices is {config.loop.devices}, which --in-process cannot start")
+    if options.weights == "last" and "loop.validate_every" not in map(_name, options.set):
+        # What is found before the end is not used; --set may ask for it all the same.
+        config = replace(config, loop=replace(config.loop, validate_every=config.optimisation.steps))
+    return TrainedMethod(label or config.model.name, config)
+
+
+def _name(assignment: str) -> str:
+    return assignment.partition("=")[0]
 
 
 def _chosen(plan: Plan, task: int | None) -> Sequence[Part]:
@@ -180,26 +234,35 @@ def _do(part: Part, options: argparse.Namespace, relay: SignalRelay) -> int:
             log.info("%s: done before", part)
             return 0
         part.begin()
-        if not part.trained:
+        if part.training is not None and not part.trained:
             log.info("%s: training", part)
-            code = _call("train", part.train_arguments or (), options, relay, inherited)
+            code = _train(part, part.training, options, relay, inherited)
             if code or relay.asked:
                 return _told(part, "training", code)
             part.set_trained()
         log.info("%s: evaluation", part)
-        code = _call("evaluate", part.evaluate_arguments, options, relay, inherited)
+        code = _evaluate(part, options, relay, inherited)
         if code == 0:
             part.set_done()
         return _told(part, "evaluation", code)
 
 
-def _call(
-    script: str, arguments: Iterable[str], options: argparse.Namespace, relay: SignalRelay, inherited: tuple[int, ...]
+def _train(
+    part: Part, config: TrainConfig, options: argparse.Namespace, relay: SignalRelay, inherited: tuple[int, ...]
 ) -> int:
+    told = f"--config={part.folder / TRAINING_FILE}"
     if options.in_process:
-        return (train if script == "train" else evaluate).main(list(arguments))
-    launcher = shlex.split(options.launcher) if script == "train" else [sys.executable]
-    return relay.run([*launcher, str(SCRIPTS / f"{script}.py"), *arguments], inherited)
+        return exit_code(lambda: train.run(config, train.recorded_command([told])))
+    # A process of its own, which reads from the part's folder what it has to do: one that is killed or runs out of
+    # memory leaves the others running, a signal reaches it, and the launcher may start several for one training.
+    return relay.run([*shlex.split(options.launcher), str(SCRIPTS / "train.py"), told], inherited)
+
+
+def _evaluate(part: Part, options: argparse.Namespace, relay: SignalRelay, inherited: tuple[int, ...]) -> int:
+    told = f"--config={part.folder / EVALUATION_FILE}"
+    if options.in_process:
+        return exit_code(lambda: evaluate.run(part.evaluation, evaluate.recorded_command([told])))
+    return relay.run([sys.executable, str(SCRIPTS / "evaluate.py"), told], inherited)
 
 
 def _told(part: Part, what: str, code: int) -> int:

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from SuperResolution3DLib.errors import InputError
+from Training.config_file import read_fields
 
 FOLDER = Path(__file__).resolve().parent / "presets"
 NAMES = FOLDER / "names.yaml"
@@ -18,7 +17,7 @@ BRACES = re.compile(r"{(\w+)}")
 
 def preset_names() -> dict[str, list[Any]]:
     """Return the names of whole presets, each with its parts: names of files in ``presets``, or fields."""
-    return _read(NAMES)
+    return read_fields(NAMES)
 
 
 def parts_of(presets: Iterable[str]) -> list[dict[str, Any]]:
@@ -40,24 +39,14 @@ def parts_of(presets: Iterable[str]) -> list[dict[str, Any]]:
 
 def _parts(preset: str) -> list[dict[str, Any]]:
     if Path(preset).is_file():
-        return [_read(Path(preset))]
+        return [read_fields(Path(preset))]
     names = preset_names()
     files = {path.stem: path for path in FOLDER.glob("*.yaml") if path != NAMES}
     if preset not in names | files:
         known = ", ".join(sorted(names | files))
         raise InputError(f"There is no preset {preset}: it is neither a file nor one of {known}")
     parts = names.get(preset, [preset])
-    return [part if isinstance(part, dict) else _read(files[part]) for part in parts]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"The preset {path} cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise InputError(f"The preset {path} holds no fields of a training: see those in Training/presets")
-    return values
+    return [part if isinstance(part, dict) else read_fields(files[part]) for part in parts]
 
 
 def _filled(part: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:

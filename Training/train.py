@@ -33,20 +33,21 @@ from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
-from SuperResolution3DLib.errors import InputError, ModelError, SuperResolutionError
-from SuperResolution3DLib.models.model_card import read_card
+from SuperResolution3DLib.errors import InputError, ModelError
 from Training.command_record import without_folders
-from Training.config import LoopConfig, TrainConfig, write_config
+from Training.config import LoopConfig, TrainConfig
+from Training.config_file import write_config
 from Training.data.appearance import AppearanceConfig
 from Training.data.degradation import prepare_volumes
 from Training.data.index import Index, IndexEntry, check_unchanged, read_index
 from Training.data.splits import Selection, select
 from Training.data.training_volume import TrainingVolume
 from Training.evaluation.perceptual_metrics import Lpips
-from Training.evaluation.seen_volumes import contents
+from Training.evaluation.seen_volumes import check_parent
+from Training.exit_code import exit_code
 from Training.folder_lock import locked
 from Training.preset import parts_of
-from Training.trainer.distributed import FailedElsewhereError, connection, first_here_then_others, together
+from Training.trainer.distributed import connection, first_here_then_others, together
 from Training.trainer.kept_memory import keep_freed_memory
 from Training.trainer.launch import fitted, make_fabric
 from Training.trainer.perceptual_loss import PerceptualLoss
@@ -75,13 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     never_fail()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = with_full_names(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return run(_read_command(given), recorded_command(given))
-    except FailedElsewhereError as error:
-        return error.exit_code
-    except SuperResolutionError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return exit_code(lambda: run(_read_command(given), recorded_command(given)))
 
 
 def make_parser() -> ArgumentParser:
@@ -190,18 +185,6 @@ def recorded_command(arguments: list[str]) -> str:
         parser.add_argument(name)
     _, rest = parser.parse_known_args(arguments)
     return shlex.join(["python", "Training/train.py", *without_folders(rest), "--data.index", "INDEX", "--out", "RUN"])
-
-
-def check_parent(path: Path, selection: Selection) -> None:
-    """Refuse to fine-tune a model that was trained, or comes from one that was, on what validates here.
-
-    Raises:
-        InputError: it was, by its card.
-    """
-    seen = contents(read_card(path).training)
-    leaked = sorted(entry.file for entry in selection.validation if entry.sha256 in seen)
-    if leaked:
-        raise InputError(f"init_from: {path.name} was trained on validation volumes of this run: {', '.join(leaked)}")
 
 
 def _load_lpips(loop: LoopConfig, fabric: Fabric) -> Lpips | None:

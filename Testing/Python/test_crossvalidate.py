@@ -17,6 +17,7 @@ from models import a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import ROOT, log_lines
 
+from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.models.checkpoint import load_model
 from SuperResolution3DLib.volumes.volume import Volume, write_volume
 from Training import crossvalidate, evaluate, train
@@ -24,6 +25,7 @@ from Training.cross_validation import fold_collection, plan
 from Training.cross_validation.child_process import SignalRelay
 from Training.crossvalidate import main
 from Training.data.index import read_index, write_index
+from Training.evaluation.request import read_request
 from Training.evaluation.results import read_method_results, read_record, read_results
 from Training.folder_lock import locked
 from Training.prepare import main as prepare
@@ -254,17 +256,19 @@ def test_an_array_task_does_its_part_and_the_last_one_collects(a_data_set, tmp_p
 
 
 def test_a_part_that_fails_leaves_the_others_running(a_data_set, tmp_path, monkeypatch, caplog):
-    whole = evaluate.main
+    whole = evaluate.run
 
-    def fails_on_fold_2(arguments):
-        return 1 if "--fold=2" in arguments else whole(arguments)
+    def fails_on_fold_2(request, command):
+        if request.fold == 2:
+            raise VolumeError("this one fails")
+        whole(request, command)
 
-    monkeypatch.setattr(evaluate, "main", fails_on_fold_2)
+    monkeypatch.setattr(evaluate, "run", fails_on_fold_2)
     arguments = command(a_data_set, tmp_path, "--interpolations", "trilinear", methods=[])
     assert main(arguments) == crossvalidate.EXIT_FAILED
     assert "1 of 5 parts failed: trilinear, fold 2" in caplog.text
     assert len(list((tmp_path / "parts/trilinear").glob("*/evaluation/results"))) == 4
-    monkeypatch.setattr(evaluate, "main", whole)
+    monkeypatch.setattr(evaluate, "run", whole)
     assert main(arguments) == 0
     assert len(rows(tmp_path)) == 5
 
@@ -332,6 +336,29 @@ def test_a_volume_that_stands_in_two_folds_is_refused(a_data_set, a_whole_run, t
     assert main(command(a_data_set, out, *INTERPOLATIONS, "--collect")) == 2
     assert "Volumes were scored in two folds: trilinear: subject-" in capsys.readouterr().err
     assert len(rows(out)) == len(read_results(out / "all-folds")) == 20  # what was collected before is still there
+
+
+def test_all_methods_begin_with_what_they_share_and_override_it(a_data_set, tmp_path):
+    for name, steps in {"short": 1, "longer": 2}.items():
+        (tmp_path / f"{name}.yaml").write_text(f"{{model: {{name: tiny-{name}}}, optimisation: {{steps: {steps}}}}}")
+    methods = [tmp_path / "short.yaml", f"other={tmp_path / 'longer.yaml'}"]
+    shared = ["--config", a_data_set / "b.yaml", "--folds", "0", "--methods", *methods]
+    assert main(command(a_data_set, tmp_path / "out", *shared, methods=[])) == 0
+    for name, steps in {"tiny-short": 1, "other": 2}.items():
+        card = load_model(tmp_path / "out" / "parts" / name / "fold-0" / "run" / "last.safetensors").card
+        assert card.training["steps"] == steps
+        assert card.training["recipe"]["optimisation"]["learning_rate"] == RATES["b"]
+
+
+def test_a_part_can_be_done_by_hand_from_the_files_in_its_folder(a_data_set, a_whole_run, tmp_path):
+    part = a_whole_run / "parts" / "tiny-a" / "fold-1"
+    assert train.main([f"--config={part / 'training.yaml'}", f"--out={tmp_path / 'run'}"]) == 0
+    runs = [load_model(folder / "run" / "last.safetensors") for folder in (part, tmp_path)]
+    assert runs[0].card.training["config_sha256"] == runs[1].card.training["config_sha256"]
+    assert read_request(part / "evaluation.yaml").fold == 1
+    assert evaluate.main([f"--config={part / 'evaluation.yaml'}", f"--out={tmp_path / 'evaluation'}"]) == 0
+    found, wanted = (read_results(folder / "evaluation") for folder in (tmp_path, part))
+    assert [replace(result, seconds=0) for result in found] == [replace(result, seconds=0) for result in wanted]
 
 
 def test_presets_of_different_scales_or_data_are_refused(a_data_set, tmp_path, capsys):

@@ -23,11 +23,13 @@ from SuperResolution3DLib.metrics.metrics import score
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 from Training import evaluate
+from Training.config_file import write_config
 from Training.data.index import read_index, write_index
 from Training.data.preparation import PreparationConfig, prepare_hr
 from Training.evaluation import method_scores as scoring
 from Training.evaluation.held_out import held_out_volume
 from Training.evaluation.methods import InterpolationMethod
+from Training.evaluation.request import EvaluationRequest, read_request
 from Training.evaluation.results import (
     kept_path,
     method_path,
@@ -38,6 +40,7 @@ from Training.evaluation.results import (
 )
 from Training.evaluation.slice_sets import SliceSets
 from Training.evaluation.volume_scores import VolumeScores
+from Training.evaluation.zoom_box import ZoomBox
 from Training.prepare import main as prepare
 
 Run = Callable[..., int]
@@ -352,6 +355,35 @@ def test_a_scale_that_is_none_is_refused(evaluated: Run, scale: str, capsys: pyt
     with pytest.raises(SystemExit):
         evaluated("--interpolations", "cubic", f"--scale={scale}")
     assert f"wanted three whole numbers above 0 (D,H,W), such as 4,4,4, got '{scale}'" in capsys.readouterr().err
+
+
+def test_a_request_is_read_from_its_file_as_it_was(tmp_path: Path) -> None:
+    request = EvaluationRequest(
+        *(Path("index.json"), tmp_path, "validation"),
+        model=("A=a.safetensors", "b"),
+        scale=(4, 1, 1),
+        preparation=PreparationConfig(crop_foreground=True, spacing=(1, 1, 2.5)),
+        inception=Path("inception.pth"),
+        figures=False,
+        box=ZoomBox((1, -2.5, 3), 40),
+    )
+    write_config(tmp_path / "request.yaml", request)
+    assert read_request(tmp_path / "request.yaml") == request
+
+
+@pytest.mark.parametrize(
+    "text", [None, "a: [", "- a", "{index: i.json, out: o, protocol: mine}", "{out: o}", "index: 3"]
+)
+def test_a_file_that_is_no_request_is_refused(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "request.yaml").write_text(text)
+    assert evaluate.main([f"--config={tmp_path / 'request.yaml'}"]) == InputError.exit_code
+
+
+def test_an_index_and_a_folder_are_required(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        evaluate.main(["--interpolations", "cubic"])
+    assert "the following arguments are required: --index, --out" in capsys.readouterr().err
 
 
 def test_results_of_other_volumes_are_not_mixed_in(evaluated: Run, capsys: pytest.CaptureFixture) -> None:

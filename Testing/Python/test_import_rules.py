@@ -37,8 +37,15 @@ TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks.table", *GUI_MODULES] + [
         *("inference.thick_slices", "forward.forward_model"),
     )
 ]
-# The rooms of the library, lowest first: none imports a higher one. What stands at the top is below them all.
-ROOMS = ("volumes", "forward", "networks", "models", "metrics", "inference", "cli")
+# The rooms of each package, lowest first, and those that stand beside each other: none imports a higher one.
+ROOMS = {
+    LIBRARY: ("volumes", "forward", "networks", "models", "metrics", "inference", "cli"),
+    "Training": ("data datasets", "trainer evaluation", "reporting calibration", "cross_validation"),
+}
+COMMANDS = {  # above all rooms; what else stands outside of them is below
+    module: {path.stem for path in (ROOT / module).glob("*.py") if "def main(" in path.read_text("utf-8")}
+    for module in ROOMS
+}
 WHERE_USED = {"nibabel", "tqdm", "matplotlib"}  # imported inside functions: the worker in Slicer runs without them
 
 
@@ -100,8 +107,17 @@ def test_the_library_imports_only_what_the_base_installation_has(the_project: Pr
     ] == []
 
 
-def test_rooms_of_the_library_import_only_lower_rooms(the_project: Project) -> None:
-    assert room_violations(the_project) == []
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_import_only_lower_rooms_and_no_command_line(the_project: Project, package: str) -> None:
+    assert room_violations(the_project, package) == []
+
+
+def test_the_rooms_and_command_lines_are_those_that_there_are() -> None:
+    for package, rooms in ROOMS.items():
+        folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+        assert folders == set(" ".join(rooms).split())
+    assert COMMANDS[LIBRARY] == {"__main__"}
+    assert {"prepare", "train", "evaluate", "crossvalidate", "publish"} <= COMMANDS["Training"]
 
 
 def test_there_are_no_import_cycles(the_project: Project) -> None:
@@ -180,10 +196,29 @@ def test_an_import_of_a_higher_room_is_found_at_every_level() -> None:
         f"{LIBRARY}.models.model_card": "",
         f"{LIBRARY}.errors": f"from {LIBRARY}.cli import job\n",
     }
-    assert room_violations(parse(sources)) == [
+    assert room_violations(parse(sources), LIBRARY) == [
         f"{LIBRARY}.volumes.volume:2 {LIBRARY}.cli.job",
         f"{LIBRARY}.networks.rrdb:1 {LIBRARY}.models.model_card",
         f"{LIBRARY}.errors:1 {LIBRARY}.cli.job",
+    ]
+
+
+def test_an_import_of_a_report_by_an_evaluation_or_of_a_command_line_by_a_room_is_found() -> None:
+    sources = {
+        "Training.config": "from Training.trainer import losses\n",  # made of what the rooms declare
+        "Training.data.splits": "",
+        "Training.datasets.folder": "from Training.data import splits\n",
+        "Training.trainer.losses": "def run():\n    from Training.train import main\n",
+        "Training.evaluation.plan": "from Training.trainer import losses\nfrom Training.reporting import tables\n",
+        "Training.reporting.tables": "from Training.evaluation import plan\n",
+        "Training.cross_validation.parts": "import Training.evaluate\nfrom Training.reporting import tables\n",
+        "Training.train": "from Training import evaluate\n",
+        "Training.evaluate": "from Training.cross_validation import parts\n",
+    }
+    assert room_violations(parse(sources), "Training") == [
+        "Training.trainer.losses:2 Training.train",
+        "Training.evaluation.plan:2 Training.reporting.tables",
+        "Training.cross_validation.parts:1 Training.evaluate",
     ]
 
 
@@ -271,19 +306,22 @@ def forbidden(
     ]
 
 
-def room_violations(project: Project) -> list[str]:
-    """Return "module:line target" for each import by which a lower room of the library knows a higher one."""
+def room_violations(project: Project, package: str) -> list[str]:
+    """Return "module:line target" for each import by which a lower room of a package knows a higher one."""
+    heights = {room: height for height, rooms in enumerate(ROOMS[package]) for room in rooms.split()}
+    heights |= dict.fromkeys(COMMANDS[package], len(heights))
 
     def height(module: str) -> int:
-        room = module.split(".")[1] if module.count(".") else ""
-        return ROOMS.index(room) if room in ROOMS else -1
+        return heights.get(module.split(".")[1] if module.count(".") else "", -1)
 
     return [
         f"{module}:{item.line} {item.target}"
-        for module in library_modules(project)
-        if module not in (LIBRARY, f"{LIBRARY}.__main__")  # the command line's entry stands at the top
+        for module in project
+        if module.split(".")[0] == package and module != package
+        # Training's configuration is made of what its rooms declare.
+        if package == LIBRARY or module.count(".") > 1
         for item in project[module]
-        if item.target.split(".")[0] == LIBRARY and height(item.target) > height(module)
+        if item.target.split(".")[0] == package and height(item.target) > height(module)
     ]
 
 

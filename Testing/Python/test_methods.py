@@ -24,7 +24,7 @@ from Training.data.preparation import PreparationConfig
 from Training.evaluation import methods
 from Training.evaluation.held_out import HeldOutVolume
 from Training.evaluation.methods import InterpolationMethod, ModelMethod, check_methods, model_method
-from Training.evaluation.provenance import check_unseen, common_preparation
+from Training.evaluation.provenance import check_unseen, common_preparation, preset_preparation
 
 CPU = EngineSettings("cpu", "fp32")
 SCALE = (2, 2, 2)
@@ -218,13 +218,15 @@ def test_volumes_are_prepared_as_the_models_were_trained(a_model_method: ModelMe
     cropped = trained(a_model_method, recipe={"data": {"preparation": {"crop_foreground": True, "spacing": [1, 1, 2]}}})
     cropped = replace(cropped, name="cropped")
     wanted = PreparationConfig(crop_foreground=True, spacing=(1, 1, 2))
-    assert common_preparation([InterpolationMethod("cubic"), a_model_method], None) == PreparationConfig()
-    assert common_preparation([cropped, a_model_method], None) == wanted
+    assert common_preparation([InterpolationMethod("cubic"), a_model_method]) == PreparationConfig()
+    assert common_preparation([cropped, a_model_method]) == wanted
     with pytest.raises(InputError, match="prepared in different ways"):
-        common_preparation([plain, cropped], None)
+        common_preparation([plain, cropped])
     preset = tmp_path / "preset.yaml"
     preset.write_text("data: {preparation: {pad_multiple: 8}}")
-    assert common_preparation([plain, cropped], preset) == PreparationConfig(pad_multiple=8)
+    assert preset_preparation(str(preset)) == PreparationConfig(pad_multiple=8)
+    ct = PreparationConfig(floor=-1024, crop_foreground=True, margin=8, spacing=(0.785, 0.785, 1.25))
+    assert preset_preparation("msd-task06-recommended") == ct
 
 
 @pytest.mark.parametrize(
@@ -235,4 +237,4 @@ def test_a_preset_that_says_nothing_usable_is_refused(tmp_path: Path, text: str 
     if text is not None:
         preset.write_text(text)
     with pytest.raises(InputError, match=r"cannot be|no preset"):
-        common_preparation([], preset)
+        preset_preparation(str(preset))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from training_runs import make_index
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.models.checkpoint import build_network
 from Training import train
-from Training.config import fields_of
+from Training.config_file import fields_of, write_config
 from Training.preset import FOLDER, parts_of, preset_names
 from Training.trainer.trainer import Trainer
 from Training.trainer.vgg19 import Vgg19Features
@@ -53,6 +54,12 @@ def leaves(values, prefix=""):
             yield from leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
+
+
+def test_a_run_can_be_read_from_the_file_that_it_leaves(tmp_path):
+    config = replace(config_of("msd-task06-paper"), init_from=Path("a.safetensors"))
+    write_config(tmp_path / "run.yaml", config)
+    assert train.read_config(parts_of([str(tmp_path / "run.yaml")])) == config
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -102,7 +109,7 @@ def test_later_parts_override_and_options_override_all(tmp_path):
     [
         (None, "There is no preset .* neither a file nor one of ct, dcsrn, .*oasis-paper-rcan"),
         ("a: [", "cannot be read"),
-        ("- a", "holds no fields of a training"),
+        ("- a", "holds no fields"),
         ("optimisation: {stepps: 3}", "does not accept option 'stepps'"),
         ("optimisation: {steps: many}", "(?s)optimisation.steps.*many"),
         ("loss: {pixel_steps: 100000}", "no step would use the other losses"),

@@ -7,10 +7,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError
-from Training.command_record import without_folders
 from Training.cross_validation.parts import Part
 from Training.cross_validation.plan import Plan
-from Training.evaluate import make_parser, make_plan
 from Training.evaluation.provenance import VALIDATED
 from Training.evaluation.results import (
     EvaluationRecord,
@@ -61,11 +59,17 @@ def _refuse_repetitions(results: list[VolumeResult]) -> None:
 
 def _figures(plan: Plan) -> list[Path]:
     """Draw Figure 2 of the chosen volume, or of the first, with the models that it was held out from."""
-    wanted = make_parser().parse_args(plan.parts[0].evaluate_arguments).figure_volume
+    wanted = plan.parts[0].evaluation.figure_volume
     fold = next(part.fold for part in plan.parts if wanted in (None, *(result.file for result in part_results(part))))
-    arguments = [argument for part in plan.parts if part.fold == fold for argument in part.evaluate_arguments]
-    options = make_parser().parse_args([*arguments, f"--out={plan.out}", "--figures"])
-    return draw_figure(make_plan(options))
+    requests = [part.evaluation for part in plan.parts if part.fold == fold]
+    together = replace(
+        requests[0],
+        model=tuple(model for request in requests for model in request.model),
+        interpolations=tuple(name for request in requests for name in request.interpolations),
+        out=plan.out,
+        figures=True,
+    )
+    return draw_figure(together.plan())
 
 
 def part_results(part: Part) -> list[VolumeResult]:
@@ -74,15 +78,15 @@ def part_results(part: Part) -> list[VolumeResult]:
     Raises:
         InputError: there are none, or a file is damaged.
     """
-    results = [result for result in read_results(part.evaluation) if result.method == part.method]
+    results = [result for result in read_results(part.evaluation.out) if result.method == part.method]
     if not results:
-        raise InputError(f"{part}: no results in {part.evaluation}; delete {part.evaluation} and its part.json")
+        raise InputError(f"{part}: no results in {part.evaluation.out}; delete {part.evaluation.out} and its part.json")
     return results
 
 
 def _merge_slices(plan: Plan, method: str, dataset: str) -> None:
     """Merge what stands for all slices of a method (Frechet distance, FID, KID): it is no mean of the folds'."""
-    paths = [method_path(part.evaluation, method, ".npz") for part in plan.parts if part.method == method]
+    paths = [method_path(part.evaluation.out, method, ".npz") for part in plan.parts if part.method == method]
     sets = merged([SliceSets.read(path) for path in paths if path.exists()])
     if not sets.taps:
         return
@@ -91,7 +95,7 @@ def _merge_slices(plan: Plan, method: str, dataset: str) -> None:
 
 
 def _record(plan: Plan, results: list[VolumeResult]) -> EvaluationRecord:
-    records = [read_record(part.evaluation) for part in plan.parts]
+    records = [read_record(part.evaluation.out) for part in plan.parts]
     described: dict[str, list[str]] = defaultdict(list)
     for part, record in zip(plan.parts, records, strict=True):
         described[part.method].append(record.methods[part.method])
@@ -113,7 +117,7 @@ def _record(plan: Plan, results: list[VolumeResult]) -> EvaluationRecord:
         records[0],
         part=f"{folds}, {counted(len(volumes), 'volume')} of {counted(len(subjects), 'subject')}",
         conventions=tuple(dict.fromkeys([how, *(line for line in lines if not line.endswith(VALIDATED))])),
-        config={"options": without_folders(plan.parts[-1].evaluate_arguments), "weights": plan.weights},
+        config=plan.parts[-1].evaluation.recorded() | {"weights": plan.weights},
         command=plan.command,
         versions={
             name: " and ".join(dict.fromkeys(record.versions.get(name, "none") for record in records))

@@ -1,15 +1,17 @@
 """The parts of a cross-validation: one method on one fold, its folder, what it was made from and whether it is done."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from SuperResolution3DLib.errors import InputError
+from Training.config import TrainConfig
+from Training.config_file import write_config
 from Training.data.index import read_json, write_json
-from Training.data.preparation import PreparationConfig
+from Training.evaluation.request import EvaluationRequest
 
 STATE_FILE = "part.json"
-PREPARATION_FILE = "preparation.yaml"  # a preset, as far as evaluate.py reads it; JSON is YAML
+TRAINING_FILE, EVALUATION_FILE = "training.yaml", "evaluation.yaml"  # what train.py and evaluate.py are told
 RUN, EVALUATION = "run", "evaluation"  # folders of a part
 # What the best weights depend on, and the last ones do not.
 VALIDATION = ("loop.validate_every", "loop.validate_volumes", "loop.best", "loop.lpips")
@@ -24,26 +26,18 @@ class Part:
     folder: Path
     recipe: dict[str, Any]
     """all that the trained model depends on, by dotted name"""
-    preparation: PreparationConfig
-    """of the volumes, the same for all methods of a table"""
     scoring: dict[str, Any]
     """all that its scores depend on besides"""
-    train_arguments: tuple[str, ...] | None
-    """of Training/train.py; None: nothing is trained"""
-    evaluate_arguments: tuple[str, ...]
-    """of Training/evaluate.py"""
+    training: TrainConfig | None
+    """None: nothing is trained"""
+    evaluation: EvaluationRequest
 
     def __str__(self) -> str:
         return f"{self.method}, fold {self.fold}"
 
     @property
-    def evaluation(self) -> Path:
-        """The folder of the evaluation."""
-        return self.folder / EVALUATION
-
-    @property
     def trained(self) -> bool:
-        return self.train_arguments is None or bool(self._state().get("trained"))
+        return self.training is None or bool(self._state().get("trained"))
 
     @property
     def done(self) -> bool:
@@ -54,7 +48,7 @@ class Part:
         """to do, trained or done."""
         if self.done:
             return "done"
-        return "trained" if self.trained and self.train_arguments is not None else "to do"
+        return "trained" if self.trained and self.training is not None else "to do"
 
     def check(self) -> None:
         """Make sure that what was begun in the folder was begun with the same recipe.
@@ -79,14 +73,16 @@ class Part:
         )
 
     def begin(self) -> None:
-        """Write down the recipe before anything is made from it, and the preparation for the evaluation.
+        """Write down the recipe before anything is made from it, and what is to be done.
 
         Raises:
             OutputError: the folder is not there, or cannot be written.
         """
         if not self._state():
             self._write({"recipe": self.recipe})
-        write_json(self.folder / PREPARATION_FILE, "preparation", {"data": {"preparation": asdict(self.preparation)}})
+        if self.training is not None:
+            write_config(self.folder / TRAINING_FILE, self.training)
+        write_config(self.folder / EVALUATION_FILE, self.evaluation)
 
     def set_trained(self) -> None:
         self._write(self._state() | {"trained": True})

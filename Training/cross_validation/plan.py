@@ -1,25 +1,22 @@
-"""The plan of a cross-validation: every part that its command line asks for, with everything refused that can be."""
+"""The plan of a cross-validation: every part that is asked for, with everything refused that can be."""
 
-import argparse
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.volumes.geometry import Scale
-from Training.config import MODEL_NAME, TrainConfig, fields_of
-from Training.cross_validation.parts import EVALUATION, PREPARATION_FILE, RUN, VALIDATION, Part
+from Training.config import MODEL_NAME, TrainConfig
+from Training.config_file import fields_of
+from Training.cross_validation.parts import EVALUATION, RUN, VALIDATION, Part
 from Training.data.index import IndexEntry, read_index
 from Training.data.preparation import PreparationConfig
 from Training.data.splits import FILE_NAME, Selection, read_splits, select
-from Training.evaluate import make_parser as evaluate_parser
-from Training.evaluation.methods import INTERPOLATIONS
 from Training.evaluation.plan import VERSION
-from Training.preset import parts_of
-from Training.train import check_parent, read_config
+from Training.evaluation.request import EvaluationRequest
+from Training.evaluation.seen_volumes import check_parent
 from Training.trainer import resumption
 
 # Fields of TrainConfig that say where and how fast, not what: a part may go on with others of them.
@@ -28,14 +25,35 @@ PACE = (
     *resumption.PACE,
     *("loop.save_every", "loop.keep", "loop.time_limit", "loop.accelerator", "loop.threads"),
 )
-# What each part is told by the cross-validation: fields of the trainings, and options of the evaluations.
-OWN_FIELDS = ("out", "config", "data.index", "data.fold")
-OWN_OPTIONS = (
-    *("index", "out", "split", "fold", "modality", "model", "sr", "interpolations", "scale", "preparation"),
-    *("reference", "figures", "report"),
-)
-OWN_PLACE = ("--index=", "--out=")  # stand for those, while others are looked at
-PICTURE = ("figure-volume", "box")  # changes no score
+
+
+@dataclass(frozen=True)
+class TrainedMethod:
+    """A method that is trained."""
+
+    name: str
+    config: TrainConfig
+    """of the training, but for its folder and its fold"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a cross-validation is asked for."""
+
+    trained: Sequence[TrainedMethod]
+    interpolations: Sequence[str]
+    evaluation: EvaluationRequest
+    """what all parts share; its ``out`` is the folder of them all, its modality empty where the presets say it"""
+    measuring: Sequence[str]
+    """the options of the evaluation that scores depend on, for the record"""
+    folds: Sequence[str] = ("all",)
+    """all, or their numbers"""
+    weights: str = "last"
+    """last or best: which of a training run's are evaluated"""
+    reference: str | None = None
+    """the method that the others are tested against; None: the last"""
+    figures: bool = True
+    """draw Figure 2 of a volume when all is collected"""
 
 
 @dataclass(frozen=True)
@@ -61,89 +79,62 @@ class Plan:
         return tuple(dict.fromkeys(part.method for part in self.parts))
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """A method that is trained."""
-
-    name: str
-    presets: tuple[str, ...]
-    config: TrainConfig
-
-
-def make_plan(options: argparse.Namespace, command: str = "") -> Plan:
-    """Return the plan that the command line of ``crossvalidate.py`` asks for.
+def make_plan(asked: Comparison, command: str = "") -> Plan:
+    """Return the plan of what is asked for.
 
     Args:
-        options: what it says.
-        command: itself, for the record.
+        asked: methods, folds, and how they are evaluated.
+        command: the command line, for the record.
 
     Raises:
-        InputError: no method, presets that are missing, wrong or do not go together, unknown folds, or volumes that
-            cannot be used.
+        InputError: no method, methods that do not go together, unknown folds, or volumes that cannot be used.
     """
-    _check_options(options)
-    index = read_index(options.index)
-    num_folds = len(read_splits(options.index.parent / FILE_NAME).folds)
-    folds = _folds(options.folds, num_folds)
-    methods = [_trained(chosen, options) for chosen in options.methods]
-    interpolations = INTERPOLATIONS if "all" in options.interpolations else options.interpolations
-    names = [*interpolations, *(method.name for method in methods)]
+    place = asked.evaluation.index
+    index = read_index(place)
+    num_folds = len(read_splits(place.parent / FILE_NAME).folds)
+    folds = _folds(asked.folds, num_folds)
+    names = [*asked.interpolations, *(method.name for method in asked.trained)]
     if not names:
         raise InputError("There is nothing to compare: give --methods, --interpolations, or both")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"Methods of the same name: {', '.join(twice)}; give one another with --methods NAME=PRESET")
-    if options.reference not in (None, *names):
-        raise InputError(f"--reference {options.reference} is none of the methods {', '.join(names)}")
-    configs = {method.name: method.config for method in methods}
+    if asked.reference not in (None, *names):
+        raise InputError(f"--reference {asked.reference} is none of the methods {', '.join(names)}")
+    configs = {method.name: method.config for method in asked.trained}
     scale = _common("network.scale", {name: config.network.scale for name, config in configs.items()}, (4, 4, 4))
-    modality = _common("data.modality", {name: config.data.modality for name, config in configs.items()}, "")
+    modality = _common(
+        "data.modality", {name: config.data.modality for name, config in configs.items()}, asked.evaluation.modality
+    )
     preparation = _common(
         "data.preparation", {name: config.data.preparation for name, config in configs.items()}, PreparationConfig()
     )
-    modality = modality if options.modality is None else options.modality
-    selections = {fold: select(index, options.index.parent, fold, modality) for fold in folds}
-    _check_figure(options, selections)
-    maker = _PartMaker(options, scale, preparation, modality, selections)
-    parts = [maker.interpolation(name, fold) for name in interpolations for fold in folds]
-    parts += [maker.training(method, fold) for method in methods for fold in folds]
+    evaluation = replace(
+        asked.evaluation, scale=scale, modality=modality, preparation=preparation, figures=False, report=False
+    )
+    selections = {fold: select(index, place.parent, fold, modality) for fold in folds}
+    _check_figure(asked, selections)
+    maker = _PartMaker(asked, evaluation, selections)
+    parts = [maker.interpolation(name, fold) for name in asked.interpolations for fold in folds]
+    parts += [maker.training(method, fold) for method in asked.trained for fold in folds]
     name = "all-folds" if len(folds) == num_folds else f"folds-{'-'.join(map(str, folds))}"
     return Plan(
         folds=folds,
         num_folds=num_folds,
-        weights=options.weights,
-        reference=options.reference or names[-1],
-        out=options.out / name,
-        figures=options.figures,
+        weights=asked.weights,
+        reference=asked.reference or names[-1],
+        out=evaluation.out / name,
+        figures=asked.figures,
         command=command,
         parts=tuple(parts),
     )
 
 
-def _check_options(options: argparse.Namespace) -> None:
-    """Refuse what every part needs its own of.
-
-    Raises:
-        InputError: it is named.
-    """
-    given, unset = _evaluation(options), evaluate_parser().parse_args(OWN_PLACE)
-    taken = [f"--evaluate {name}" for name in OWN_OPTIONS if getattr(given, name) != getattr(unset, name)]
-    names = [assignment.partition("=")[0] for assignment in options.set]
-    taken += [f"--set {name}" for name in names if name in OWN_FIELDS]
-    if taken:
-        raise InputError(f"{', '.join(taken)}: that is for crossvalidate.py to say to each part")
-
-
-def _check_figure(options: argparse.Namespace, selections: dict[int, Selection]) -> None:
-    wanted = _evaluation(options).figure_volume
+def _check_figure(asked: Comparison, selections: dict[int, Selection]) -> None:
+    wanted = asked.evaluation.figure_volume
     held_out = [entry.file for selection in selections.values() for entry in selection.validation]
-    if options.figures and wanted not in (None, *held_out):
+    if asked.figures and wanted not in (None, *held_out):
         raise InputError(f"--evaluate figure-volume={wanted}: none of these folds holds it out")
-
-
-def _evaluation(options: argparse.Namespace) -> argparse.Namespace:
-    """Return what is said to every evaluation; ends the program where it is wrong."""
-    return evaluate_parser().parse_args([*OWN_PLACE, *(f"--{option}" for option in options.evaluate)])
 
 
 def _folds(chosen: Sequence[str], num_folds: int) -> tuple[int, ...]:
@@ -158,29 +149,6 @@ def _folds(chosen: Sequence[str], num_folds: int) -> tuple[int, ...]:
     return tuple(folds)
 
 
-def _trained(chosen: str, options: argparse.Namespace) -> _Trained:
-    """Read a preset as train.py does, with NAME= in front of it if it shall stand in the table under another name."""
-    label, _, preset = chosen.rpartition("=")
-    presets = (*options.config, preset)
-    modality = {} if options.modality is None else {"modality": options.modality}
-    own = {"data": {"index": str(options.index), **modality}, "out": str(options.out)}
-    parts = parts_of(presets)
-    try:
-        config = read_config([*parts, own], [f"--{assignment}" for assignment in options.set])
-    except InputError as error:
-        raise InputError(f"{preset}: {error}") from error
-    if options.in_process and config.loop.devices > 1:
-        raise InputError(f"{preset}: loop.devices is {config.loop.devices}, which --in-process cannot start")
-    return _Trained(label or config.model.name, presets, config)
-
-
-def _train_arguments(presets: Sequence[str], options: argparse.Namespace, run: Path) -> tuple[str, ...]:
-    configs = [f"--config={preset}" for preset in presets]
-    modality = [] if options.modality is None else [f"--data.modality={options.modality}"]
-    chosen = [f"--{assignment}" for assignment in options.set]
-    return (*configs, *modality, *chosen, f"--data.index={options.index}", f"--out={run}")
-
-
 def _common(what: str, values: dict[str, Any], default: Any) -> Any:
     """Return the value that all methods share."""
     if len(set(values.values())) > 1:
@@ -191,26 +159,25 @@ def _common(what: str, values: dict[str, Any], default: Any) -> Any:
 
 @dataclass(frozen=True)
 class _PartMaker:
-    """Makes the parts of one command line."""
+    """Makes the parts of one comparison."""
 
-    options: argparse.Namespace
-    scale: Scale
-    preparation: PreparationConfig
-    modality: str
+    asked: Comparison
+    evaluation: EvaluationRequest
+    """of every part, but for its methods, its folder and its fold"""
     selections: dict[int, Selection]
     """by fold"""
 
     def interpolation(self, name: str, fold: int) -> Part:
+        fields = fields_of(self.evaluation)
         recipe = {
-            "network.scale": list(self.scale),
-            "data.preparation": json.loads(json.dumps(asdict(self.preparation))),
+            "network.scale": fields["scale"],
+            "data.preparation": fields["preparation"],
             "held-out volumes": _digest(self.selections[fold].validation),
         }
-        arguments = [f"--interpolations={name}", f"--scale={','.join(map(str, self.scale))}"]
-        return self._part(name, fold, recipe, None, arguments)
+        return self._part(name, fold, recipe, None, replace(self.evaluation, interpolations=(name,)))
 
-    def training(self, method: _Trained, fold: int) -> Part:
-        selection, weights = self.selections[fold], self.options.weights
+    def training(self, method: TrainedMethod, fold: int) -> Part:
+        selection, weights = self.selections[fold], self.asked.weights
         _check_parent(method, fold, selection)
         recipe = _recipe(
             method.config,
@@ -220,34 +187,32 @@ class _PartMaker:
                 "held-out volumes": _digest(selection.validation),
             },
         )
-        run = self._folder(method.name, fold) / RUN
-        arguments = (*_train_arguments(method.presets, self.options, run), f"--data.fold={fold}")
-        if weights == "last":  # what is found before the end is not used; --set may ask for it all the same
+        if weights == "last":
             recipe = {name: value for name, value in recipe.items() if name not in VALIDATION}
-            arguments = (f"--loop.validate_every={method.config.optimisation.steps}", *arguments)
-        return self._part(method.name, fold, recipe, arguments, [f"--model={method.name}={run / weights}.safetensors"])
+        run = self._folder(method.name, fold) / RUN
+        config = replace(method.config, out=run, data=replace(method.config.data, fold=fold))
+        model = f"{method.name}={run / weights}.safetensors"
+        return self._part(method.name, fold, recipe, config, replace(self.evaluation, model=(model,)))
 
     def _part(
-        self, name: str, fold: int, recipe: dict[str, Any], train: tuple[str, ...] | None, what: list[str]
+        self, name: str, fold: int, recipe: dict[str, Any], training: TrainConfig | None, evaluation: EvaluationRequest
     ) -> Part:
-        options, folder = self.options, self._folder(name, fold)
-        place = (f"--index={options.index}", f"--out={folder / EVALUATION}", f"--fold={fold}")
-        volumes = (f"--modality={self.modality}", f"--preparation={folder / PREPARATION_FILE}")
-        measuring = sorted(option for option in options.evaluate if option.partition("=")[0] not in PICTURE)
-        scoring = {"version": VERSION, "options": measuring, "weights": options.weights if train else None}
-        chosen = ("--no-figures", "--no-report", *(f"--{option}" for option in options.evaluate))
-        arguments = (*what, *place, *volumes, *chosen)
-        return Part(name, fold, folder, recipe, self.preparation, scoring, train, arguments)
+        weights = self.asked.weights if training else None
+        scoring = {"version": VERSION, "options": sorted(self.asked.measuring), "weights": weights}
+        folder = self._folder(name, fold)
+        return Part(
+            name, fold, folder, recipe, scoring, training, replace(evaluation, fold=fold, out=folder / EVALUATION)
+        )
 
     def _folder(self, name: str, fold: int) -> Path:
         if not MODEL_NAME.fullmatch(name):
             raise InputError(
                 f"{name!r} cannot be a folder's name: use letters, digits, spaces and . + - _ (--methods NAME=PRESET)"
             )
-        return self.options.out / "parts" / name / f"fold-{fold}"
+        return self.evaluation.out / "parts" / name / f"fold-{fold}"
 
 
-def _check_parent(method: _Trained, fold: int, selection: Selection) -> None:
+def _check_parent(method: TrainedMethod, fold: int, selection: Selection) -> None:
     try:
         if method.config.init_from:
             check_parent(method.config.init_from, selection)

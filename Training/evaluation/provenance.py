@@ -1,7 +1,6 @@
 """What models say of their training: whether they have seen a held-out subject, and how its volumes were prepared."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from SuperResolution3DLib.errors import InputError
@@ -52,14 +51,12 @@ def check_unseen(
     return [*leaks, *notes]
 
 
-def common_preparation(methods: Sequence[Method], preset: Path | None) -> PreparationConfig:
-    """Return how volumes are prepared: as a preset says, or as the models were trained.
+def common_preparation(methods: Sequence[Method]) -> PreparationConfig:
+    """Return how volumes are prepared: as the models were trained.
 
     Raises:
-        InputError: the preset cannot be read, or the models were trained in different ways.
+        InputError: they were trained in different ways.
     """
-    if preset is not None:
-        return _of_preset(preset)
     found = {method.name: method.preparation for method in methods if isinstance(method, ModelMethod)}
     known = {name: preparation for name, preparation in found.items() if preparation is not None}
     if len(set(known.values())) > 1:
@@ -71,9 +68,14 @@ def common_preparation(methods: Sequence[Method], preset: Path | None) -> Prepar
     return next(iter(known.values()), PreparationConfig())
 
 
-def _of_preset(preset: Path) -> PreparationConfig:
+def preset_preparation(preset: str) -> PreparationConfig:
+    """Return how volumes are prepared by a preset.
+
+    Raises:
+        InputError: there is none, it cannot be read, or its preparation makes no sense.
+    """
     values: dict[str, Any] = {}
-    for part in parts_of([str(preset)]):
+    for part in parts_of([preset]):
         data = part.get("data")
         values |= (data.get("preparation") if isinstance(data, dict) else None) or {}
     return preparation_of(values)

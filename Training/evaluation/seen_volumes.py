@@ -1,6 +1,11 @@
 """Which volumes a model file says it was trained on: those of its own run, and of every model that it comes from."""
 
+from pathlib import Path
 from typing import Any
+
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.models.model_card import read_card
+from Training.data.splits import Selection
 
 
 def contents(training: dict[str, Any], part: str = "train") -> set[str]:
@@ -14,6 +19,18 @@ def contents(training: dict[str, Any], part: str = "train") -> set[str]:
     # Files of older versions of this program have them by name.
     own = set(stored.values() if isinstance(stored, dict) else stored if isinstance(stored, list) else ())
     return own.union(*(contents(parent, part) for parent in _parents(training)))
+
+
+def check_parent(path: Path, selection: Selection) -> None:
+    """Refuse to fine-tune a model that was trained, or comes from one that was, on what validates here.
+
+    Raises:
+        InputError: it was, by its card.
+    """
+    seen = contents(read_card(path).training)
+    leaked = sorted(entry.file for entry in selection.validation if entry.sha256 in seen)
+    if leaked:
+        raise InputError(f"init_from: {path.name} was trained on validation volumes of this run: {', '.join(leaked)}")
 
 
 def is_complete(training: dict[str, Any]) -> bool:
