@@ -85,13 +85,14 @@ def between_slices(
     region = whole(slices.shape)
     if settings.region is not None:
         region = turn.box_to_canonical(settings.region, volume.shape)
-    profile = _turned(stack.profile(wanted), mirrored=turn.flips[0])
+    shape, noise = card.forward.get("shape", DEFAULT_SHAPE), card.forward.get("noise", DEFAULT_NOISE)
+    profile = _turned(stack.profile(wanted, shape), mirrored=turn.flips[0])
     # A fixed range is not that of the volume, so its offset has to stay.
     offset = 0 if model.intensity.policy == "fixed" else large_offset(slices)
     measured = without_offset(slices, offset)
     to_network = model.intensity.fit(measured)
     lr = to_network.to_network(measured)
-    grid = SliceGrid(profile, float(np.mean(stack.axis.in_plane)))
+    grid = SliceGrid(profile, float(np.mean(stack.axis.in_plane)), noise)
     engine = SliceEngine(model, grid, settings, monitor)
     sr = engine.run(lr, region)
     residual = _residual_percent(sr, lr, profile, settings, monitor)
@@ -132,7 +133,7 @@ def between_slices(
             projected=projected,
             model_dependent=True,  # nobody knows the slices' true profile
         ),
-        slices=_report(stack, profile, wanted, residual),
+        slices=_report(stack, grid, wanted, residual),
         **{**vars(engine.report), "warnings": (*warnings, *engine.report.warnings)},
     )
     return Result(result, report, interpolated)
@@ -174,7 +175,8 @@ def _result_affine(affine: np.ndarray, profile: SliceProfile, region: Box, first
     return along_axis(cropped, 0, profile.hr_spacing, (first + 0.5) * profile.hr_spacing - edge_to_centre)
 
 
-def _report(stack: SliceStack, profile: SliceProfile, wanted: float, residual: float | None) -> SliceReport:
+def _report(stack: SliceStack, grid: SliceGrid, wanted: float, residual: float | None) -> SliceReport:
+    profile = grid.profile
     return SliceReport(
         axis=stack.axis.letter,
         plane=stack.axis.description,
@@ -187,8 +189,8 @@ def _report(stack: SliceStack, profile: SliceProfile, wanted: float, residual: f
         result_spacing_mm=profile.hr_spacing,
         result_size=profile.hr_size,
         field_of_view_mm=profile.hr_size * profile.hr_spacing,
-        profile=DEFAULT_SHAPE,
-        noise=DEFAULT_NOISE,
+        profile=profile.shape,
+        noise=grid.noise,
         residual_rms_percent=residual,
         warnings=stack.warnings,
     )

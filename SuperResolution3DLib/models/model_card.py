@@ -33,7 +33,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "axes": ("all", "slice"),
 }
 _NEVER_EMPTY = ("name", "network", "modality")
-_OBJECTS = ("config", "intensity", "training", "metrics", "performance", "input_ranges")
+_OBJECTS = ("config", "intensity", "training", "metrics", "performance", "input_ranges", "forward")
 _RATE = "_seconds_per_million_voxels"  # how the names of the speeds in ``performance`` end
 
 
@@ -79,6 +79,9 @@ class ModelCard:
     """all, or slice: the model computes what lies between thick slices, along whichever axis they are stacked"""
     slice_spacing_range: tuple[float, float] | None = None
     """smallest and largest distance between slices (mm) that it was trained on; None where ``axes`` is all"""
+    forward: dict[str, Any] = field(default_factory=dict)
+    """what a model for thick slices assumes of them: the shape of their profile and the noise of the interpolation that
+    it adds to; {} where ``axes`` is all, which is the k-space crop of ``scale`` and ``grid``"""
     input_ranges: dict[str, Any] = field(default_factory=dict)
     """what the LR volumes of its training were like: ``InputRanges.to_card``; {}: was not measured"""
     format_version: int = FORMAT_VERSION

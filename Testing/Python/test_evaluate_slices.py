@@ -210,3 +210,9 @@ def test_the_profile_told_is_gaussian_whatever_was_measured():
     assert isinstance(case.told, SliceProfile) and case.told.shape == "gaussian"
     boxes = case.hr.reshape(12, 4, *case.hr.shape[1:]).mean(1)
     np.testing.assert_allclose(case.lr, boxes, atol=1e-3)
+
+
+def test_the_other_evaluation_refuses_a_model_for_slices(an_index, tmp_path, capsys):
+    model = str(a_through_plane_file(tmp_path))
+    assert main(["--index", str(an_index), "--model", model, "--out", str(tmp_path / "out"), "--lpips", "none"]) == 2
+    assert "between is for thick slices: score it with --forward slice-profile" in capsys.readouterr().err

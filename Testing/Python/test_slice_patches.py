@@ -105,6 +105,20 @@ def test_the_true_profile_is_not_the_one_that_is_told():
     assert max(scan.told.hr_size for scan in (draw_scan(SLICES, 20, random) for _ in range(20))) <= 20
 
 
+def test_half_of_the_patches_are_interpolated_finer():
+    """On a ramp neighbouring voxels then differ by less; positions still name their places."""
+    config = replace(PLAIN, slices=replace(SLICES, width=(1.0, 1.0), zoom=2.0))
+    steps = []
+    for patches in a_dataset(a_volume(hr=a_ramp(0)), config):
+        lr, hr = (part[0, 0, :, 0, 0] for part in (patches.lr, patches.hr))
+        if lr.std() > 1e-6:  # along the ramp
+            steps.append(abs(float(hr.diff().mean())) * 44)  # the range is that of every fourth voxel
+            wanted = np.interp(patches.query.positions, np.arange(4), lr)
+            np.testing.assert_allclose(hr, wanted, atol=2e-3)
+    assert any(step == pytest.approx(1, abs=1e-3) for step in steps)
+    assert 0.5 <= min(steps) < 0.8
+
+
 def test_volumes_that_cannot_be_sliced_are_refused():
     with pytest.raises(VolumeError, match="no thick slices can be made of voxels of 3 x 1 x 1 mm"):
         a_dataset(a_volume(spacing=(3.0, 1.0, 1.0)))

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.forward.axis_operator import Slices
 from SuperResolution3DLib.forward.axis_product import multiply_axes
-from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
+from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE, spline_matrix
 from SuperResolution3DLib.forward.slice_profile import SHAPES, SliceProfile
 from SuperResolution3DLib.metrics.foreground import otsu_threshold
 from SuperResolution3DLib.networks.through_plane import slice_query
@@ -108,9 +108,10 @@ class SlicePatchDataset(Dataset[Patches]):
         coarse, config = self.volumes[chosen], self.config
         volume, shape = coarse.volume, coarse.volume.hr.shape
         axis = int(random.choice(self.axes[chosen]))
-        scan = draw_scan(config.slices, shape[axis], random)
-        size = [config.patch_size] * 3
-        size[axis] = scan.told.hr_size
+        zoom = random.uniform(1, config.slices.zoom) if random.random() < 0.5 else 1.0
+        scan = draw_scan(config.slices, math.floor((shape[axis] - 1) * zoom) + 1, random)
+        places = [np.arange(scan.told.hr_size if i == axis else config.patch_size) / zoom for i in range(3)]
+        size = [math.ceil(place[-1]) + 1 for place in places]
         centre = COARSE * coarse.foreground[random.integers(len(coarse.foreground))]
         jitter = random.integers(-(config.patch_size // 4), config.patch_size // 4 + 1, size=3)
         corner = np.clip(centre + jitter - np.array(size) // 2, 0, np.array(shape) - size)
@@ -119,7 +120,11 @@ class SlicePatchDataset(Dataset[Patches]):
         sample = coarse.sample
         to_network = self.intensity.fit(appearance.apply(sample, whole(sample.shape), sample.shape))
         hr = to_network.to_network(appearance.apply(volume.hr[box], (box[0], box[1], box[2]), shape))
-        column = _turned(axis, random, config.flips, hr, np.asarray(volume.measured[box], np.float32))
+        measured = np.asarray(volume.measured[box], np.float32)
+        if zoom > 1:
+            hr = multiply_axes(hr, [spline_matrix(np.arange(n), place) for n, place in zip(size, places, strict=True)])
+            measured = measured[np.ix_(*(np.rint(place).astype(int) for place in places))]
+        column = _turned(axis, random, config.flips, hr, measured)
         gain = (1 + config.intensity_jitter) ** random.uniform(-1, 1)
         pixel = float(np.mean(np.delete(volume.spacing, axis))) / volume.spacing[axis]
         return self._patches(column[0] * np.float32(gain), column[1], scan, pixel, random)

@@ -16,6 +16,9 @@ class SlicesConfig:
     """Largest gap between slices, as a share of their distance; half of the patches have none"""
     width: tuple[float, float] = (0.7, 1.3)
     """True width of a slice's profile as a share of the thickness that is told, which no scanner keeps exactly"""
+    zoom: float = 1.0
+    """Largest factor by which half of the patches are interpolated finer before they are degraded: pixels finer than
+    the detail, as scanners deliver them. ``spacing`` is then counted in the finer voxels"""
     blur: float = 0.0
     """Largest standard deviation of a blur within the plane, pixels; half of the patches have none"""
 
@@ -30,5 +33,7 @@ class SlicesConfig:
             raise ValueError(f"data.slices.spacing must be at least 1 voxel, got {self.spacing[0]}")
         if not 0 <= self.gap < 1:
             raise ValueError(f"data.slices.gap must be in [0, 1), got {self.gap}")
+        if not 1 <= self.zoom < math.inf:
+            raise ValueError(f"data.slices.zoom must be 1 or more, got {self.zoom}")
         if not 0 <= self.blur < math.inf:
             raise ValueError(f"data.slices.blur must be 0 or more, got {self.blur}")

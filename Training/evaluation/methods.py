@@ -192,9 +192,14 @@ def model_method(
 
     Raises:
         ModelError: there is no such model, or it is damaged.
+        InputError: it is for thick slices.
     """
     label, _, file = chosen.rpartition("=")
     model = load_model(find_model(file))
+    if model.card.enlarges_slices_only:
+        raise InputError(
+            f"{model.card.name} is for thick slices: score it with --forward slice-profile or --orthogonal"
+        )
     method = ModelMethod(readable(label or model.card.name), model, settings, intensity_from, paper_windows)
     if method.contradicts_training:
         log.warning(

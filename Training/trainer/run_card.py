@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from SuperResolution3DLib.forward.axis_operator import Slices
+from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
 from SuperResolution3DLib.models.card_privacy import without_names
 from SuperResolution3DLib.models.model_card import ModelCard, file_sha256, read_card
 from Training.config import TrainConfig
@@ -45,6 +47,7 @@ def run_card(
         for volume in train
         for spacing, factor in zip(volume.spacing, config.network.scale, strict=True)
     ]
+    finest = config.data.slices.zoom if config.thick_slices else 1.0
     recipe = asdict(config)
     del recipe["out"]
     for name in ("index", "cache", "preparation_workers"):
@@ -79,9 +82,10 @@ def run_card(
         intensity=asdict(config.model.intensity),
         intensity_from=config.model.intensity_from,
         modality=config.model.modality,
-        spacing_range=(round(min(spacings), 2), round(max(spacings), 2)),
+        spacing_range=(round(min(spacings) / finest, 2), round(max(spacings), 2)),
         axes="slice" if config.thick_slices else "all",
         slice_spacing_range=_slice_spacings(config, spacings) if config.thick_slices else None,
+        forward={"kind": Slices.kind, "shape": DEFAULT_SHAPE, "noise": DEFAULT_NOISE} if config.thick_slices else {},
         licence=config.model.licence,
         description=config.model.description,
         subject=config.model.subject,
