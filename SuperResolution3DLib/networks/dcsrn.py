@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from SuperResolution3DLib.networks.batch_norm import BatchNorm
 from SuperResolution3DLib.networks.dcsrn_config import DCSRNetConfig
-from SuperResolution3DLib.networks.generator import Generator, silence
+from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.trilinear import trilinear
 from SuperResolution3DLib.volumes.box import Box, scaled
 from SuperResolution3DLib.volumes.geometry import Grid
@@ -16,6 +16,7 @@ class DCSRNet(Generator):
     """All tail: the LR volume is interpolated and every convolution works at HR resolution."""
 
     enlarges_input = True
+    trunk_parts = ()
 
     def __init__(self, config: DCSRNetConfig | None = None) -> None:
         super().__init__()
@@ -46,12 +47,6 @@ class DCSRNet(Generator):
         for unit in self.units:
             stack = torch.cat([stack, unit(stack)], dim=1)
         return self.conv_last(stack)
-
-    def trunk_convolutions(self) -> list[nn.Module]:
-        return []
-
-    def silence(self) -> None:
-        silence(self.conv_last)
 
 
 class DenseUnit(nn.Module):

@@ -21,6 +21,10 @@ class Generator(nn.Module, ABC):
     """the SR volume is the tail's output plus the trilinear interpolation of the LR volume on ``grid``"""
     enlarges_input: bool = False
     """every convolution works on the interpolated LR volume, from which windows are cut"""
+    trunk_parts: tuple[str, ...] = ("conv_first", "body", "conv_body")
+    """attributes in which the trunk's convolutions are"""
+    conv_last: nn.Conv3d
+    """the tail's last convolution, which makes the SR volume or what is added to it"""
     window: int | None = None
     """edge (LR voxels) of the windows that the network must run in, for one that pools over its whole input"""
 
@@ -42,23 +46,19 @@ class Generator(nn.Module, ABC):
         window = lr[(..., *box)].to(next(self.parameters()).dtype)
         return self.tail(self.trunk(window.contiguous(memory_format=torch.channels_last_3d)))
 
-    @abstractmethod
     def trunk_convolutions(self) -> list[nn.Module]:
         """Return the trunk's convolutions: the points where a run can be followed and cancelled."""
+        parts = (self.get_submodule(name) for name in self.trunk_parts)
+        return [module for part in parts for module in part.modules() if isinstance(module, nn.Conv3d)]
 
-    @abstractmethod
     def silence(self) -> None:
         """Make the untrained tail return zeros, so that training begins at the skip or the added interpolation."""
+        nn.init.zeros_(self.conv_last.weight)
+        if self.conv_last.bias is not None:
+            nn.init.zeros_(self.conv_last.bias)
 
     def forward(self, lr: Tensor) -> Tensor:
         detail = self.tail(self.trunk(lr))
         if self.adds_trilinear and self.grid is not None:
             return detail + trilinear(lr, self.scale, self.grid)
         return detail
-
-
-def silence(convolution: nn.Conv3d) -> None:
-    """Make a convolution return zeros."""
-    nn.init.zeros_(convolution.weight)
-    if convolution.bias is not None:
-        nn.init.zeros_(convolution.bias)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from SuperResolution3DLib.networks.generator import Generator, silence
+from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.pixel_shuffle import ShuffleUpsampling
 from SuperResolution3DLib.networks.rcan_config import RCANConfig
 from SuperResolution3DLib.networks.rrdb import conv3
@@ -35,18 +35,6 @@ class RCAN(Generator):
 
     def tail(self, features: Tensor) -> Tensor:
         return self.conv_last(self.upsampling(features))
-
-    def trunk_convolutions(self) -> list[nn.Module]:
-        convolutions: list[nn.Module] = [self.conv_first]
-        for block in self.body.modules():
-            if isinstance(block, ResidualBlock):
-                convolutions += [block.layers[0], block.layers[2]]
-            elif isinstance(block, ResidualGroup):
-                convolutions.append(block.convolution)
-        return [*convolutions, self.conv_body]
-
-    def silence(self) -> None:
-        silence(self.conv_last)
 
 
 class ResidualGroup(nn.Module):

@@ -39,15 +39,6 @@ class RRDBNet(Generator):
     def tail(self, features: Tensor) -> Tensor:
         return self.conv_last(leaky_relu(self.conv_hr(self.upsampling(features))))
 
-    def trunk_convolutions(self) -> list[nn.Module]:
-        parts = (self.conv_first, self.body, self.conv_body)
-        return [module for part in parts for module in part.modules() if isinstance(module, nn.Conv3d)]
-
-    def silence(self) -> None:
-        nn.init.zeros_(self.conv_last.weight)
-        if self.conv_last.bias is not None:
-            nn.init.zeros_(self.conv_last.bias)
-
 
 class RRDB(nn.Module):
     """Three dense blocks with a residual around them, (N, F, D, H, W) to the same."""

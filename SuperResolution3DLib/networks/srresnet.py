@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from SuperResolution3DLib.networks.batch_norm import BatchNorm
-from SuperResolution3DLib.networks.generator import Generator, silence
+from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.pixel_shuffle import ShuffleUpsampling
 from SuperResolution3DLib.networks.rrdb import conv3
 from SuperResolution3DLib.networks.srresnet_config import SRResNetConfig
@@ -16,6 +16,8 @@ INITIAL_GAIN = 0.1  # Kaiming normal times 0.1, likewise
 
 class SRResNet(Generator):
     """Residual blocks at LR resolution, pixel shuffle, and on top of the interpolated volume or not."""
+
+    trunk_parts = ("conv_first", "body", "body_end")
 
     def __init__(self, config: SRResNetConfig | None = None) -> None:
         super().__init__()
@@ -51,13 +53,6 @@ class SRResNet(Generator):
 
     def tail(self, features: Tensor) -> Tensor:
         return self.conv_last(self.refining(self.upsampling(features)))
-
-    def trunk_convolutions(self) -> list[nn.Module]:
-        parts = (self.conv_first, self.body, self.body_end)
-        return [module for part in parts for module in part.modules() if isinstance(module, nn.Conv3d)]
-
-    def silence(self) -> None:
-        silence(self.conv_last)
 
     @torch.no_grad()
     def _start_small(self) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
-from SuperResolution3DLib.networks.generator import Generator, silence
+from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
 from SuperResolution3DLib.networks.rrdb import RRDB, conv3, leaky_relu
 from SuperResolution3DLib.networks.through_plane_config import ThroughPlaneConfig
@@ -89,13 +89,6 @@ class ThroughPlaneNet(Generator):
 
     def forward(self, lr: Tensor, query: SliceQuery | None = None) -> Tensor:
         return self.tail(self.trunk(lr), query)
-
-    def trunk_convolutions(self) -> list[nn.Module]:
-        parts = (self.conv_first, self.body, self.conv_body)
-        return [module for part in parts for module in part.modules() if isinstance(module, nn.Conv3d)]
-
-    def silence(self) -> None:
-        silence(self.conv_last)
 
     def _modulation(self, t: Tensor, slices: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """Return the factors of the slice below and above and the offset, (1, C, M, 1, 1) each; t from 0 to 1."""
