@@ -167,12 +167,6 @@ def size_text(num_bytes: int) -> str:
     return f"{num_bytes / GIB:.1f} GiB" if num_bytes >= GIB else f"{max(num_bytes / MIB, 1):.0f} MiB"
 
 
-def seconds(card: ModelCard, lr_shape: Shape, device: str) -> float | None:
-    """Forecast the seconds of a run from the card's measured speed on ``cpu`` or ``cuda``; None if unmeasured."""
-    rate = card.performance.get(f"{device}_seconds_per_million_voxels")
-    return None if rate is None else float(rate) * math.prod(sr_shape(lr_shape, card.scale)) / 1e6
-
-
 def tile_bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int) -> float:
     """Return the bytes of a tile with its halo, as far as the volume reaches."""
     padded = (min(size + 2 * reach, most) for size, reach, most in zip(tile, halo, shape, strict=True))

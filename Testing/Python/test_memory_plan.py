@@ -16,7 +16,6 @@ from SuperResolution3DLib.inference.memory_plan import (
     chosen_windows,
     host_bytes,
     plan_tiles,
-    seconds,
     size_text,
     trunk_halo,
     trunk_is_exact,
@@ -74,11 +73,8 @@ def test_halving_ends_at_the_smallest_tile():
     assert max(plan.trunk_tile + plan.tail_tile) <= SMALLEST_TILE
 
 
-def test_the_forecast_comes_from_the_cards_speed():
-    card = a_tiny_card(performance={"cpu_seconds_per_million_voxels": 2.0, "trunk_halo": 9})
-    assert seconds(card, (50, 50, 50), "cpu") == pytest.approx(2.0)
-    assert seconds(card, (50, 50, 50), "cuda") is None
-    assert trunk_halo(card) == 9
+def test_the_halo_comes_from_the_card():
+    assert trunk_halo(a_tiny_card(performance={"trunk_halo": 9})) == 9
     assert trunk_halo(a_tiny_card()) == 16
     assert sr_shape((2, 3, 4), (4, 1, 2)) == (8, 3, 8)
 
@@ -178,10 +174,8 @@ def test_a_trunk_with_a_known_reach_is_tiled_exactly_unless_the_card_measured_a_
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_sizes_and_forecasts_need_no_more_than_the_card(size):
-    card = a_baseline_card(size, (4, 1, 1), performance={"cpu_seconds_per_million_voxels": 3.0})
-    assert seconds(card, (50, 50, 100), "cpu") == pytest.approx(3.0)
-    run = Run(card, SHAPE, whole((5, 6, 7)))
+def test_sizes_need_no_more_than_the_card(size):
+    run = Run(a_baseline_card(size, (4, 1, 1)), SHAPE, whole((5, 6, 7)))
     assert host_bytes(run, 2) == 4 * 5 * 6 * 7 * (8 if run.edge else 6)
 
 

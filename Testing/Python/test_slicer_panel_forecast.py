@@ -1,5 +1,6 @@
 """The forecast before a run, and the timed tile behind it."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,11 @@ from baseline_models import a_baseline_card
 
 import Testing.Slicer.module  # noqa: F401 - installs the double
 from SuperResolution3DLib.cli.job import Event, Progress, Started
-from SuperResolution3DLib.inference.memory_plan import GIB, Run, host_bytes, plan_tiles, seconds
+from SuperResolution3DLib.inference.memory_plan import GIB, Run, host_bytes, plan_tiles
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.installed_models import InstalledModel
-from SuperResolution3DLib.models.model_card import read_card
-from SuperResolution3DLib.volumes.box import whole
+from SuperResolution3DLib.models.model_card import ModelCard, read_card
+from SuperResolution3DLib.volumes.box import Shape, whole
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
@@ -57,6 +58,12 @@ def a_display(tmp_path) -> Iterator[tuple[ForecastDisplay, qt.QLabel, list[Prete
     display.stop()
 
 
+def seconds(card: ModelCard, lr_shape: Shape) -> float:
+    """Return what the card's figure says of a whole LR volume."""
+    rate = card.performance["cpu_seconds_per_million_voxels"]
+    return rate * math.prod(lr_shape) * math.prod(card.scale) / 1e6
+
+
 # --- Sizes and memory ------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +84,7 @@ def test_region_and_zero_filled_volume_count(plenty) -> None:
 
 def test_time_is_the_cards_for_a_whole_volume(plenty) -> None:
     result = forecast(PLAN, Speed.of_card(CARD, "cpu"))
-    computing = seconds(CARD, (12, 14, 10), "cpu")
+    computing = seconds(CARD, (12, 14, 10))
     assert result.seconds == pytest.approx(5.0 + computing * (1 + 8 / 88))
     assert not result.is_measured
 
@@ -105,7 +112,7 @@ def test_a_network_that_needs_windows_is_forecast_in_them(plenty) -> None:
     assert forecast(plan, None).work == Work(12 * 8**3, 12 * 8**3 * 8)
     timed = replace(plan.card, performance={"cpu_seconds_per_million_voxels": 2.0})  # overlaps are in the card's figure
     by_card = forecast(replace(plan, card=timed), Speed.of_card(timed, "cpu"))
-    assert by_card.seconds == pytest.approx(5.0 + seconds(timed, (12, 14, 10), "cpu") * (1 + 8 / 88))
+    assert by_card.seconds == pytest.approx(5.0 + seconds(timed, (12, 14, 10)) * (1 + 8 / 88))
     # a tile of 24 voxels: windows begin at 0, 4, 8, 12 and 16 along each axis
     assert TimedTile(Path("rcan"), plan.card, "cpu").work == Work(5**3 * 8**3, 5**3 * 8**3 * 8)
 
