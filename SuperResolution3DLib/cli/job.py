@@ -13,6 +13,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
 from SuperResolution3DLib.models.choice import AUTO
+from SuperResolution3DLib.volumes.box import Box, box_text
 from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
 
 COMMAND = "super-resolve"
@@ -20,8 +21,6 @@ EVENTS_VERSION = 1
 MODALITY = r"[A-Z][A-Z0-9]{0,15}"  # as DICOM writes it
 OVERWRITE = "replace existing files; links are followed, devices and pipes are written into"
 DEFAULT_OVERLAP = 0.625  # of neighbouring windows, as published
-
-Region = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ class Job:
     """off, check or project"""
     zero_filled: Path | None = None
     """also write the zero-filled volume on the result's grid"""
-    region: Region | None = None
-    """(start, stop) of the LR voxels whose result is wanted, in the file's order (K, J, I)"""
+    region: Box | None = None
+    """LR voxels whose result is wanted, in the file's order (K, J, I)"""
     series: str | None = None
     """SeriesInstanceUID, where the input folder holds several series"""
     modality: str | None = None
@@ -102,7 +101,7 @@ class Job:
             if item.name in ("input", "output") or value == item.default:
                 continue
             if item.name == "region":
-                value = format_region(value)
+                value = box_text(value)
             arguments.append(option if value is True else f"{option}={value}")
         return [*arguments, "--", str(self.input), str(self.output)]
 
@@ -159,7 +158,7 @@ def job_of(namespace: argparse.Namespace) -> Job:
     return Job(**{item.name: getattr(namespace, item.name) for item in fields(Job)})
 
 
-def parse_region(text: str) -> Region:
+def parse_region(text: str) -> Box:
     """Read ``K0:K1,J0:J1,I0:I1``.
 
     Raises:
@@ -167,12 +166,8 @@ def parse_region(text: str) -> Region:
     """
     if not re.fullmatch(r"\d+:\d+,\d+:\d+,\d+:\d+", text):
         raise argparse.ArgumentTypeError(f"a region reads K0:K1,J0:J1,I0:I1 in whole numbers, not {text!r}")
-    k, j, i = ((int(start), int(stop)) for start, stop in (part.split(":") for part in text.split(",")))
+    k, j, i = (slice(*map(int, part.split(":"))) for part in text.split(","))
     return k, j, i
-
-
-def format_region(region: Region) -> str:
-    return ",".join(f"{start}:{stop}" for start, stop in region)
 
 
 # --- Events: one JSON object a line ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from SuperResolution3DLib.cli.cancellation import Cancellation
-from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Done, Failed, Job, Region, Started, format_region
+from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Done, Failed, Job, Started
 from SuperResolution3DLib.cli.progress import EventMonitor, TerminalMonitor, format_duration
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.standard_streams import never_fail, tolerant_stream
@@ -30,6 +30,7 @@ from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.models.choice import AUTO, Scan, choose
 from SuperResolution3DLib.models.installed_models import find_model, usable_models
 from SuperResolution3DLib.models.model_card import read_card
+from SuperResolution3DLib.volumes.box import Box, box_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.result_files import ResultFiles
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
@@ -209,22 +210,18 @@ def _choose_model(volume: Volume, monitor: Monitor) -> Path:
     return choice.best.path
 
 
-def _check_region(region: Region, volume: Volume) -> None:
+def _check_region(region: Box, volume: Volume) -> None:
     """Refuse a region that holds no voxel or reaches beyond the volume."""
-    if any(not start < stop <= size for (start, stop), size in zip(region, volume.shape, strict=True)):
+    if any(not part.start < part.stop <= size for part, size in zip(region, volume.shape, strict=True)):
         shape = ",".join(str(size) for size in volume.shape)
         raise InputError(
-            f"--region {format_region(region)} is empty or reaches beyond the volume, whose shape is {shape} (K, J, I)"
+            f"--region {box_text(region)} is empty or reaches beyond the volume, whose shape is {shape} (K, J, I)"
         )
 
 
 def _settings(job: Job) -> "Settings":
     from SuperResolution3DLib.inference.settings import Settings
 
-    region = None
-    if job.region is not None:
-        k, j, i = (slice(start, stop) for start, stop in job.region)
-        region = k, j, i
     return Settings(
         device=job.device,
         precision=job.precision,
@@ -232,7 +229,7 @@ def _settings(job: Job) -> "Settings":
         window=job.window,
         overlap=DEFAULT_OVERLAP if job.overlap is None else job.overlap,
         data_consistency=job.data_consistency,
-        region=region,
+        region=job.region,
         ensemble=job.ensemble,
         slice_thickness=job.slice_thickness,
         target_spacing=job.target_spacing,

@@ -99,7 +99,7 @@ def test_every_option_of_super_resolve_reaches_the_job(monkeypatch):
     assert seen == [
         Job(
             Path("in.nrrd"), Path("out.nrrd"), "tiny", "cuda:1", "bf16", 3.5, 24, 0.5, "off", Path("zf.nrrd"),
-            ((0, 4), (1, 5), (2, 6)), "1.2", "CT", Path("r.json"), True, True, 2, 3, 4, True,
+            np.s_[0:4, 1:5, 2:6], "1.2", "CT", Path("r.json"), True, True, 2, 3, 4, True,
         )
     ]  # fmt: skip
 

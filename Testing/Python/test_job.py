@@ -5,6 +5,7 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from run_reports import a_report
 
@@ -36,7 +37,7 @@ A_FULL_JOB = Job(
     data_consistency="off",
     ensemble=True,
     zero_filled=Path("zero filled.nrrd"),
-    region=((0, 4), (2, 9), (13, 200)),
+    region=np.s_[0:4, 2:9, 13:200],
     series="1.2.840.10008",
     modality="CT",
     report=Path("report.json"),
@@ -94,7 +95,7 @@ def test_a_jobs_command_line_names_only_what_is_not_the_default():
         ({"modality": "MR T1w"}, "--modality is a DICOM modality such as MR or CT, not 'MR T1w'"),
         ({"modality": ""}, "such as MR or CT, not ''"),
         ({"overlap": 0.5}, "--overlap belongs to --window"),
-        ({"region": ((0, 4),) * 3, "data_consistency": "project"}, "works on the whole volume"),
+        ({"region": np.s_[0:4, 0:4, 0:4], "data_consistency": "project"}, "works on the whole volume"),
     ],
 )
 def test_a_job_that_no_run_can_do_is_refused(values, message):

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from baseline_models import SIZES, TILED, a_baseline_card
 from models import a_tiny_card
@@ -148,13 +149,13 @@ def test_an_ensemble_holds_its_mean_beside_the_result_of_a_member():
     assert host_bytes(replace(run, window=8), 2, ensemble=True) == voxels * 12
 
 
-@pytest.mark.parametrize("region", [((0, 11), (0, 30), (0, 7)), ((3, 5), (10, 21), (6, 7)), ((9, 11), (0, 1), (2, 5))])
+@pytest.mark.parametrize("region", [np.s_[0:11, 0:30, 0:7], np.s_[3:5, 10:21, 6:7], np.s_[9:11, 0:1, 2:5]])
 @pytest.mark.parametrize(("edge", "overlap"), [(8, 0.625), (8, 0.0), (5, 0.9), (40, 0.5)])
 def test_windows_are_counted_as_they_are_laid(region, edge, overlap):
-    shape, box = (11, 30, 7), tuple(slice(*part) for part in region)
-    laid = [window for window in WindowGrid(shape, edge, overlap).boxes() if intersection(window, box)]
+    shape = (11, 30, 7)
+    laid = [window for window in WindowGrid(shape, edge, overlap).boxes() if intersection(window, region)]
     voxels = sum(math.prod(part.stop - part.start for part in window) for window in laid)
-    assert window_voxels(shape, box, edge, overlap) == voxels
+    assert window_voxels(shape, region, edge, overlap) == voxels
 
 
 def test_windows_are_those_asked_for_or_those_that_the_network_needs():

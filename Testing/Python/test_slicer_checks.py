@@ -183,7 +183,7 @@ def test_a_parent_transform_moves_the_field_of_view(a_core) -> None:
 @pytest.mark.parametrize("under_transforms", [False, True])
 def test_a_roi_around_voxels_is_exactly_their_region(a_core, affine, under_transforms) -> None:
     volume = add_volume(a_core, np.zeros((20, 24, 28)), affine)
-    region = ((3, 9), (4, 15), (5, 28))
+    region = np.s_[3:9, 4:15, 5:28]
     roi = _roi_around(a_core, affine, region)
     if under_transforms:  # one each: the same place in the world, by different ways
         moves = [a_core.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode") for _ in range(2)]
@@ -199,7 +199,7 @@ def test_a_roi_that_touches_a_voxel_takes_all_of_it_in(a_core) -> None:
     roi = a_core.scene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
     roi.SetCenter(10, 11, 12)
     roi.SetSize(4.0, 5.2, 6.8)  # 8 to 12, 8.4 to 13.6, 8.6 to 15.4
-    assert region_of_roi(volume, roi) == ((9, 16), (8, 15), (8, 13))
+    assert region_of_roi(volume, roi) == np.s_[9:16, 8:15, 8:13]
 
 
 def test_a_turned_roi_stands_for_the_box_around_it_and_is_cut_at_the_border(a_core) -> None:
@@ -211,17 +211,17 @@ def test_a_turned_roi_stands_for_the_box_around_it_and_is_cut_at_the_border(a_co
     turn[:3, 3] = (12, 3, 10)
     roi.SetAndObserveObjectToNodeMatrix(slicer.util.vtkMatrixFromArray(turn))
     # in the plane it reaches 7.07 mm: I from 4.93 to 19.07, J from -4.07 to 10.07
-    assert region_of_roi(volume, roi) == ((5, 16), (0, 11), (5, 20))
+    assert region_of_roi(volume, roi) == np.s_[5:16, 0:11, 5:20]
 
 
 def test_a_roi_outside_the_volume_is_refused_with_numbers(a_core, a_volume) -> None:
-    roi = _roi_around(a_core, OBLIQUE, ((30, 36), (4, 15), (5, 28)))
+    roi = _roi_around(a_core, OBLIQUE, np.s_[30:36, 4:15, 5:28])
     expected = (
         r"The ROI R.* lies outside head: .*4\.5 to 27\.5, 3\.5 to 14\.5, 29\.5 to 35\.5 \(I, J, K\) of 28 x 24 x 20"
     )
     with pytest.raises(InputError, match=expected):
         region_of_roi(a_volume, roi)
-    before = _roi_around(a_core, OBLIQUE, ((3, 5), (4, 15), (-75, -73)))
+    before = _roi_around(a_core, OBLIQUE, np.s_[3:5, 4:15, -75:-73])
     with pytest.raises(InputError, match=r"over the voxels -75\.5 to -73\.5, 3\.5 to"):
         region_of_roi(a_volume, before)
 
@@ -233,7 +233,7 @@ def test_a_roi_without_a_size_is_refused(a_core, a_volume) -> None:
 
 def _roi_around(running: core.Core, affine: np.ndarray, region) -> slicer.vtkMRMLMarkupsROINode:
     """Return a ROI along the voxel axes whose faces are the outer faces of the region's voxels."""
-    starts, stops = np.array(region, dtype=float).T[:, ::-1]
+    starts, stops = np.array([(part.start, part.stop) for part in region], dtype=float).T[:, ::-1]
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     box = np.eye(4)
     box[:3, :3] = affine[:3, :3] / spacing

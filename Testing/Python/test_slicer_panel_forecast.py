@@ -75,7 +75,7 @@ def test_result_has_the_models_scale_in_the_files_order(plenty) -> None:
 
 
 def test_region_and_zero_filled_volume_count(plenty) -> None:
-    plan = Plan(CARD, (10, 12, 14), SAGITTAL, 2, region=((2, 5), (0, 12), (4, 10)), with_zero_filled=True)
+    plan = Plan(CARD, (10, 12, 14), SAGITTAL, 2, region=np.s_[2:5, 0:12, 4:10], with_zero_filled=True)
     result = forecast(plan, None)
     assert result.shape == (3, 48, 12)
     assert result.result_bytes == 3 * 48 * 12 * 2 * 2
@@ -99,11 +99,11 @@ def test_sliding_windows_take_longer_than_the_whole_volume(plenty) -> None:
 
 def test_only_windows_that_touch_the_region_are_forecast(plenty) -> None:
     flipped = SAGITTAL @ np.diag([1, -1, 1, 1])  # J runs against S: its first voxels are the last along S
-    windows = replace(PLAN, window=8, overlap=0.5, region=((0, 2), (0, 2), (0, 1)))
+    windows = replace(PLAN, window=8, overlap=0.5, region=np.s_[0:2, 0:2, 0:1])
     assert forecast(windows, None).work.trunk_voxels == 8**3  # S 0, A 0, R 0
-    assert forecast(replace(windows, region=((0, 2), (0, 12), (0, 1))), None).work.trunk_voxels == 2 * 8**3
-    assert forecast(replace(windows, region=((0, 3), (0, 5), (0, 1))), None).work.trunk_voxels == 4 * 8**3
-    flipped_windows = replace(windows, affine=flipped, region=((0, 3), (8, 12), (0, 1)))
+    assert forecast(replace(windows, region=np.s_[0:2, 0:12, 0:1]), None).work.trunk_voxels == 2 * 8**3
+    assert forecast(replace(windows, region=np.s_[0:3, 0:5, 0:1]), None).work.trunk_voxels == 4 * 8**3
+    flipped_windows = replace(windows, affine=flipped, region=np.s_[0:3, 8:12, 0:1])
     assert forecast(flipped_windows, None).work.trunk_voxels == 2 * 8**3  # the last four along J: S 0 only
 
 

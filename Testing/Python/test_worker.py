@@ -89,7 +89,7 @@ def test_a_run_writes_result_zero_filled_volume_and_report(a_job):
 
 
 def test_the_report_says_what_was_computed_from_what(a_job):
-    job = with_all_results(replace(a_job, region=((1, 8), (0, 5), (3, 13)), window=8, overlap=0.25))
+    job = with_all_results(replace(a_job, region=np.s_[1:8, 0:5, 3:13], window=8, overlap=0.25))
     assert run_process(job) == ExitCode.OK
     report = Report.from_json(job.report.read_text(), "report.json")
     assert report.input == str(job.input)
@@ -253,7 +253,7 @@ def test_what_can_be_known_is_refused_before_the_volume_is_read(a_job, capsys, m
     assert left_behind(a_job) == []
 
 
-@pytest.mark.parametrize("region", [((0, 4), (0, 12), (0, 4)), ((3, 3), (0, 11), (0, 13)), ((5, 2), (0, 11), (0, 13))])
+@pytest.mark.parametrize("region", [np.s_[0:4, 0:12, 0:4], np.s_[3:3, 0:11, 0:13], np.s_[5:2, 0:11, 0:13]])
 def test_a_region_that_is_empty_or_too_large_is_refused_with_the_volumes_shape(a_job, capsys, region):
     assert run_process(replace(a_job, region=region)) == ExitCode.BAD_INPUT
     assert "whose shape is 9,11,13 (K, J, I)" in capsys.readouterr().err

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.cli.job import Region
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.memory_plan import (
@@ -22,12 +21,11 @@ from SuperResolution3DLib.inference.memory_plan import (
     window_voxels,
 )
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.volumes.box import sr_shape
+from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, sr_shape, whole
 from SuperResolution3DLib.volumes.geometry import Orientation, Scale, voxel_spacing
 from SuperResolution3DSlicer.forecast.speed import Speed, Work
 
 DEVICE_ITEMSIZE = 4  # bytes; a device that computes in 16 bits takes less
-Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,13 @@ class Plan:
     """A run that may be started."""
 
     card: ModelCard
-    shape: Triple
+    shape: Shape
     """of the input (K, J, I)"""
     affine: np.ndarray
     """(4, 4) of the input, IJK to RAS mm"""
     itemsize: int
     """bytes of an input voxel"""
-    region: Region | None = None
+    region: Box | None = None
     window: int | None = None
     overlap: float = 0.0
     with_zero_filled: bool = False
@@ -52,7 +50,7 @@ class Plan:
 class Forecast:
     """What a run will give and take."""
 
-    shape: Triple
+    shape: Shape
     """of the result (K, J, I)"""
     spacing: tuple[float, float, float]
     """of the result (K, J, I), mm"""
@@ -72,7 +70,7 @@ class Forecast:
 def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None) -> Forecast:
     """Forecast a run on the CPU, or on a GPU with so much free memory; one that does not tell it shares the CPU's."""
     card, orientation = plan.card, Orientation.of(plan.affine)
-    part = plan.shape if plan.region is None else _sizes(plan.region)
+    part = plan.shape if plan.region is None else box_shape(plan.region)
     scale = orientation.scale_to_file(card.scale)
     shape = sr_shape(part, scale)
     volume, wanted = (_reorder(sizes, orientation) for sizes in (plan.shape, part))
@@ -140,7 +138,7 @@ def _time(plan: Plan, forecast: Forecast) -> str:
     return _("Time: about {time} (the card's figure, from {where})").format(time=text, where=where)
 
 
-def _work(plan: Plan, tiles: TilePlan | None, needed: Triple, volume: Triple, wanted: Triple) -> Work:
+def _work(plan: Plan, tiles: TilePlan | None, needed: Shape, volume: Shape, wanted: Shape) -> Work:
     """Return the voxels that pass through trunk and tail, those of halos and overlaps every time."""
     windows = chosen_windows(plan.card, plan.window, plan.overlap)
     if windows is not None:
@@ -155,26 +153,19 @@ def _work(plan: Plan, tiles: TilePlan | None, needed: Triple, volume: Triple, wa
     return Work(math.prod(lengths), math.prod(sr_shape(wanted, plan.card.scale)))
 
 
-def _work_of_card(plan: Plan, work: Work, wanted: Triple) -> Work:
+def _work_of_card(plan: Plan, work: Work, wanted: Shape) -> Work:
     """Return the work by which a card tells its speed: in windows that a network always needs, overlaps are in it."""
     if plan.window is not None or chosen_windows(plan.card, None, plan.overlap) is None:
         return work
     return Work(math.prod(wanted), math.prod(sr_shape(wanted, plan.card.scale)))
 
 
-def _wanted_box(plan: Plan) -> tuple[slice, slice, slice]:
+def _wanted_box(plan: Plan) -> Box:
     """Return the voxels (D, H, W) whose result is wanted."""
-    region = plan.region or [(0, size) for size in plan.shape]
-    k, j, i = (slice(start, stop) for start, stop in region)
-    return Orientation.of(plan.affine).box_to_canonical((k, j, i), plan.shape)
+    return Orientation.of(plan.affine).box_to_canonical(plan.region or whole(plan.shape), plan.shape)
 
 
-def _sizes(region: Region) -> Triple:
-    k, j, i = (stop - start for start, stop in region)
-    return k, j, i
-
-
-def _reorder(sizes: Triple, orientation: Orientation) -> Triple:
+def _reorder(sizes: Shape, orientation: Orientation) -> Shape:
     depth, height, width = (sizes[axis] for axis in orientation.order)
     return depth, height, width
 

@@ -6,8 +6,8 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.cli.job import Region
 from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DSlicer.scene.checks import node_affine
 from SuperResolution3DSlicer.scene.placement import Placement
 
@@ -30,8 +30,8 @@ def place_at_centre(roi_node: "slicer.vtkMRMLMarkupsROINode", input_node: slicer
     roi_node.SetSize(list(np.minimum(edges, highs - lows)))
 
 
-def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarkupsROINode") -> Region:
-    """Return the voxels (start, stop) that the ROI touches, in the file's order (K, J, I), cut at the volume's border.
+def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarkupsROINode") -> Box:
+    """Return the voxels that the ROI touches, in the file's order (K, J, I), cut at the volume's border.
 
     Voxel i reaches from i - 0.5 to i + 0.5. A ROI that is rotated against the volume stands for the box around it:
 
@@ -63,7 +63,7 @@ def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarku
                 shape=" x ".join(map(str, reversed(sizes))),
             )
         )
-    k, j, i = ((int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
+    k, j, i = (slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
     return k, j, i
 
 
