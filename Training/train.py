@@ -34,6 +34,7 @@ from lightning.fabric import Fabric
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError, ModelError
+from SuperResolution3DLib.kept_memory import keep_freed_memory
 from Training.command_record import without_folders
 from Training.config import LoopConfig, TrainConfig
 from Training.config_file import write_config
@@ -48,7 +49,6 @@ from Training.exit_code import exit_code
 from Training.folder_lock import locked
 from Training.preset import parts_of
 from Training.trainer.distributed import connection, first_here_then_others, together
-from Training.trainer.kept_memory import keep_freed_memory
 from Training.trainer.launch import fitted, make_fabric
 from Training.trainer.perceptual_loss import PerceptualLoss
 from Training.trainer.run_card import run_card, write_volume_names

@@ -36,6 +36,7 @@ from SuperResolution3DLib.inference.memory_plan import (
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
 from SuperResolution3DLib.inference.precision import converted, is_accurate
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
+from SuperResolution3DLib.kept_memory import kept_memory
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.trilinear import trilinear
@@ -87,6 +88,7 @@ class Engine:
             self.window, self.overlap = windows
 
     @torch.inference_mode()
+    @kept_memory()
     def run(self, lr: np.ndarray, region: Box | None = None) -> np.ndarray:
         """Super-resolve a volume.
 

@@ -14,6 +14,7 @@ from SuperResolution3DLib.forward.kspace import zero_fill
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.kept_memory import give_back_memory
 from SuperResolution3DLib.metrics.evaluation_protocols import SSIM_WINDOW, reference
 from SuperResolution3DLib.metrics.metrics import score
 from SuperResolution3DLib.models.checkpoint import Model, build_network
@@ -21,7 +22,6 @@ from SuperResolution3DLib.models.model_card import ModelCard
 from Training.data.index import IndexEntry, refuse_problems
 from Training.data.training_volume import TrainingVolume
 from Training.evaluation.perceptual_metrics import SMALLEST_SLICE, Lpips
-from Training.trainer.kept_memory import give_back_memory
 from Training.trainer.stop_request import StopRequest
 
 METRICS = ("psnr", "ssim", "lpips")
@@ -109,7 +109,7 @@ class Validation:
         table = torch.zeros(len(self.volumes), len(metrics) + 1, dtype=torch.float64)
         pictures: list[np.ndarray] = []
         for number in self._shared(done):
-            give_back_memory(self.fabric.device)
+            self._give_back_memory()
             try:
                 views = self._super_resolved(self.volumes[number], model, settings, _Stopping(stop))
             except CancelledError:
@@ -120,7 +120,7 @@ class Validation:
         if self.fabric.world_size > 1:
             table = table.to(self.fabric.device)
             self.fabric.all_reduce(table, reduce_op="sum")
-        give_back_memory(self.fabric.device)
+        self._give_back_memory()
         found = done | {
             volume.name: dict(zip(metrics, row, strict=True))
             for volume, (*row, is_scored) in zip(self.volumes, table.tolist(), strict=True)
@@ -133,6 +133,13 @@ class Validation:
         """Return the numbers of the volumes that are this process's, of those that are not done."""
         left = [number for number, volume in enumerate(self.volumes) if volume.name not in done]
         return left[self.fabric.global_rank :: self.fabric.world_size]
+
+    def _give_back_memory(self) -> None:
+        """Give back what the training keeps: the engine plans with what is free."""
+        if self.fabric.device.type == "cuda":
+            torch.cuda.empty_cache()
+        else:
+            give_back_memory()
 
     def _hr(self, volume: TrainingVolume) -> np.ndarray:
         """Return the HR (D, H, W) on the grid of the SR that the volume's LR becomes."""
