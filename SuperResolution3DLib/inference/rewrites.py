@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle
 from SuperResolution3DLib.networks.rrdb import RRDBNet, Upsampling, leaky_relu
+from SuperResolution3DLib.networks.through_plane import ThroughPlaneNet
 from SuperResolution3DLib.volumes.geometry import Scale
 from SuperResolution3DLib.volumes.scale import upsampling_stages
 
@@ -22,6 +23,8 @@ def rewrite_for_cpu(network: Generator) -> None:
     """Replace in place what the CPU computes faster in another way; the network is in fp32."""
     if isinstance(network, RRDBNet):
         network.conv_last = BlockConvolution(network.conv_last, network.scale)
+    if isinstance(network, ThroughPlaneNet) and max(network.in_plane) > 1:
+        network.conv_last = BlockConvolution(network.conv_last, network.in_plane)
     for module in list(network.modules()):
         for name, part in module.named_children():
             if isinstance(part, Upsampling):

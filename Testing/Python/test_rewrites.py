@@ -18,6 +18,7 @@ from SuperResolution3DLib.inference.rewrites import (
     rewrite_for_cpu,
 )
 from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet, Upsampling
+from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneConfig, ThroughPlaneNet
 
 pytestmark = pytest.mark.usefixtures("without_gradients")
 SCALES = [(4, 4, 4), (2, 2, 2), (4, 1, 1), (1, 3, 2), (3, 3, 3), (6, 1, 4)]
@@ -89,6 +90,19 @@ def test_a_rewritten_network_gives_the_same_volume(scale):
     assert not {Upsampling, nn.Conv3d if torch.backends.mkldnn.is_available() else Upsampling} & kinds
     lr = torch.randn(1, 1, 5, 4, 7)
     assert distance(rewritten(lr), network(lr)) < 1e-5
+
+
+@pytest.mark.parametrize("unshuffle", [1, 2, 3])
+def test_a_rewritten_network_between_slices_gives_the_same_volume(unshuffle):
+    torch.manual_seed(0)
+    config = ThroughPlaneConfig(6, 1, 3, unshuffle, decoder_features=5, tail_features=4)
+    network = ThroughPlaneNet(config)
+    rewritten = copy.deepcopy(network)
+    rewrite_for_cpu(rewritten)
+    assert isinstance(rewritten.conv_last, BlockConvolution) == (unshuffle > 1)
+    query = SliceQuery(torch.arange(13) / 4, torch.tensor([5.0, 1.0]))
+    slices = torch.randn(1, 1, 4, 6, 12)
+    assert distance(rewritten(slices, query), network(slices, query)) < 1e-5
 
 
 def test_a_run_leaves_the_models_own_weights_alone(tmp_path):
