@@ -36,7 +36,7 @@ from SuperResolution3DLib.inference.memory_plan import (
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
 from SuperResolution3DLib.inference.precision import converted, is_accurate
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
-from SuperResolution3DLib.kept_memory import kept_memory
+from SuperResolution3DLib.kept_memory import give_back_memory, kept_memory
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.trilinear import trilinear
@@ -139,6 +139,7 @@ class Engine:
         shape = _shape(volume)
         needed = expand(region, plan.tail_halo, shape)
         features = self._run_trunk(volume, needed, plan)
+        give_back_memory()  # the tail asks for other sizes and would take them besides what the trunk has left
         out = np.empty(sr_shape(box_shape(region), self.scale), np.float32)
         boxes = tiles(region, plan.tail_tile)
         self.report.tail_tiles = len(boxes)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle
-from SuperResolution3DLib.networks.rrdb import RRDBNet, Upsampling, leaky_relu
+from SuperResolution3DLib.networks.rrdb import RESIDUAL_SCALE, DenseBlock, RRDBNet, Upsampling, leaky_relu
 from SuperResolution3DLib.networks.through_plane import ThroughPlaneNet
 from SuperResolution3DLib.volumes.geometry import Scale
 from SuperResolution3DLib.volumes.scale import upsampling_stages
@@ -20,17 +20,22 @@ LANES = 16  # output channels for which oneDNN takes as long as for one: AVX-512
 
 
 def rewrite_for_cpu(network: Generator) -> None:
-    """Replace in place what the CPU computes faster in another way; the network is in fp32."""
+    """Replace in place what the CPU computes faster, or in less memory, in another way; the network is in fp32."""
+    stacks = Stacks()
     if isinstance(network, RRDBNet):
         network.conv_last = BlockConvolution(network.conv_last, network.scale)
     if isinstance(network, ThroughPlaneNet) and max(network.in_plane) > 1:
         network.conv_last = BlockConvolution(network.conv_last, network.in_plane)
-    for module in list(network.modules()):
+    for module in reversed(list(network.modules())):  # what is inside first
         for name, part in module.named_children():
             if isinstance(part, Upsampling):
                 setattr(module, name, TransposedUpsampling(part))
+            elif isinstance(part, DenseBlock):
+                setattr(module, name, BufferedDenseBlock(part, stacks))
             elif type(part) is nn.Conv3d and part.groups == 1 and torch.backends.mkldnn.is_available():
                 setattr(module, name, OneDNNConvolution(part))
+    if isinstance(network, RRDBNet | ThroughPlaneNet):
+        network.body.register_forward_hook(lambda *_: stacks.clear())
 
 
 class _Rewritten:
@@ -38,6 +43,45 @@ class _Rewritten:
 
     def reset_parameters(self) -> None:
         """Leave them."""
+
+
+class Stacks:
+    """Two blocks of memory in which all dense blocks of a network stack their features in turn."""
+
+    def __init__(self) -> None:
+        self._blocks: tuple[Tensor, Tensor] | None = None
+
+    def of(self, features: Tensor, most_channels: int) -> tuple[Tensor, Tensor]:
+        """Return two blocks (voxels * channels,) for stacks on features (1, F, D, H, W) of up to so many channels."""
+        size = features[:, 0].numel() * most_channels
+        if self._blocks is None or self._blocks[0].numel() < size:  # a run that failed may have left smaller ones
+            self._blocks = features.new_empty(size), features.new_empty(size)
+        return self._blocks
+
+    @property
+    def is_held(self) -> bool:
+        return self._blocks is not None
+
+    def clear(self) -> None:
+        """Let go of the memory: what follows the dense blocks needs it."""
+        self._blocks = None
+
+
+class BufferedDenseBlock(nn.Module):
+    """A dense block whose stacks lie in blocks of memory that are there already, (1, F, D, H, W) to the same."""
+
+    def __init__(self, part: DenseBlock, stacks: Stacks) -> None:
+        super().__init__()
+        self.growing, self.fusing = part.growing, part.fusing
+        self.stacks = stacks
+
+    def forward(self, features: Tensor) -> Tensor:
+        stack, blocks = features, self.stacks.of(features, self.fusing.in_channels)
+        for number, convolution in enumerate(self.growing):
+            new = leaky_relu(convolution(stack))
+            larger = _channels_last(blocks[number % 2], stack.shape[1] + new.shape[1], features.shape)
+            stack = torch.cat([stack, new], dim=1, out=larger)
+        return self.fusing(stack).mul_(RESIDUAL_SCALE).add_(features)
 
 
 class TransposedUpsampling(_Rewritten, nn.ConvTranspose3d):
@@ -106,6 +150,13 @@ class OneDNNConvolution(_Rewritten, nn.Conv3d):
         edges: tuple[int, ...] = self.padding  # type: ignore[assignment]
         output = torch.mkldnn_convolution(features, self.weight, self.bias, edges, self.stride, self.dilation, 1)
         return output.contiguous(memory_format=torch.channels_last_3d)
+
+
+def _channels_last(block: Tensor, channels: int, shape: torch.Size) -> Tensor:
+    """Return the start of a block of memory as features (N, C, D, H, W) that are laid out channels last."""
+    batch, _, *sizes = shape
+    count = batch * channels * math.prod(sizes)
+    return block[:count].view(batch, *sizes, channels).permute(0, 4, 1, 2, 3)
 
 
 def block_shape(scale: Scale) -> Scale:

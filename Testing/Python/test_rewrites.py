@@ -12,6 +12,7 @@ from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.rewrites import (
     BlockConvolution,
+    BufferedDenseBlock,
     OneDNNConvolution,
     TransposedUpsampling,
     block_shape,
@@ -90,6 +91,24 @@ def test_a_rewritten_network_gives_the_same_volume(scale):
     assert not {Upsampling, nn.Conv3d if torch.backends.mkldnn.is_available() else Upsampling} & kinds
     lr = torch.randn(1, 1, 5, 4, 7)
     assert distance(rewritten(lr), network(lr)) < 1e-5
+
+
+def test_dense_blocks_of_a_network_stack_in_the_same_memory_and_let_it_go():
+    torch.manual_seed(0)
+    network = RRDBNet(RRDBConfig((2, 2, 2), num_features=6, num_blocks=2, growth=3, tail_features=5))
+    rewritten = copy.deepcopy(network)
+    rewrite_for_cpu(rewritten)
+    blocks = [module for module in rewritten.modules() if isinstance(module, BufferedDenseBlock)]
+    memory = set()
+    for block in blocks:
+        block.fusing.register_forward_pre_hook(lambda _, inputs: memory.add(inputs[0].untyped_storage().data_ptr()))
+    for size in (4, 6, 5):
+        lr = torch.randn(1, 1, size, 4, 7)
+        assert distance(rewritten.trunk(lr), network.trunk(lr)) < 1e-5
+        assert (len(blocks), len(memory)) == (6, 1)
+        memory.clear()
+    assert len({id(block.stacks) for block in blocks}) == 1
+    assert not blocks[0].stacks.is_held
 
 
 @pytest.mark.parametrize("unshuffle", [1, 2, 3])
