@@ -46,7 +46,8 @@ def interpolate(options: argparse.Namespace, describe: Callable[[Volume], str]) 
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
         volume = read_volume(options.lr, choice_of(options))
 
-        from SuperResolution3DLib.inference.thick_slices import interpolate_slices, slice_stack
+        from SuperResolution3DLib.inference.slice_stack import slice_stack
+        from SuperResolution3DLib.inference.thick_slices import interpolate_slices
 
         stack = slice_stack(volume, options.slice_thickness, options.axis)
         target = stack.target_spacing(None if options.target_spacing in (None, "auto") else options.target_spacing)

@@ -14,9 +14,11 @@ from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
 from SuperResolution3DLib.inference.settings import Result, Settings
-from SuperResolution3DLib.inference.slice_engine import SliceEngine, SliceGrid
+from SuperResolution3DLib.inference.slice_engine import SliceEngine
+from SuperResolution3DLib.inference.slice_plan import SliceGrid
 from SuperResolution3DLib.inference.slice_report import SliceReport
-from SuperResolution3DLib.inference.thick_slices import SliceStack, along_axis, check_result, slice_stack
+from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, slice_stack
+from SuperResolution3DLib.inference.thick_slices import check_result
 from SuperResolution3DLib.inference.trust.range_check import slice_warnings
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.volumes.box import Box, box_shape, box_text, whole

@@ -5,47 +5,23 @@ memory. Tiles are boxes of (slices, rows, columns) for the trunk and of (result 
 rows and columns counted in the trunk's voxels, which are a few pixels wide.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from SuperResolution3DLib.errors import ModelError, ResourceError
+from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.forward.axis_operator import Slices
-from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE
-from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.devices import DTYPES
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.inference.memory_plan import GIB, SMALLEST_TILE, TilePlan, halve, tile_bytes, trunk_halo
+from SuperResolution3DLib.inference.memory_plan import TilePlan
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.precision import is_accurate
+from SuperResolution3DLib.inference.slice_plan import SliceGrid, SliceRun, in_trunk_voxels, plan_slices
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, relative, tiles, whole
-
-LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
-
-
-@dataclass(frozen=True)
-class SliceGrid:
-    """Slices, and the result voxels between them."""
-
-    profile: SliceProfile
-    """the slices as they are assumed, and the result's grid"""
-    pixel: float
-    """spacing within the slices' plane, mm"""
-    noise: float = DEFAULT_NOISE
-    """of the interpolation that the network adds to"""
-
-    def result_voxels(self, slices: slice) -> slice:
-        """Return the result voxels that stand for some of the slices, from edge to edge."""
-        ratio = self.profile.hr_size / self.profile.lr_size
-        return slice(round(slices.start * ratio), round(slices.stop * ratio))
 
 
 class SliceEngine(Engine):
@@ -81,7 +57,7 @@ class SliceEngine(Engine):
         """
         region = region or whole(lr.shape)
         padded = np.pad(lr, ((0, 0), *((0, -size % self.fold) for size in lr.shape[1:])), mode="edge")
-        rows, columns = (_outward(part, self.fold) for part in region[1:])
+        rows, columns = (in_trunk_voxels(part, self.fold) for part in region[1:])
         found = super().run(padded, (region[0], rows, columns))
         inside = tuple(
             slice(part.start - outer.start * self.fold, part.stop - outer.start * self.fold)
@@ -153,32 +129,8 @@ class SliceEngine(Engine):
         return features
 
     def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
-        itemsize = DTYPES[self.precision].itemsize
-        size, halo, shape = self.model.card.footprint(), trunk_halo(self.model.card), self._trunk_shape(volume)
-        _, rows, columns = box_shape(region)
-        hr_size = self.slices.profile.hr_size
-        fixed = 4 * volume.numel() + math.prod(shape) * size.features * itemsize
-        if self.device.type == "cpu":
-            result = self.slices.result_voxels(region[0])
-            fixed += 4 * (result.stop - result.start) * rows * columns * self.fold**2
-        trunk_tile: Shape = (shape[0], rows, columns)
-        tail_tile: Shape = _limited((hr_size, rows, columns), LARGEST_TAIL_TILE)
-
-        def trunk_bytes(tile: Shape) -> float:
-            return tile_bytes(tile, (halo,) * 3, shape, size.trunk_channels * itemsize)
-
-        def tail_bytes(tile: Shape) -> float:
-            return tile_bytes(tile, size.tail_halo, (hr_size, *shape[1:]), size.tail_channels * itemsize)
-
-        trunk_tile = _fitting(trunk_tile, trunk_bytes, allowed - fixed)
-        tail_tile = _fitting(tail_tile, tail_bytes, allowed - fixed)
-        peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
-        if peak > allowed:
-            raise ResourceError(
-                f"The run needs at least {peak / GIB:.2f} GiB and may use {allowed / GIB:.2f} GiB: "
-                "choose a smaller region or a larger target spacing, or close other programs that use this memory"
-            )
-        return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))
+        run = SliceRun(self.model.card, self.slices, self._trunk_shape(volume), region)
+        return plan_slices(run, DTYPES[self.precision].itemsize, allowed, on_cpu=self.device.type == "cpu")
 
     def _is_accurate(self, dtype: torch.dtype, volume: Tensor) -> bool:
         query = slice_query(self.slices.profile, self.slices.pixel)
@@ -218,22 +170,5 @@ def check_through_plane(model: Model) -> ThroughPlaneNet:
     return model.network
 
 
-def _outward(part: slice, edge: int) -> slice:
-    """Return the rows of ``edge`` pixels that hold a range of pixels."""
-    return slice(part.start // edge, -(-part.stop // edge))
-
-
 def _times(part: slice, factor: int) -> slice:
     return slice(part.start * factor, part.stop * factor)
-
-
-def _limited(shape: Shape, most: Shape) -> Shape:
-    depth, height, width = (min(size, edge) for size, edge in zip(shape, most, strict=True))
-    return depth, height, width
-
-
-def _fitting(tile: Shape, needed: Callable[[Shape], float], allowed: float) -> Shape:
-    """Halve a tile along its longest axis until it fits or is as small as may be."""
-    while needed(tile) > allowed and max(tile) > SMALLEST_TILE:
-        tile = halve(tile)
-    return tile

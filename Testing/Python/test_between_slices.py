@@ -13,8 +13,9 @@ from SuperResolution3DLib.cli.job import Job, job_of
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.inference.settings import Settings
+from SuperResolution3DLib.inference.slice_stack import slice_stack
 from SuperResolution3DLib.inference.super_resolve import result_bytes, super_resolve
-from SuperResolution3DLib.inference.thick_slices import degrade_slices, interpolate_slices, slice_stack
+from SuperResolution3DLib.inference.thick_slices import degrade_slices, interpolate_slices
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 FP32 = Settings(device="cpu", precision="fp32")

@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter
 from training_runs import index_of, write_blobs
 
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
-from SuperResolution3DLib.inference.thick_slices import degrade_slices, slice_stack
+from SuperResolution3DLib.inference.slice_stack import slice_stack
+from SuperResolution3DLib.inference.thick_slices import degrade_slices
 from SuperResolution3DLib.metrics.metrics import psnr
 from SuperResolution3DLib.volumes.geometry import Orientation
 from SuperResolution3DLib.volumes.volume import Volume, write_volume

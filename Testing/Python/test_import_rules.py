@@ -28,6 +28,7 @@ GUI_MODULES = [
         *("models.installed_models", "models.choice", "models.card_words", "sentence", "volumes.body_axes"),
         "cli.time_left",
         *("inference.computation", "inference.memory_plan", "inference.monitor", "inference.sliding_window"),
+        *("inference.slice_plan", "inference.slice_report", "inference.slice_stack", "forward.slice_axis"),
     )
 ]
 TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks.table", *GUI_MODULES] + [

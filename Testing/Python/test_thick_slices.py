@@ -9,7 +9,8 @@ import pytest
 from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.errors import GeometryError, InputError, ResourceError
 from SuperResolution3DLib.inference import thick_slices
-from SuperResolution3DLib.inference.thick_slices import degrade_slices, interpolate_slices, slice_stack
+from SuperResolution3DLib.inference.slice_stack import slice_stack
+from SuperResolution3DLib.inference.thick_slices import degrade_slices, interpolate_slices
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 SHAPE = (43, 49, 45)  # K, J, I

@@ -10,7 +10,8 @@ from SuperResolution3DLib.forward.axis_operator import Slices
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.monitor import Monitor
-from SuperResolution3DLib.inference.slice_engine import SliceEngine, SliceGrid
+from SuperResolution3DLib.inference.slice_engine import SliceEngine
+from SuperResolution3DLib.inference.slice_plan import SliceGrid
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneConfig, ThroughPlaneNet, slice_query
 
@@ -105,7 +106,7 @@ def test_the_engine_gives_what_the_whole_network_gives(a_model, plane):
 def test_small_tiles_of_the_decoder_change_nothing(a_model, monkeypatch):
     lr = slices(36, 20)
     at_once = SliceEngine(a_model, GRID, FP32).run(lr)
-    monkeypatch.setattr("SuperResolution3DLib.inference.slice_engine.LARGEST_TAIL_TILE", (7, 5, 4))
+    monkeypatch.setattr("SuperResolution3DLib.inference.slice_plan.LARGEST_TAIL_TILE", (7, 5, 4))
     engine = SliceEngine(a_model, GRID, FP32)
     np.testing.assert_allclose(engine.run(lr), at_once, atol=1e-5)
     assert engine.report.tail_tiles == 5 * 4 * 3 and engine.report.trunk_saw_whole_volume

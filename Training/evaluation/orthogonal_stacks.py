@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_SHAPE
-from SuperResolution3DLib.inference.thick_slices import SliceStack, slice_stack
+from SuperResolution3DLib.inference.slice_stack import SliceStack, slice_stack
 from SuperResolution3DLib.metrics.foreground import otsu_threshold
 from SuperResolution3DLib.volumes.volume import Volume
 from Training.evaluation.slice_methods import SliceMethod, linear_interpolation

@@ -11,7 +11,8 @@ from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE,
 from SuperResolution3DLib.forward.forward_model import ForwardModel
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.inference.slice_engine import SliceEngine, SliceGrid, check_through_plane
+from SuperResolution3DLib.inference.slice_engine import SliceEngine, check_through_plane
+from SuperResolution3DLib.inference.slice_plan import SliceGrid
 from SuperResolution3DLib.models.checkpoint import Model, load_model
 from SuperResolution3DLib.models.installed_models import find_model
 

@@ -13,7 +13,8 @@ from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.monitor import Monitor
-from SuperResolution3DLib.inference.slice_engine import SliceEngine, SliceGrid
+from SuperResolution3DLib.inference.slice_engine import SliceEngine
+from SuperResolution3DLib.inference.slice_plan import SliceGrid
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from Training.data.training_volume import TrainingVolume

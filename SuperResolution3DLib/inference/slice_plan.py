@@ -1,0 +1,108 @@
+"""Sizes and bytes of a run between thick slices, from the card and the slices' grid alone (no torch)."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from SuperResolution3DLib.errors import ResourceError
+from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE
+from SuperResolution3DLib.forward.slice_profile import SliceProfile
+from SuperResolution3DLib.inference.memory_plan import GIB, SMALLEST_TILE, TilePlan, halve, tile_bytes, trunk_halo
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.box import Box, Shape, box_shape
+
+LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
+
+
+@dataclass(frozen=True)
+class SliceGrid:
+    """Slices, and the result voxels between them."""
+
+    profile: SliceProfile
+    """the slices as they are assumed, and the result's grid"""
+    pixel: float
+    """spacing within the slices' plane, mm"""
+    noise: float = DEFAULT_NOISE
+    """of the interpolation that the network adds to"""
+
+    def result_voxels(self, slices: slice) -> slice:
+        """Return the result voxels that stand for some of the slices, from edge to edge."""
+        ratio = self.profile.hr_size / self.profile.lr_size
+        return slice(round(slices.start * ratio), round(slices.stop * ratio))
+
+
+@dataclass(frozen=True)
+class SliceRun:
+    """What is computed; the engine plans by it, and whoever forecasts a run."""
+
+    card: ModelCard
+    grid: SliceGrid
+    shape: Shape
+    """(slices, rows, columns), rows and columns counted in the trunk's voxels"""
+    region: Box
+    """of that shape, whose result is wanted"""
+
+    @property
+    def fold(self) -> int:
+        """Pixels along each axis of the plane that one voxel of the trunk stands for."""
+        return int(self.card.config["unshuffle"])
+
+    @property
+    def result_shape(self) -> Shape:
+        """(result voxels along the slice axis, rows, columns) in pixels, of the region."""
+        along = self.grid.result_voxels(self.region[0])
+        _, rows, columns = box_shape(self.region)
+        return along.stop - along.start, rows * self.fold, columns * self.fold
+
+
+def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bool) -> TilePlan:
+    """Choose the largest tiles that fit: slices, rows and columns for the trunk, result voxels for the decoder.
+
+    Args:
+        run: what is computed.
+        itemsize: bytes of a number on the device, 2 or 4.
+        device_bytes: what the run may take on the device.
+        on_cpu: whether the result shares that memory.
+
+    Raises:
+        ResourceError: not even the smallest tiles fit.
+    """
+    size, halo, shape = run.card.footprint(), trunk_halo(run.card), run.shape
+    _, rows, columns = box_shape(run.region)
+    hr_size = run.grid.profile.hr_size
+    fixed = 4 * math.prod(shape) * run.fold**2 + math.prod(shape) * size.features * itemsize
+    if on_cpu:
+        fixed += 4 * math.prod(run.result_shape)
+
+    def trunk_bytes(tile: Shape) -> float:
+        return tile_bytes(tile, (halo,) * 3, shape, size.trunk_channels * itemsize)
+
+    def tail_bytes(tile: Shape) -> float:
+        return tile_bytes(tile, size.tail_halo, (hr_size, *shape[1:]), size.tail_channels * itemsize)
+
+    trunk_tile = _fitting((shape[0], rows, columns), trunk_bytes, device_bytes - fixed)
+    tail_tile = _fitting(_limited((hr_size, rows, columns), LARGEST_TAIL_TILE), tail_bytes, device_bytes - fixed)
+    peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
+    if peak > device_bytes:
+        raise ResourceError(
+            f"The run needs at least {peak / GIB:.2f} GiB and may use {device_bytes / GIB:.2f} GiB: "
+            "choose a smaller region or a larger target spacing, or close other programs that use this memory"
+        )
+    return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))
+
+
+def in_trunk_voxels(pixels: slice, fold: int) -> slice:
+    """Return the voxels of the trunk, each ``fold`` pixels wide, that hold a range of pixels."""
+    return slice(pixels.start // fold, -(-pixels.stop // fold))
+
+
+def _limited(shape: Shape, most: Shape) -> Shape:
+    depth, height, width = (min(size, edge) for size, edge in zip(shape, most, strict=True))
+    return depth, height, width
+
+
+def _fitting(tile: Shape, needed: Callable[[Shape], float], allowed: float) -> Shape:
+    """Halve a tile along its longest axis until it fits or is as small as may be."""
+    while needed(tile) > allowed and max(tile) > SMALLEST_TILE:
+        tile = halve(tile)
+    return tile

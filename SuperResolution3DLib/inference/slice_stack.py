@@ -1,0 +1,137 @@
+"""A stack of thick slices as its header tells it, before a voxel is read (no torch)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_SHAPE
+from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, find_slice_axis
+from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
+from SuperResolution3DLib.inference.slice_report import ThicknessSource
+from SuperResolution3DLib.volumes.box import Shape
+from SuperResolution3DLib.volumes.geometry import voxel_spacing
+
+LARGEST_FACTOR = 32  # result voxels per slice; 8.75 mm slices at 0.4 mm are 22
+CONTRADICTION = 0.2  # of the file's thickness, above which a given one is worth a warning
+SAME_SPACING = 0.01  # relative; headers round to a few digits
+
+
+class Sliced(Protocol):
+    """What a stack is told from: a volume, or what the header of one says."""
+
+    @property
+    def affine(self) -> np.ndarray:
+        """(4, 4), voxel (I, J, K, 1) to RAS mm."""
+
+    @property
+    def shape(self) -> Shape:
+        """Number of voxels (K, J, I)."""
+
+    @property
+    def slice_thickness(self) -> float | None:
+        """mm, where the file says it."""
+
+    @property
+    def slice_spacing(self) -> float | None:
+        """mm between the centres of neighbouring slices, where the file says it."""
+
+
+@dataclass(frozen=True)
+class SliceStack:
+    """A volume's slices: along which axis, where, and how thick."""
+
+    axis: SliceAxis
+    """the through-plane axis"""
+
+    centres: tuple[float, ...]
+    """slice centres along it in mm, from the first one"""
+
+    thickness: float
+    """mm"""
+
+    thickness_source: ThicknessSource
+    """given by the person, read from the file, or assumed to be the spacing"""
+
+    warnings: tuple[str, ...] = ()
+    """what should be known before the thickness is trusted"""
+
+    @property
+    def spacing(self) -> float:
+        """Mean distance between slice centres in mm."""
+        return mean_spacing(self.centres)
+
+    def target_spacing(self, wanted: float | None = None) -> float:
+        """Return the voxel size to compute along the slice axis: as wanted, else the in-plane one but 0.4 mm at least.
+
+        Raises:
+            InputError: coarser than the slices, or more than 32 voxels per slice.
+        """
+        target = self.axis.auto_spacing if wanted is None else wanted
+        if not self.spacing / LARGEST_FACTOR <= target < self.spacing:
+            origin = " (the in-plane one, but 0.4 mm at least)" if wanted is None else ""
+            raise InputError(
+                f"A target spacing of {target:g} mm{origin} does not suit slices every {self.spacing:.4g} mm: it is "
+                f"below that and at least {self.spacing / LARGEST_FACTOR:.3g} mm, {LARGEST_FACTOR} voxels per slice"
+            )
+        return target
+
+    def profile(self, target_spacing: float, shape: ProfileShape = DEFAULT_SHAPE) -> SliceProfile:
+        """Return the slices over the HR grid of their own field of view, its voxels nearest to the target size."""
+        return SliceProfile.over_slices(shape, self.thickness, self.centres, target_spacing)
+
+
+def slice_stack(
+    volume: Sliced, thickness: float | None = None, axis: str | None = None, centres: Sequence[float] | None = None
+) -> SliceStack:
+    """Say how the slices of a volume lie and how thick they are.
+
+    Args:
+        volume: any orientation; its voxels are not looked at.
+        thickness: mm; by default what the file says, else the slice spacing.
+        axis: K, J or I; by default the one that has the slice spacing which the file says, else the largest spacing.
+        centres: slice centres in mm along the axis, rising, where they are uneven; by default evenly spaced.
+
+    Raises:
+        InputError: an impossible thickness or name of an axis.
+        GeometryError: no unique slice axis, or slices that are too uneven.
+        ValueError: another number of centres than of slices.
+    """
+    found = find_slice_axis(volume.affine, axis or _axis_in_file(volume))
+    num_slices = volume.shape[found.axis]
+    if centres is None:
+        centres = [found.spacing * index for index in range(num_slices)]
+    if len(centres) != num_slices:
+        raise ValueError(f"{num_slices} slices have as many centres, not {len(centres)}")
+    spacing = mean_spacing(centres)
+    in_file = volume.slice_thickness
+    source: ThicknessSource = "given" if thickness is not None else "file" if in_file is not None else "assumed"
+    chosen = thickness if thickness is not None else in_file if in_file is not None else spacing
+    check_thickness(chosen, spacing)
+    warnings = []
+    if thickness is not None and in_file is not None and abs(thickness - in_file) > CONTRADICTION * in_file:
+        warnings.append(f"A slice thickness of {thickness:g} mm was given and the file says {in_file:g} mm")
+    return SliceStack(found, tuple(float(c - centres[0]) for c in centres), chosen, source, tuple(warnings))
+
+
+def along_axis(affine: np.ndarray, axis: int, spacing: float, shift: float) -> np.ndarray:
+    """Return an affine with another spacing along an array axis (mm), its first voxel shifted along it by mm."""
+    column = affine[:3, 2 - axis]
+    direction = column / np.linalg.norm(column)
+    moved = np.array(affine, dtype=np.float64)
+    moved[:3, 2 - axis] = direction * spacing
+    moved[:3, 3] += direction * shift
+    return moved
+
+
+def _axis_in_file(volume: Sliced) -> str | None:
+    """Return the one axis that has the slice spacing of the file's header; None if that is no help."""
+    told, spacings = volume.slice_spacing, voxel_spacing(volume.affine)
+    if told is None or max(spacings) < MARGIN * min(spacings):
+        return None
+    alike = [
+        letter for letter, spacing in zip(AXES, spacings, strict=True) if abs(spacing - told) < SAME_SPACING * spacing
+    ]
+    return alike[0] if len(alike) == 1 else None
