@@ -5,7 +5,6 @@ directions from another, and straightens a slight shear when it writes. So it is
 """
 
 import gzip
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,23 +58,6 @@ def read(path: Path) -> NiftiImage:
         )
         warnings = (*warnings, warning)
     return NiftiImage(_read_voxels(path, header, num_bytes), affine, forms, warnings)
-
-
-def read_slice_sizes(path: Path) -> tuple[float | None, float | None]:
-    """Return slice thickness and spacing between slices (mm) as a BIDS sidecar beside the file tells them, or None."""
-    name = path.name.removesuffix(".gz").removesuffix(".nii")
-    try:
-        told = json.loads(path.with_name(f"{name}.json").read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return None, None
-    if not isinstance(told, dict):
-        return None, None
-    values = [told.get(key) for key in ("SliceThickness", "SpacingBetweenSlices")]
-    thickness, spacing = (
-        float(size) if isinstance(size, int | float) and size is not True and 0.01 < size < 1e3 else None
-        for size in values
-    )
-    return thickness, spacing
 
 
 def write(path: Path, array: np.ndarray, affine: np.ndarray, forms: Forms | None = None) -> None:

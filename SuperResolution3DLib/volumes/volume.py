@@ -19,6 +19,7 @@ from SuperResolution3DLib.volumes.geometry import Orientation, check_affine, vox
 from SuperResolution3DLib.volumes.intensity import check_intensities
 from SuperResolution3DLib.volumes.nifti_forms import Forms
 from SuperResolution3DLib.volumes.output_place import check_place, check_utf8, place_of, publish, status, temporary_name
+from SuperResolution3DLib.volumes.sidecar import read_slice_sizes
 
 log = logging.getLogger(__name__)
 
@@ -259,10 +260,10 @@ def _read_file(path: Path) -> Volume:
     if extension in mgz.EXTENSIONS:
         return Volume(*mgz.read(path))
     if extension in nifti.EXTENSIONS:
-        image, sizes = nifti.read(path), nifti.read_slice_sizes(path)
-        return Volume(image.array, image.affine, "", *sizes, image.forms, image.warnings)
+        image = nifti.read(path)
+        return Volume(image.array, image.affine, "", *read_slice_sizes(path), image.forms, image.warnings)
     check_utf8(path, VolumeError)  # ITK ends the process
-    return Volume(*itk_image.read(path))
+    return Volume(*itk_image.read(path), "", *read_slice_sizes(path))
 
 
 def _check_voxels(array: np.ndarray, path: Path) -> None:

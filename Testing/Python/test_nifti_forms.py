@@ -1,6 +1,5 @@
 """NIfTI's two orientations: one is used, both are kept, and what a header says wrongly is told."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -271,18 +270,6 @@ def test_images_of_other_dimensions_are_refused(tmp_path, shape, axes):
     )
     with pytest.raises(VolumeError, match=f"has {axes} .* and a volume has 3"):
         read_volume(tmp_path / "a.nii")
-
-
-def test_slice_sizes_come_from_a_sidecar_beside_the_file(two_forms):
-    two_forms.with_suffix(".json").write_text(json.dumps({"SliceThickness": 4.4, "SpacingBetweenSlices": "5"}))
-    volume = read_volume(two_forms)
-    assert (volume.slice_thickness, volume.slice_spacing) == (4.4, None)
-    two_forms.with_suffix(".json").write_text(json.dumps({"SliceThickness": 3}), "utf-8-sig")
-    assert read_volume(two_forms).slice_thickness == 3
-    odd = [json.dumps({"SliceThickness": value}) for value in (-1, True, 1e-9)]
-    for broken in ("[]", "{", "[" * 100_000, *odd):
-        two_forms.with_suffix(".json").write_text(broken)
-        assert read_volume(two_forms).slice_thickness is None
 
 
 def test_a_name_that_is_no_utf8_is_read_and_told_in_letters_that_any_stream_has(two_forms):
