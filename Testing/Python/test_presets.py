@@ -67,7 +67,7 @@ def test_the_network_of_every_preset_is_built_and_fits_its_grid_and_skip(name):
     config = config_of(name)
     with torch.device("meta"):
         built = build_network(config.network.name, config.network.complete)
-    assert built.scale == (4, 4, 4)
+    assert built.scale == ((1, 1, 1) if name.startswith("through-plane") else (4, 4, 4))
     assert built.grid in (None, config.data.grid)
     assert not (built.adds_trilinear and config.model.skip == "zero-filled")
     if "-paper-" in name:
@@ -86,6 +86,7 @@ def test_every_combination_has_a_name_and_every_part_is_in_one():
     networks = ("", "-srresnet", "-dcsrn", "-rcan")
     wanted = {f"{name}-paper{network}" for name in DATA_SETS for network in networks}
     wanted |= {f"{name}-recommended" for name in DATA_SETS} | {"mr-brain-x4", "mr-brain-x4-gan"}
+    wanted |= {"through-plane-mr", "through-plane-ct"}
     wanted |= {f"mr-brain-x4-{network}-small" for network in ("srresnet", "dcsrn", "rcan", "gan")}
     names = preset_names()
     assert names.keys() == wanted == RESOLVED.keys() - {"defaults"}

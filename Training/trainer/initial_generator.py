@@ -15,6 +15,7 @@ from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.networks.generator import Generator
 from Training.config import TrainConfig
 
+# of the same modality also what becomes 0 and 1
 KEPT_BY_FINE_TUNING = ("network", "config", "scale", "grid", "skip", "intensity", "intensity_from")
 
 
@@ -29,7 +30,8 @@ def initial_generator(config: TrainConfig, card: ModelCard) -> Generator:
     check_fit(network, card, "network")
     if config.init_from:
         given = load_model(config.init_from)
-        for name in KEPT_BY_FINE_TUNING:
+        moved = given.card.dicom_modalities != card.dicom_modalities  # whose intensities mean something else
+        for name in KEPT_BY_FINE_TUNING[: -2 if moved else None]:
             old, new = (as_json(getattr(source, name)) for source in (given.card, card))
             if old != new:
                 raise InputError(
