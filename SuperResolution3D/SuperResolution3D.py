@@ -27,6 +27,7 @@ except ModuleNotFoundError:  # a source tree: the library lies beside this modul
 from SuperResolution3DSlicer.comparison.comparison import register_layout
 from SuperResolution3DSlicer.panel.model_file import model_of
 from SuperResolution3DSlicer.panel.panel import Panel
+from SuperResolution3DSlicer.panel.volume_model import scan_of
 from SuperResolution3DSlicer.runs.folder import sweep
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
 from SuperResolution3DSlicer.runs.outcome import Outcome
@@ -179,7 +180,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
 
         Args:
             volumeNode: scalar 3D volume.
-            model: name of an installed model or a model file; None takes the first installed one.
+            model: name of an installed model or a model file; None takes the best of those that fit the volume.
             device: auto, cpu, cuda or cuda:N.
             dataConsistency: off, check or project.
             roiNode: compute only what it holds.
@@ -191,9 +192,8 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         Raises:
             SuperResolutionError: why there is no result, in one sentence; the scene is unchanged.
         """
-        request = Request(
-            volumeNode, model_of(model), device, dataConsistency, window, overlap, roiNode, outputNode, zeroFilled
-        )
+        chosen = model_of(model, scan_of(volumeNode))
+        request = Request(volumeNode, chosen, device, dataConsistency, window, overlap, roiNode, outputNode, zeroFilled)
         request.check()
         return self._wait(SuperResolution(request))
 

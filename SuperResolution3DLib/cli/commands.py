@@ -150,4 +150,4 @@ def _less(volume: Volume, offset: int | float) -> Volume:
 
 
 def _describe(volume: Volume) -> str:
-    return grid_text(volume.shape, volume.affine)
+    return str(grid_text(volume.shape, volume.affine))

@@ -178,9 +178,7 @@ def _sizes(affine: np.ndarray) -> Sentence:
         return Sentence("{sizes} mm", {"sizes": f"{spacing[0]:.3g}"})
     if THROUGH_PLANE in axes.names:
         return Sentence("{sizes} mm", {"sizes": axes.by(spacing)})
-    first, second, third = (Sentence(name) for name in axes.names)
-    values = {"sizes": axes.by(spacing), "first": first, "second": second, "third": third}
-    return Sentence("{sizes} mm ({first}, {second}, {third})", values)
+    return axes.say("{sizes} mm", sizes=axes.by(spacing))
 
 
 def _result_spacing(scan: Scan, card: ModelCard) -> tuple[float, ...]:

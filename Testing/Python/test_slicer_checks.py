@@ -135,7 +135,7 @@ def test_a_sheared_grid_is_refused(a_core) -> None:
     ("shape", "sizes"), [((1, 40, 50), "50 x 40 x 1"), ((20, 20, 3), "3 x 20 x 20"), ((2, 2, 2), "2 x 2 x 2")]
 )
 def test_a_volume_with_too_few_voxels_for_the_network_is_refused(a_core, shape, sizes) -> None:
-    sentence = rf"^thin has {sizes} voxels \(I, J, K\) and the network needs 4 at least along each axis; choose another"
+    sentence = rf"^thin has {sizes} voxels \(columns, rows, slices\) and the network needs 4 at least"
     with pytest.raises(VolumeError, match=sentence):
         check_input(add_volume(a_core, np.zeros(shape), OBLIQUE, "thin"))
     check_input(add_volume(a_core, np.zeros((4, 4, 4)), OBLIQUE, "small"))
@@ -148,7 +148,10 @@ def test_a_volume_with_too_few_voxels_for_the_network_is_refused(a_core, shape, 
 def test_spacing_outside_the_models_range_is_told_with_numbers(a_volume, spacing_range, warns) -> None:
     warning = spacing_warning(a_volume, replace(CARD, spacing_range=spacing_range))
     low, high = spacing_range
-    expected = f"head has voxels of 0.9 x 1.1 x 2.3 mm (I, J, K); brain was trained on {low:g} to {high:g} mm"
+    expected = (
+        "head has voxels of 0.9 x 1.1 x 2.3 mm (left-right, front-back, through-plane); brain was trained on "
+        f"{low:g} to {high:g} mm"
+    )
     assert warning.startswith(expected) if warns else warning == ""
 
 
@@ -163,7 +166,8 @@ def test_a_reference_of_another_field_of_view_is_told_with_numbers(a_core, a_vol
     shifted[0, 3] = 6
     wider = add_volume(a_core, np.zeros((20, 20, 30)), shifted, "hr")
     note = field_of_view_note(straight, wider)
-    assert "hr covers 30 x 20 x 20 mm (R, A, S), lr 20 x 20 x 20 mm, and their centres are 11.0 mm apart" in note
+    assert "hr covers 30 x 20 x 20 mm (left-right, front-back, head-foot), lr 20 x 20 x 20 mm, and their" in note
+    assert "centres are 11.0 mm apart" in note
 
 
 def test_a_parent_transform_moves_the_field_of_view(a_core) -> None:
@@ -217,7 +221,7 @@ def test_a_turned_roi_stands_for_the_box_around_it_and_is_cut_at_the_border(a_co
 def test_a_roi_outside_the_volume_is_refused_with_numbers(a_core, a_volume) -> None:
     roi = _roi_around(a_core, OBLIQUE, np.s_[30:36, 4:15, 5:28])
     expected = (
-        r"The ROI R.* lies outside head: .*4\.5 to 27\.5, 3\.5 to 14\.5, 29\.5 to 35\.5 \(I, J, K\) of 28 x 24 x 20"
+        r"The ROI R.* lies outside head: .*4\.5 to 27\.5, 3\.5 to 14\.5, 29\.5 to 35\.5 \(columns, rows, slices\)"
     )
     with pytest.raises(InputError, match=expected):
         region_of_roi(a_volume, roi)

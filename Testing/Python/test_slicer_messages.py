@@ -52,10 +52,10 @@ def test_files_of_a_run_are_told_as_volumes(given, wanted) -> None:
     assert without_files(given.format(folder=folder), folder, "head") == wanted.format(temporary=temporary)
 
 
-def run_the_real_worker(panel: ThePanel, node: slicer.vtkMRMLScalarVolumeNode) -> str:
+def run_the_real_worker(panel: ThePanel, node: slicer.vtkMRMLScalarVolumeNode, model: str = "") -> str:
     """Run a volume through the panel and return what it says at the end."""
     panel.module.widget.logic.newProcess = WorkerProcess
-    panel.choose(inputVolume=node)
+    panel.choose(inputVolume=node, model=model)
     panel.click(panel.ui.applyButton)
     double.wait_until(lambda: panel.ui.applyButton.text == "Super-resolve", 120_000)
     return panel.ui.resultLabel.text
@@ -82,7 +82,7 @@ def test_spacing_and_modality_are_told_after_the_run_as_before_it(a_panel) -> No
     units = slicer.vtkCodedEntry()
     units.SetValueSchemeMeaning("[hnsf'U]", "UCUM", "Hounsfield unit")
     node.SetVoxelValueUnits(units)
-    text = run_the_real_worker(a_panel, node)
+    text = run_the_real_worker(a_panel, node, model="rrdb-mr-brain-x4")
     told = a_panel.ui.noteLabel.text
     assert told.count("so expect artefacts.") == 2
     assert text.split("\n")[2:] == told.split("\n")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import slicer
-from panel_fixtures import AFFINE, SHAPE, a_main_window, a_node, a_panel  # noqa: F401 (fixtures)
+from panel_fixtures import AFFINE, MODEL, SHAPE, a_main_window, a_node, a_panel  # noqa: F401 (fixtures)
 
 from SuperResolution3DLib.cli.report import Report
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
@@ -86,7 +86,7 @@ def test_the_hierarchy_counts_more_than_the_units(a_node) -> None:
 def test_what_is_made_of_a_volume_has_its_modality(a_panel, a_main_window, a_node, modality) -> None:
     imported(a_node, modality)
     a_panel.will("done", "done")
-    a_panel.choose(inputVolume=a_node)
+    a_panel.choose(inputVolume=a_node, model=MODEL)
     a_panel.run()
     a_panel.click(a_panel.ui.comparisonButton)
     large = add_volume(core.start(), np.ones((36, 40, 44), np.float32), AFFINE, "large")
@@ -97,14 +97,14 @@ def test_what_is_made_of_a_volume_has_its_modality(a_panel, a_main_window, a_nod
     double.turn(80)
     made = ["head SRx4", "head zero-filled", "head SRx4 minus zero-filled", "large LR"]
     assert [modality_of(slicer.mrmlScene.GetFirstNodeByName(name)) for name in made] == [modality] * 4
-    assert ("large LR is PT; " in a_panel.ui.noteLabel.text) == bool(modality)
+    assert ("No model is for PT: " in a_panel.ui.planLabel.text) == bool(modality)
 
 
 def test_a_replaced_output_has_the_modality_of_its_new_input(a_panel, a_node) -> None:
     imported(a_node, "PT")
     other = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "other")
     a_panel.will("done", "done")
-    a_panel.choose(inputVolume=a_node)
+    a_panel.choose(inputVolume=a_node, model=MODEL)
     a_panel.run()
     output = slicer.mrmlScene.GetFirstNodeByName("head SRx4")
     a_panel.choose(inputVolume=other, outputVolume=output)
@@ -123,7 +123,7 @@ def test_another_modality_than_the_models_is_told(a_node, modality, warns) -> No
 
 
 def test_panel_notes_each_input_of_another_modality(a_panel, a_node) -> None:
-    a_panel.choose(inputVolume=a_node)
+    a_panel.choose(inputVolume=a_node, model=MODEL)
     assert NOTE not in a_panel.ui.noteLabel.text
     imported(a_node, "CT")
     other = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE, "chest")
@@ -141,7 +141,7 @@ def test_panel_notes_each_input_of_another_modality(a_panel, a_node) -> None:
 def test_modality_reaches_the_workers_command_line(a_panel, a_node, modality) -> None:
     imported(a_node, modality)
     a_panel.will("done")
-    a_panel.choose(inputVolume=a_node)
+    a_panel.choose(inputVolume=a_node, model=MODEL)
     a_panel.run()
     assert a_panel.processes[0].option("modality") == modality
 

@@ -131,7 +131,7 @@ def test_card_escapes_what_others_wrote() -> None:
     text = card_text(CARD)
     assert "a &lt;small&gt; laptop" in text
     assert "Quality: not measured" in text
-    assert "1 x 2 x 4 (R, A, S)" in text
+    assert "2x front-back, 4x head-foot, from voxels of 0.5 to 5 mm" in text
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_figures_are_of_the_volumes_that_other_models_were_measured_on_too() -> 
 def test_shipped_models_show_figures_of_the_same_volumes(monkeypatch, tmp_path) -> None:
     with loaded_module(monkeypatch, tmp_path) as module:
         ui = ThePanel(module).ui
-        assert "4 validation volumes, the same as rrdb-mr-brain-x4-gan: PSNR 24.9 dB" in ui.modelCardLabel.text
+        assert "4 validation volumes, the same as rrdb-mr-brain-x4-gan: PSNR 24.9 dB" in ui.modelDetailsLabel.text
         ui.modelSelector.currentIndex = 1
-        assert "4 validation volumes, the same as rrdb-mr-brain-x4: PSNR 24.6 dB" in ui.modelCardLabel.text
+        assert "4 validation volumes, the same as rrdb-mr-brain-x4: PSNR 24.6 dB" in ui.modelDetailsLabel.text
 
 
 def read_header(path: Path) -> dict:

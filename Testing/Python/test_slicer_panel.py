@@ -28,8 +28,10 @@ def test_panel_says_that_it_is_not_for_diagnosis(a_panel) -> None:
 
 def test_card_of_the_model_is_shown(a_panel) -> None:
     assert a_panel.ui.modelSelector.currentText == MODEL
-    text = a_panel.ui.modelCardLabel.text
-    for part in ("MR T1w", "4 x 4 x 4", "2.67 to 5.33 mm", "Apache-2.0", "PSNR", "CPU 0.58 s"):
+    assert a_panel.ui.modelCardLabel.text == "T1 brain. Faithful."
+    assert a_panel.ui.modelDetails.collapsed
+    text = a_panel.ui.modelDetailsLabel.text
+    for part in ("MR T1w", "4x along each axis", "2.67 to 5.33 mm", "Apache-2.0", "PSNR", "CPU 0.58 s"):
         assert part in text
 
 
@@ -81,8 +83,8 @@ def test_non_linear_transform_is_refused_as_soon_as_it_is_applied(a_panel, a_nod
 
 def test_spacing_outside_the_models_range_is_a_warning_with_numbers(a_panel) -> None:
     node = add_volume(core.start(), np.ones(SHAPE, np.float32), turned((0.5, 0.5, 0.5), (0, 0, 0), left_handed=False))
-    a_panel.choose(inputVolume=node)
-    assert "0.5 x 0.5 x 0.5 mm" in a_panel.ui.noteLabel.text
+    a_panel.choose(inputVolume=node, model=MODEL)
+    assert "0.5 mm isotropic" in a_panel.ui.noteLabel.text
     assert "2.67 to 5.33 mm" in a_panel.ui.noteLabel.text
     assert a_panel.ui.applyButton.enabled
 

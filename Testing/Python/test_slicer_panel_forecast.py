@@ -17,6 +17,7 @@ from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import ModelCard, read_card
 from SuperResolution3DLib.volumes.box import Shape, whole
+from SuperResolution3DLib.volumes.geometry import voxel_spacing
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume
@@ -70,7 +71,7 @@ def seconds(card: ModelCard, lr_shape: Shape) -> float:
 def test_result_has_the_models_scale_in_the_files_order(plenty) -> None:
     result = forecast(PLAN, None)
     assert result.shape == (10, 48, 28)
-    assert result.spacing == pytest.approx((3.0, 0.5, 0.5))
+    assert voxel_spacing(result.affine) == pytest.approx((3.0, 0.5, 0.5))
     assert result.result_bytes == 10 * 48 * 28 * 2
 
 
@@ -144,7 +145,7 @@ def test_free_memory_of_the_gpu_bounds_the_tiles_not_the_result(plenty) -> None:
 
 def test_description_names_size_memory_and_time(plenty) -> None:
     text = describe(PLAN, forecast(PLAN, Speed.of_card(CARD, "cpu")))
-    assert "Result: 28 x 48 x 10 voxels of 0.5 x 0.5 x 3 mm (I, J, K), 1 MiB" in text
+    assert "Result: 28 x 48 x 10 voxels of 0.5 x 0.5 x 3 mm (front-back, head-foot, through-plane), 1 MiB" in text
     assert "of 8.0 GiB free" in text
     assert "the card's figure, from a <small> laptop" in text
     with_zero_filled = replace(PLAN, with_zero_filled=True)

@@ -21,9 +21,11 @@ from SuperResolution3DLib.inference.memory_plan import (
     window_voxels,
 )
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, sr_shape, whole
-from SuperResolution3DLib.volumes.geometry import Orientation, Scale, voxel_spacing
+from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
 from SuperResolution3DSlicer.forecast.speed import Speed, Work
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
 DEVICE_ITEMSIZE = 4  # bytes; a device that computes in 16 bits takes less
 
@@ -52,8 +54,8 @@ class Forecast:
 
     shape: Shape
     """of the result (K, J, I)"""
-    spacing: tuple[float, float, float]
-    """of the result (K, J, I), mm"""
+    affine: np.ndarray
+    """(4, 4) of the result on the center grid"""
     result_bytes: int
     """with the zero-filled volume, if that is wanted too"""
     memory_bytes: int
@@ -92,21 +94,20 @@ def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None)
     measured = speed is not None and speed.is_measured
     seconds = None if speed is None else speed.seconds(work if measured else _work_of_card(plan, work, wanted))
     return Forecast(
-        shape, _fine_spacing(plan.affine, scale), result_bytes, memory, free, work, seconds, measured, problem
+        shape, sr_affine(plan.affine, scale, "center"), result_bytes, memory, free, work, seconds, measured, problem
     )
 
 
 def describe(plan: Plan, forecast: Forecast) -> str:
     """Return the lines that a person reads before the run."""
-    k, j, i = forecast.shape
-    spacing = " x ".join(f"{value:.3g}" for value in reversed(forecast.spacing))
+    grid = in_own_language(grid_text(forecast.shape, forecast.affine))
     result = (
-        _("Result: {i} x {j} x {k} voxels of {spacing} mm (I, J, K), {size} with the zero-filled volume")
+        _("Result: {grid}, {size} with the zero-filled volume")
         if plan.with_zero_filled
-        else _("Result: {i} x {j} x {k} voxels of {spacing} mm (I, J, K), {size}")
+        else _("Result: {grid}, {size}")
     )
     lines = [
-        result.format(i=i, j=j, k=k, spacing=spacing, size=size_text(forecast.result_bytes)),
+        result.format(grid=grid, size=size_text(forecast.result_bytes)),
         _("Memory: up to {needed} of {free} free").format(
             needed=size_text(forecast.memory_bytes), free=size_text(forecast.free_bytes)
         ),
@@ -168,8 +169,3 @@ def _wanted_box(plan: Plan) -> Box:
 def _reorder(sizes: Shape, orientation: Orientation) -> Shape:
     depth, height, width = (sizes[axis] for axis in orientation.order)
     return depth, height, width
-
-
-def _fine_spacing(affine: np.ndarray, scale: Scale) -> tuple[float, float, float]:
-    k, j, i = (value / factor for value, factor in zip(voxel_spacing(affine), scale, strict=True))
-    return k, j, i

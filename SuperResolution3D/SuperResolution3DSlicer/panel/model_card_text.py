@@ -6,28 +6,27 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from SuperResolution3DLib.models.card_words import reach_of
 from SuperResolution3DLib.models.model_card import ModelCard, is_finite_number
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
 BASELINE = "zero-filled k-space"
 DATA_SETS = ("test", "validation")  # the first that the card has is shown, if it shares none with other cards
 
 
 def card_text(card: ModelCard, others: Sequence[ModelCard] = ()) -> str:
-    """Return the card as rich text: what the model is for, how good and how fast it is.
+    """Return what stands under a card's one sentence, as rich text: what it fits, how good and how fast it is.
 
     Args:
         card: of the model.
         others: of the models that a person can choose instead, which the figures are to be comparable with.
     """
-    low, high = card.spacing_range
-    scale = " x ".join(str(factor) for factor in reversed(card.scale))
-    facts = [
-        escape(card.modality),
-        _("{scale} (R, A, S)").format(scale=scale),
-        _("input voxels {low:g} to {high:g} mm").format(low=low, high=high),
-        _("licence {licence}").format(licence=escape(card.licence)),
+    lines = [
+        escape(in_own_language(reach_of(card))),
+        _("For {modality}, licence {licence}").format(modality=escape(card.modality), licence=escape(card.licence)),
+        _quality(card, others),
+        _time(card),
     ]
-    lines = [f"<b>{' · '.join(facts)}</b>", escape(card.description), _quality(card, others), _time(card)]
     return "<br>".join(line for line in lines if line)
 
 

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
+from SuperResolution3DLib.models.choice import Choice, Scan, choose
 from SuperResolution3DLib.models.installed_models import (
     MODELS_VARIABLE,
     InstalledModel,
@@ -15,39 +16,44 @@ from SuperResolution3DLib.models.installed_models import (
     where_to_put_models,
 )
 from SuperResolution3DLib.models.model_card import file_sha256, read_card
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DSlicer.panel.model_card_text import card_text
 from SuperResolution3DSlicer.panel.model_file import place_of
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
 
 class ModelChoice:
-    """Fills a combo box with the usable models and a label with the card of the current one."""
+    """Fills a combo box with the usable models, those that fit the volume first, and labels with the current card."""
 
-    def __init__(self, combo: qt.QComboBox, card_label: qt.QLabel) -> None:
+    def __init__(self, combo: qt.QComboBox, card_label: qt.QLabel, details_label: qt.QLabel) -> None:
         self._combo = combo
         self._label = card_label
-        self._models: list[InstalledModel] = []
+        self._details = details_label
+        self._models: dict[str, InstalledModel] = {}
         self._unusable: list[InstalledModel] = []
+        self._entries: list[tuple[str, str]] = []
+        self.proposal: Sentence | None = None
+        """what happens to the volume where nobody chooses a model"""
 
     @property
     def current(self) -> InstalledModel | None:
-        index = self._combo.currentIndex
-        return self._models[index] if 0 <= index < len(self._models) else None
+        return self._models.get(self.current_name)
 
     @property
     def current_name(self) -> str:
-        current = self.current
-        return "" if current is None or current.card is None else current.card.name
+        index = self._combo.currentIndex
+        return str(self._combo.itemData(index) or "") if index >= 0 else ""
+
+    @property
+    def first(self) -> InstalledModel | None:
+        """The model of the highest rank, whatever it fits."""
+        return next(iter(self._models.values()), None)
 
     def refresh(self) -> None:
-        """Look for models again; the chosen one stays chosen if it is still there."""
-        name = self.current_name
+        """Look for models again; ``show`` lists them."""
         found = [_with_known_network(model) for model in installed_models()]
-        self._models = [model for model in found if model.card is not None]
-        was_blocked = self._combo.blockSignals(True)
-        self._combo.clear()
-        for model in self._models:
-            self._combo.addItem(model.card.name)
-        self._combo.blockSignals(was_blocked)
+        usable = sorted((model for model in found if model.card is not None), key=lambda model: -model.card.rank)
+        self._models = {model.card.name: model for model in usable}
         self._unusable = [model for model in found if model.card is None]
         problems = [f"{model.path.name}: {model.problem}" for model in self._unusable]
         self._combo.toolTip = "\n".join(
@@ -58,19 +64,52 @@ class ModelChoice:
                 *problems,
             ]
         )
-        self.select(name)
+        self.show(None, self.current_name)
 
-    def select(self, name: str) -> None:
-        """Choose a model; without one of that name the first, without any none. Nobody hears of it, as no one chose."""
-        names = self._names()
+    def show(self, scan: Scan | None, wanted: str) -> None:
+        """List the models for a volume and choose one; nobody hears of it, as no person chose.
+
+        It is the wanted one, else the best for the volume, without a volume the one of the highest rank. A wanted one
+        that is not installed leaves the choice as it is.
+        """
+        choice = None if scan is None else choose(scan, self._models.values())
+        self.proposal = None if choice is None else choice.sentence
+        current = self.current_name
         was_blocked = self._combo.blockSignals(True)
-        self._combo.currentIndex = names.index(name) if name in names else (0 if names else -1)
+        self._list(choice)
+        best = self.first if choice is None else choice.best
+        unasked = best.card.name if best is not None else ""
+        name = wanted if wanted in self._models else (current if wanted and current in self._models else unasked)
+        names = [entry[1] for entry in self._entries]
+        self._combo.currentIndex = names.index(name) if name else -1
         self._combo.blockSignals(was_blocked)
         self.show_card()
 
+    def _list(self, choice: Choice | None) -> None:
+        """Fill the list: the models that fit, a line, the others with the reason; without a volume all by rank."""
+        if choice is None:
+            fitting, others = list(self._models.values()), ()
+        else:
+            fitting, others = list(choice.fitting), choice.others
+        entries = [(model.card.name, model.card.name) for model in fitting]
+        if fitting and others:
+            entries.append(("", ""))
+        for model, reason in others:
+            text = _("{model} (does not fit: {reason})").format(model=model.card.name, reason=in_own_language(reason))
+            entries.append((text, model.card.name))
+        if entries == self._entries:
+            return
+        self._entries = entries
+        self._combo.clear()
+        for text, name in entries:
+            if name:
+                self._combo.addItem(text, name)
+            else:
+                self._combo.insertSeparator(self._combo.count)
+
     def is_installed(self, name: str) -> bool:
         """Tell whether a model of this name can be chosen."""
-        return name in self._names()
+        return name in self._models
 
     def check_is_new(self, source: Path) -> None:
         """Make sure that a file can be added: of two models of one name only the first found would ever be used.
@@ -100,16 +139,18 @@ class ModelChoice:
             )
         ]
 
-    def _names(self) -> list[str]:
-        return [model.card.name for model in self._models]
-
     def show_card(self) -> None:
+        """Show the card of the current model: a sentence, and what stands under Details."""
         current = self.current
-        others = [model.card for model in self._models if model is not current]
-        lines = [no_model_sentence() if current is None else card_text(current.card, others)]
+        others = [model.card for model in self._models.values() if model is not current]
+        lines = [] if self._models else [no_model_sentence()]
+        if current is not None:
+            lines.append(escape(current.card.summary))
         if self._unusable:
             lines.append(unusable_sentence(self._unusable))
         self._label.text = "<br>".join(lines)
+        self._label.visible = bool(lines)
+        self._details.text = "" if current is None else card_text(current.card, others)
 
 
 def _with_known_network(model: InstalledModel) -> InstalledModel:

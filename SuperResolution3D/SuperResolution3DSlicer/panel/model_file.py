@@ -10,16 +10,30 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
-from SuperResolution3DLib.models.installed_models import InstalledModel, find_model, user_model_folder
+from SuperResolution3DLib.models.choice import Scan, choose
+from SuperResolution3DLib.models.installed_models import (
+    InstalledModel,
+    find_model,
+    usable_models,
+    user_model_folder,
+)
 from SuperResolution3DLib.models.model_card import SUFFIX, ModelCard, file_sha256, read_card
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
 
-def model_of(name_or_file: str | None) -> InstalledModel:
-    """Return the model that a script named, or the first installed one.
+def model_of(name_or_file: str | None, scan: Scan | None = None) -> InstalledModel:
+    """Return the model that a script named, or the best for a scan, without one the one of the highest rank.
 
     Raises:
-        ModelError: nothing of that name, no usable file, or no model installed at all.
+        ModelError: nothing of that name, no usable file, no model installed at all, or none that fits the scan.
     """
+    if name_or_file is None and scan is not None:
+        choice = choose(scan, usable_models())
+        if choice.best is None:
+            raise ModelError(
+                _("{reason}; name a model to use it nevertheless.").format(reason=in_own_language(choice.sentence))
+            )
+        return choice.best
     path = find_model(name_or_file)
     return InstalledModel(path, read_card(path))
 

@@ -8,6 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DSlicer.comparison.comparison import Comparison
 from SuperResolution3DSlicer.forecast.display import ForecastDisplay
 from SuperResolution3DSlicer.panel.batch_inputs import FurtherInputs
@@ -18,6 +19,7 @@ from SuperResolution3DSlicer.panel.model_choice import ModelChoice
 from SuperResolution3DSlicer.panel.model_file import add_model_file
 from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
 from SuperResolution3DSlicer.panel.run_control import RunControl
+from SuperResolution3DSlicer.panel.volume_model import VolumeModel
 from SuperResolution3DSlicer.runs import dependencies
 from SuperResolution3DSlicer.runs.requests import notes, requests_of, why_no_low_resolution, why_not
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, latest_result
@@ -41,7 +43,8 @@ class Panel:
         self._gui_tag: int | None = None
         self._chosen = ChosenNodes(self.later)
         self._comparison = Comparison()
-        self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel)
+        self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel, ui.modelDetailsLabel)
+        self._volume_model = VolumeModel(self._models, ui.planLabel)
         self._devices = DeviceChoice(ui.deviceSelector, self._on_device, self._take_device)
         self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
         self._forecast = ForecastDisplay(ui.forecastLabel, lambda: logic.newProcess(), self.later)
@@ -69,7 +72,6 @@ class Panel:
     def enter(self) -> None:
         """The panel is shown: models and volumes may have changed meanwhile. No process is started unasked."""
         self._models.refresh()
-        self._take_model()
         self._update()
 
     def exit(self) -> None:
@@ -96,7 +98,6 @@ class Panel:
             return
         self._comparison.resume()
         self._gui_tag = parameters.connect_widgets(self._ui)
-        self._take_model()
         self._take_device()
         self._update()
 
@@ -138,8 +139,7 @@ class Panel:
 
     def _follow(self, parameters: "Parameters") -> None:
         """Show the model and the device that a script or another panel chose; a run takes what is shown."""
-        if self._models.is_installed(parameters.model) and parameters.model != self._models.current_name:
-            self._models.select(parameters.model)
+        self._volume_model.follow(parameters)
         if parameters.device != self._devices.current:
             self._take_device()
 
@@ -157,7 +157,7 @@ class Panel:
         ui.furtherInputsList.enabled = not running
         ui.zeroFilledBox.enabled = not running
         ui.estimateButton.enabled = ui.applyButton.enabled and not running and not self._forecast.is_timing
-        why = why_no_low_resolution(parameters, self._models.current)
+        why = why_no_low_resolution(parameters, self._degrading_model)
         why = _("Wait for the end of the run, or cancel it.") if running else why
         ui.simulateButton.enabled, ui.simulateButton.toolTip = not why, why or self._simulate_tip
         result = latest_result(parameters.inputVolume) if has_input else None
@@ -167,6 +167,11 @@ class Panel:
             if result is None
             else _("Shows input, {result} and reference in nine linked views.").format(result=result.GetName())
         )
+
+    @property
+    def _degrading_model(self) -> InstalledModel | None:
+        """The model by whose scale a volume is degraded; the volume, an HR one, need not fit it."""
+        return self._models.current or self._models.first
 
     def _show_notes(self, sentences: list[str]) -> None:
         self._ui.noteLabel.text = "\n".join(sentences)
@@ -228,7 +233,7 @@ class Panel:
             self._show_result(str(error))
             return
         self._models.refresh()
-        self._models.select(model.card.name)
+        self._models.show(None, model.card.name)
         self._show_result(_("{name} was copied to {path}.").format(name=model.card.name, path=model.path))
         self._on_model(0)
 
@@ -239,7 +244,7 @@ class Panel:
         except InputError as error:
             self._show_result(str(error))
             return
-        self._runs.simulate(original, self._models.current.card, lambda lr: self._take_simulated(lr, original))
+        self._runs.simulate(original, self._degrading_model.card, lambda lr: self._take_simulated(lr, original))
 
     def _take_simulated(
         self, lr_node: slicer.vtkMRMLScalarVolumeNode, original: slicer.vtkMRMLScalarVolumeNode
@@ -266,7 +271,7 @@ class Panel:
     def _on_model(self, index: int) -> None:
         self._models.show_card()
         if self._parameters is not None:
-            self._parameters.model = self._models.current_name
+            self._volume_model.take_choice(self._parameters)
         self.later()
 
     def _on_device(self) -> None:
@@ -281,12 +286,6 @@ class Panel:
     def _on_new_roi(self, roi_node: "slicer.vtkMRMLMarkupsROINode") -> None:
         if self._parameters is not None and self._parameters.inputVolume is not None:
             place_at_centre(roi_node, self._parameters.inputVolume)
-
-    def _take_model(self) -> None:
-        """Choose the scene's model, which it goes on asking for where it is not installed; without one, the first."""
-        if self._parameters is not None:
-            self._models.select(self._parameters.model)
-            self._parameters.model = self._parameters.model or self._models.current_name
 
     def _take_device(self) -> None:
         """Choose the scene's device; one that is known not to be there becomes automatic, in the scene too.

@@ -40,8 +40,8 @@ class LowResolution:
         if any(size // factor < SMALLEST_AXIS for size, factor in zip(sizes, factors, strict=True)):
             raise VolumeError(
                 _(
-                    "{name} has {sizes} voxels (I, J, K) and degrading by the factors {factors} of {model} needs"
-                    " {needed} at least; choose another volume."
+                    "{name} has {sizes} voxels (columns, rows, slices) and degrading by the factors {factors} of"
+                    " {model} needs {needed} at least; choose another volume."
                 ).format(
                     name=self.title,
                     sizes=_by(sizes),

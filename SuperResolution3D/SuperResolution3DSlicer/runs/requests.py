@@ -6,7 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
-from SuperResolution3DLib.models.installed_models import InstalledModel
+from SuperResolution3DLib.models.installed_models import InstalledModel, installed_models
 from SuperResolution3DSlicer.panel.choices import Region, Tiling
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
 from SuperResolution3DSlicer.runs.volume_task import Request
@@ -93,7 +93,9 @@ def notes(requests: list[Request], parameters: "Parameters") -> list[str]:
 
 def _chosen(model: InstalledModel | None) -> InstalledModel:
     if model is None:
-        raise InputError(_("No model is installed: use Add model file..."))
+        if not any(installed.card for installed in installed_models()):
+            raise InputError(_("No model is installed: use Add model file..."))
+        raise InputError(_("Choose a model in the list: none is taken by itself for this volume."))
     return model
 
 

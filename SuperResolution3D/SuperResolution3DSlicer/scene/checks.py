@@ -8,7 +8,9 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.body_axes import spacing_text
 from SuperResolution3DLib.volumes.geometry import check_affine, voxel_spacing
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 from SuperResolution3DSlicer.scene.modality import modality_of
 
 FORBIDDEN = {
@@ -58,14 +60,18 @@ def is_empty(node: slicer.vtkMRMLVolumeNode) -> bool:
 
 def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
     """Return a sentence if the voxel spacing lies outside the range that the model was trained on, else nothing."""
-    spacing = voxel_spacing(node_affine(node))
-    if card.covers(spacing):
+    if card.covers(voxel_spacing(node_affine(node))):
         return ""
     low, high = card.spacing_range
     return _(
-        "{name} has voxels of {spacing} mm (I, J, K); {model} was trained on {low:g} to {high:g} mm, so expect"
-        " artefacts."
-    ).format(name=node.GetName(), spacing=_numbers(spacing[::-1]), model=card.name, low=low, high=high)
+        "{name} has voxels of {sizes}; {model} was trained on {low:g} to {high:g} mm, so expect artefacts."
+    ).format(
+        name=node.GetName(),
+        sizes=in_own_language(spacing_text(node_affine(node))),
+        model=card.name,
+        low=low,
+        high=high,
+    )
 
 
 def modality_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
@@ -90,8 +96,8 @@ def field_of_view_note(input_node: slicer.vtkMRMLVolumeNode, reference_node: sli
     if np.abs(ours - theirs).max() <= max(input_node.GetSpacing()):
         return ""
     return _(
-        "The HR reference {reference} covers {theirs} mm (R, A, S), {input} {ours} mm, and their centres are"
-        " {distance:.1f} mm apart; the comparison shows each in its place."
+        "The HR reference {reference} covers {theirs} mm (left-right, front-back, head-foot), {input} {ours} mm, and"
+        " their centres are {distance:.1f} mm apart; the comparison shows each in its place."
     ).format(
         **names,
         theirs=_numbers(theirs[1] - theirs[0]),
@@ -132,8 +138,8 @@ def _check_shape(node: slicer.vtkMRMLVolumeNode) -> None:
     if min(i, j, k) < SMALLEST_AXIS:
         raise VolumeError(
             _(
-                "{name} has {i} x {j} x {k} voxels (I, J, K) and the network needs {smallest} at least along each axis;"
-                " choose another volume."
+                "{name} has {i} x {j} x {k} voxels (columns, rows, slices) and the network needs {smallest} at least"
+                " along each axis; choose another volume."
             ).format(name=node.GetName(), i=i, j=j, k=k, smallest=SMALLEST_AXIS)
         )
 
@@ -165,5 +171,5 @@ def _world_bounds(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
     return np.reshape(bounds, (3, 2)).T
 
 
-def _numbers(values: np.ndarray | tuple[float, ...]) -> str:
+def _numbers(values: np.ndarray) -> str:
     return " x ".join(f"{value:.3g}" for value in values)

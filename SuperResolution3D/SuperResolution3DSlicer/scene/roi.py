@@ -54,8 +54,8 @@ def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarku
         ]
         raise InputError(
             _(
-                "The ROI {roi} lies outside {name}: it reaches over the voxels {reach} (I, J, K) of {shape}; move it"
-                " onto the volume."
+                "The ROI {roi} lies outside {name}: it reaches over the voxels {reach} (columns, rows, slices) of"
+                " {shape}; move it onto the volume."
             ).format(
                 roi=roi_node.GetName(),
                 name=node.GetName(),
