@@ -29,7 +29,7 @@ examples:
   superres3d super-resolve head.nii.gz part.nii.gz --region 20:52,0:64,0:64 --zero-filled part-zero-filled.nii.gz
   superres3d super-resolve head.nii.gz head-x4.nii.gz --window 24 --overlap 0.625    (the published sliding window)
 
-Ctrl-C cancels and leaves no file; twice, at once.""",
+Ctrl-C cancels and leaves no file; press again to stop at once.""",
     "degrade": """\
 examples:
   superres3d degrade hr.nii.gz lr.nii.gz --scale 4 --hr-out hr-cropped.nii.gz

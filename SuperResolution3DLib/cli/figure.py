@@ -190,7 +190,9 @@ def _shared_field(rows: Sequence[FigureRow]) -> np.ndarray:
         ranges = "; ".join(
             f"{row.label} " + ", ".join(f"{first:.1f} to {last:.1f}" for first, last in row.edges) for row in rows
         )
-        raise GeometryError(f"The volumes share no field of view, in mm along (D, H, W): {ranges}")
+        raise GeometryError(
+            f"The volumes share no field of view, in mm along head-foot, front-back and left-right: {ranges}"
+        )
     return field
 
 

@@ -197,7 +197,7 @@ def _with_modality(volume: Volume, modality: str | None) -> Volume:
     if modality is None:
         return volume
     if volume.modality not in ("", modality):
-        raise InputError(f"--modality {modality} is not that of the series, {volume.modality}; leave it away")
+        raise InputError(f"--modality {modality} is not that of the series, {volume.modality}; omit it")
     return replace(volume, modality=modality)
 
 
@@ -215,7 +215,8 @@ def _check_region(region: Box, volume: Volume) -> None:
     if any(not part.start < part.stop <= size for part, size in zip(region, volume.shape, strict=True)):
         shape = ",".join(str(size) for size in volume.shape)
         raise InputError(
-            f"--region {box_text(region)} is empty or reaches beyond the volume, whose shape is {shape} (K, J, I)"
+            f"--region {box_text(region)} is empty or reaches beyond the volume, whose shape is "
+            f"{shape} (slices, rows, columns)"
         )
 
 
@@ -248,11 +249,9 @@ def _raise_if_cancelled(monitor: Monitor) -> None:
 
 
 def _summary(report: Report) -> str:
-    shape = " x ".join(str(size) for size in report.output_shape)
-    spacing = " x ".join(f"{value:.3g}" for value in report.output_spacing_mm)
     residual = report.data_consistency.residual_rms_percent
-    agreement = "" if residual is None else f"; residual below the input's Nyquist frequency {residual:.2g} % RMS"
+    agreement = "" if residual is None else f"; agrees with the scan to {residual:.2g} % at the measured frequencies"
     if agreement and report.data_consistency.model_dependent:
         agreement += " (model-dependent)"
     duration = format_duration(report.seconds)
-    return f"wrote {report.output}: {shape} voxels of {spacing} mm (K, J, I) in {duration}{agreement}"
+    return f"wrote {report.output}: {report.output_grid} with {report.model} in {duration}{agreement}"

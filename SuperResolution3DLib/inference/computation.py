@@ -52,6 +52,9 @@ class Computation:
     tail_tiles: int
     windows: int
     """0 when none were used"""
+    input_grid: str = ""
+    """voxels and their size along directions of the body, for a person"""
+    output_grid: str = ""
     ensemble: int = 1
     """mirror images whose results were averaged"""
     slices: SliceReport | None = None

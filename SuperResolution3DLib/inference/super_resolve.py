@@ -22,6 +22,7 @@ from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_en
 from SuperResolution3DLib.inference.trust.range_check import range_warnings
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
@@ -115,8 +116,10 @@ def super_resolve(
         region=None if settings.region is None else box_text(settings.region),
         input_shape=volume.shape,
         input_spacing_mm=tuple(round(value, 6) for value in volume.spacing),
+        input_grid=str(grid_text(volume.shape, volume.affine)),
         output_shape=result.shape,
         output_spacing_mm=tuple(round(value, 6) for value in result.spacing),
+        output_grid=str(grid_text(result.shape, result.affine)),
         seconds=round(time.monotonic() - started, 3),
         data_consistency=consistency,
         **{**vars(engine.report), "warnings": (*warnings, *engine.report.warnings)},
@@ -155,7 +158,7 @@ def degrade_volume(hr: Volume, scale: Scale, grid: Grid) -> tuple[Volume, Volume
     canonical, canonical_scale = hr.canonical(), orientation.scale_to_canonical(scale)
     for size, factor in zip(hr.shape, scale, strict=True):
         if size < 2 * factor:
-            raise VolumeError(f"Volume shape {hr.shape} (K, J, I) is too small to degrade by {scale}")
+            raise VolumeError(f"A volume of {_size(hr)} is too small to degrade by {scale}")
     box = crop_to_multiple(canonical.shape, canonical_scale)
     start = box_start(box)
     offset = large_offset(hr.array)
@@ -187,11 +190,14 @@ def _from_canonical(like: Volume, orientation: Orientation, array: np.ndarray, a
     return like.with_array(orientation.from_canonical(array), orientation.file_affine(affine, array.shape))
 
 
+def _size(volume: Volume) -> str:
+    return f"{' x '.join(map(str, volume.shape))} voxels (slices, rows, columns)"
+
+
 def _check_size(volume: Volume) -> None:
     if min(volume.shape) < SMALLEST_AXIS:
         raise VolumeError(
-            f"Volume shape {volume.shape} (K, J, I) is too small: "
-            f"the network needs {SMALLEST_AXIS} voxels along each axis"
+            f"A volume of {_size(volume)} is too small: the network needs {SMALLEST_AXIS} voxels along each axis"
         )
 
 
@@ -211,7 +217,7 @@ def _canonical_region(volume: Volume, orientation: Orientation, region: Box | No
         return whole(volume.canonical().shape)
     for part, size in zip(region, volume.shape, strict=True):
         if not 0 <= part.start < part.stop <= size:
-            raise InputError(f"Region {box_text(region)} does not lie in the volume of shape {volume.shape} (K, J, I)")
+            raise InputError(f"Region {box_text(region)} does not lie in the volume of {_size(volume)}")
     return orientation.box_to_canonical(region, volume.shape)
 
 

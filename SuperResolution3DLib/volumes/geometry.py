@@ -104,8 +104,8 @@ def check_affine(affine: np.ndarray) -> None:
     if lengths.min() < SMALLEST_SPACING_MM:
         sizes = " x ".join(f"{length:.4g}" for length in lengths)
         raise GeometryError(
-            f"The volume's voxels measure {sizes} mm (I, J, K), at least {SMALLEST_SPACING_MM:g} mm is needed; "
-            "repair the spacing in its header"
+            f"The volume's voxels measure {sizes} mm (columns, rows, slices), at least {SMALLEST_SPACING_MM:g} mm is "
+            "needed; repair the spacing in its header"
         )
     directions = affine[:3, :3] / lengths
     determinant = abs(float(np.linalg.det(directions)))
@@ -266,4 +266,4 @@ def _grid(affine: np.ndarray, shape: tuple[int, ...]) -> str:
     size = " x ".join(str(n) for n in shape[-3:])
     spacing = " x ".join(f"{length:.6g}" for length in voxel_spacing(affine))
     origin = ", ".join(f"{value:.6g}" for value in np.asarray(affine)[:3, 3])
-    return f"{size} voxels of {spacing} mm (D, H, W) from ({origin}) mm RAS"
+    return f"{size} voxels of {spacing} mm (head-foot, front-back, left-right) from ({origin}) mm RAS"

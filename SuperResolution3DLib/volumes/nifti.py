@@ -54,7 +54,7 @@ def read(path: Path) -> NiftiImage:
     bits, told = 8 * np.dtype(DATATYPES[int(header["datatype"])]).itemsize, int(header["bitpix"])
     if told not in (0, bits):
         warning = (
-            f"{readable(path.name)} tells {told} bits a voxel (bitpix), and its data type has {bits}, which is used"
+            f"{readable(path.name)} says {told} bits a voxel (bitpix), and its data type has {bits}, which is used"
         )
         warnings = (*warnings, warning)
     return NiftiImage(_read_voxels(path, header, num_bytes), affine, forms, warnings)

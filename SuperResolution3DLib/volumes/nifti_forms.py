@@ -54,7 +54,7 @@ def orientation_of(header: np.ndarray, name: str) -> tuple[np.ndarray, Forms | N
         sform = mm @ np.vstack([header["srow"].astype(np.float64), (0, 0, 0, 1)]) if codes[0] > 0 else None
         qform = mm @ _qform(header) if codes[1] > 0 else None
     if sform is None and qform is None:
-        warnings.append(f"{name} tells no orientation (sform and qform codes are 0); only its voxel sizes are used")
+        warnings.append(f"{name} says no orientation (sform and qform codes are 0); only its voxel sizes are used")
         sizes = np.abs(header["pixdim"][1:4].astype(np.float64))
         return mm @ np.diag([-sizes[0], -sizes[1], sizes[2], 1]), None, tuple(warnings)
     sizes = mm[0, 0] * np.abs(header["pixdim"][1:4].astype(np.float64))
@@ -73,7 +73,7 @@ def orientation_of(header: np.ndarray, name: str) -> tuple[np.ndarray, Forms | N
         return used, Forms(codes if all(usable) else (code, code), uses_sform, None), tuple(warnings)
     apart = _largest_distance(used, other, header)
     warnings.append(
-        f"{name} tells two orientations, sform and qform, that lie up to {apart:.3g} mm apart at the volume's corners; "
+        f"{name} has two orientations, sform and qform, that lie up to {apart:.3g} mm apart at the volume's corners; "
         "the sform is used, and NIfTI results keep both"
     )
     return used, Forms(codes, uses_sform, other), tuple(warnings)

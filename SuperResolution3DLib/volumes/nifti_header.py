@@ -127,8 +127,8 @@ def new_header(array: np.ndarray, affine: np.ndarray, forms: Forms | None) -> np
     if array.dtype.name not in codes or max(array.shape) > LONGEST_AXIS:
         size = " x ".join(map(str, array.shape))
         raise OutputError(
-            f"A NIfTI-1 file cannot hold {size} voxels (K, J, I) of type {array.dtype}: {LONGEST_AXIS} a side is the "
-            "most, integers and float32 or float64 are the types; write .nrrd instead"
+            f"A NIfTI-1 file cannot hold {size} voxels (slices, rows, columns) of type {array.dtype}: "
+            f"{LONGEST_AXIS} a side is the most, integers and float32 or float64 are the types; write .nrrd instead"
         )
     sform, qform = forms.affines(affine) if forms else (affine, affine)
     spacing = np.linalg.norm(qform[:3, :3], axis=0)

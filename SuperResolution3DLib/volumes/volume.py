@@ -108,7 +108,7 @@ def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
     choice = series if isinstance(series, Choice) else Choice(series)
     if choice.options() and not path.is_dir():
         option = choice.options()[0].split()[0]
-        raise VolumeError(f"{path} is a file and {option} chooses among the DICOM series of a folder; leave it away")
+        raise VolumeError(f"{path} is a file and {option} chooses among the DICOM series of a folder; omit it")
     try:
         volume = _read_folder(path, choice) if path.is_dir() else _read_file(path)
     except OSError as error:
@@ -270,7 +270,9 @@ def _check_voxels(array: np.ndarray, path: Path) -> None:
     """Refuse volumes that are too thin, constant or not finite."""
     size = " x ".join(map(str, array.shape))
     if min(array.shape) < 2:
-        raise VolumeError(f"{path} has {size} voxels (K, J, I) and each axis needs 2 at least; give a 3D volume")
+        raise VolumeError(
+            f"{path} has {size} voxels (slices, rows, columns) and each axis needs 2 at least; give a 3D volume"
+        )
     lowest, highest = array.min(), array.max()  # either is NaN if a voxel is
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         count = array.size - int(np.count_nonzero(np.isfinite(array)))
@@ -278,7 +280,9 @@ def _check_voxels(array: np.ndarray, path: Path) -> None:
             f"{path} has {count} of {array.size} voxels that are NaN or infinite; replace them with numbers first"
         )
     if lowest == highest:
-        raise VolumeError(f"All {size} voxels (K, J, I) of {path} are {lowest:g}; give a volume that shows something")
+        raise VolumeError(
+            f"All {size} voxels (slices, rows, columns) of {path} are {lowest:g}; give a volume that shows something"
+        )
     check_intensities(array, path)
 
 

@@ -222,7 +222,7 @@ def test_a_scaling_that_is_no_number_is_none(two_forms, voxels, field, value):
 
 def test_bits_that_contradict_the_data_type_are_told(two_forms, voxels, caplog):
     np.testing.assert_array_equal(read_volume(with_field(two_forms, "bitpix", 8)).array, voxels)
-    assert "tells 8 bits a voxel (bitpix), and its data type has 16, which is used" in caplog.text
+    assert "says 8 bits a voxel (bitpix), and its data type has 16, which is used" in caplog.text
     assert len(read_volume(with_field(two_forms, "bitpix", 0)).warnings) == 1  # the two orientations
 
 
@@ -277,14 +277,14 @@ def test_a_name_that_is_no_utf8_is_read_and_told_in_letters_that_any_stream_has(
     two_forms.rename(odd)
     volume = read_volume(odd)
     assert volume.shape == SHAPE
-    assert volume.warnings[0].startswith("\\udcff.nii tells two orientations")
+    assert volume.warnings[0].startswith("\\udcff.nii has two orientations")
 
 
 def test_the_command_line_tells_of_two_orientations_once(two_forms, tmp_path):
     command = [sys.executable, "-m", "SuperResolution3DLib", "interpolate", str(two_forms), str(tmp_path / "sr.nii")]
     run = subprocess.run([*command, "--scale", "2", "--method", "cubic"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0
-    assert run.stderr.count("tells two orientations") == 1
+    assert run.stderr.count("has two orientations") == 1
 
 
 def test_the_report_of_a_run_holds_what_was_told_of_the_file(two_forms, tmp_path):

@@ -84,15 +84,15 @@ def known_measures():
     ("change", "code", "message"),
     [
         ({}, None, ""),
-        ({"spacing": (3, 3.5, 8)}, "spacing", "Voxels measure 8 mm along R, tiny was trained on 4 to 4 mm there"),
-        ({"extent": (7, 80, 90)}, "extent", "What the volume shows measures 7 mm along S, tiny was trained on "),
+        ({"spacing": (3, 3.5, 8)}, "spacing", "Voxels measure 8 mm left-right, tiny was trained on 4 to 4 mm there"),
+        ({"extent": (7, 80, 90)}, "extent", "What the volume shows measures 7 mm head-foot, tiny was trained on "),
         ({"noise": 0.1}, "noise", "Changes from voxel to voxel make 10 % of the intensity range, tiny was trained on "),
         (
             {"quantiles": (0.1,) * 5},
             "histogram",
             "of the subject's voxels lie below 0.10 of the intensity range, tiny ",
         ),
-        ({"high_band": (0.9, 0.01, 0.9)}, "interpolated", "The spectrum along A is nearly empty .*0.01 of the band"),
+        ({"high_band": (0.9, 0.01, 0.9)}, "interpolated", "The front-back spectrum is nearly empty .*0.01 of the band"),
     ],
 )
 def test_each_measurement_outside_its_range_gets_one_sentence_with_the_number(known_measures, change, code, message):

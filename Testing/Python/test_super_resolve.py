@@ -136,8 +136,11 @@ def test_a_spacing_outside_the_models_range_is_a_warning_with_numbers(tmp_path, 
     (warned,) = report.warnings
     assert warned.code == "spacing"
     warning = warned.message
-    assert "Voxel spacing 1.7 x 1.1 x 0.8 mm (K, J, I) lies outside the range 10 to 20 mm that tiny was" in warning
-    assert "the result will have 18 x 16 x 14 voxels of 0.85 x 0.55 x 0.4 mm (K, J, I), 1 MiB" in warning
+    assert (
+        "The voxels of 0.8 x 1.1 x 1.7 mm (left-right, front-back, through-plane) lie outside the 10 to 20 mm"
+        in warning
+    )
+    assert "the result will have 14 x 16 x 18 voxels of 0.4 x 0.55 x 0.85 mm (left-right, front-back, " in warning
     assert report.data_consistency.model_dependent
 
 

@@ -120,8 +120,10 @@ def test_a_person_without_a_terminal_gets_one_line_at_the_start_and_one_at_the_e
     assert out == ""
     start, end = err.splitlines()
     assert start == f"super-resolving {a_job.input}"
-    assert end.startswith(f"wrote {a_job.output}: 18 x 22 x 26 voxels of 0.85 x 0.55 x 0.4 mm (K, J, I) in 0:0")
-    assert "residual below the input's Nyquist frequency" in end
+    assert end.startswith(
+        f"wrote {a_job.output}: 26 x 22 x 18 voxels of 0.4 x 0.55 x 0.85 mm (left-right, front-back, "
+    )
+    assert "; agrees with the scan to " in end
 
 
 def test_a_person_at_a_terminal_sees_stage_and_time_left(capsys, monkeypatch):
@@ -185,7 +187,7 @@ def test_the_jobs_modality_must_not_be_another_than_the_series_has(a_job, monkey
     read = read_volume
     monkeypatch.setattr(worker, "read_volume", lambda path, series: replace(read(path), modality="CT"))
     assert run_process(replace(a_job, modality="MR")) == ExitCode.BAD_INPUT
-    assert "--modality MR is not that of the series, CT; leave it away" in capfd.readouterr().err
+    assert "--modality MR is not that of the series, CT; omit it" in capfd.readouterr().err
     assert run_process(replace(a_job, modality="CT")) == ExitCode.OK
 
 
@@ -256,7 +258,7 @@ def test_what_can_be_known_is_refused_before_the_volume_is_read(a_job, capsys, m
 @pytest.mark.parametrize("region", [np.s_[0:4, 0:12, 0:4], np.s_[3:3, 0:11, 0:13], np.s_[5:2, 0:11, 0:13]])
 def test_a_region_that_is_empty_or_too_large_is_refused_with_the_volumes_shape(a_job, capsys, region):
     assert run_process(replace(a_job, region=region)) == ExitCode.BAD_INPUT
-    assert "whose shape is 9,11,13 (K, J, I)" in capsys.readouterr().err
+    assert "whose shape is 9,11,13 (slices, rows, columns)" in capsys.readouterr().err
     assert left_behind(a_job) == []
 
 

@@ -133,7 +133,7 @@ class Run:
             self._finish("failed", str(error))
         except Exception as error:
             self._follower.log(traceback.format_exc())
-            self._finish("failed", _("The result could not be taken over: {error}").format(error=error))
+            self._finish("failed", _("The result could not be loaded: {error}").format(error=error))
         else:
             self._finish("done", node=node, report=end.report)
 

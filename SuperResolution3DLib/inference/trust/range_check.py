@@ -8,11 +8,11 @@ from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.trust.input_measures import measure_input
 from SuperResolution3DLib.models.input_ranges import QUANTILES, InputMeasures, InputRanges, Range
 from SuperResolution3DLib.models.model_card import SPACING_SLACK, ModelCard
+from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, grid_text, spacing_text
 from SuperResolution3DLib.volumes.box import Shape, sr_shape
-from SuperResolution3DLib.volumes.geometry import Orientation
+from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
 from SuperResolution3DLib.volumes.volume import Volume
 
-AXES = "SAR"  # D, H, W of a canonical volume
 EXTENT_SLACK = 1.5  # times the largest, or the smallest divided by it
 NOISE_SLACK = 1.25  # times the largest; 10 % of noise make 1.5 times what the anatomy of a brain makes by itself
 QUANTILE_SLACK = 0.1  # of the intensity range, at either end
@@ -48,15 +48,15 @@ def range_warnings(volume: Volume, card: ModelCard, lr: np.ndarray, shape: Shape
 def compare(measures: InputMeasures, ranges: InputRanges, name: str) -> list[Warned]:
     """Return a sentence for each measurement that lies outside the ranges of the model called ``name``."""
     warnings = []
-    for axis, value, (low, high) in zip(AXES, measures.spacing, ranges.spacing, strict=True):
+    for axis, value, (low, high) in zip(DIRECTIONS, measures.spacing, ranges.spacing, strict=True):
         if not low / SPACING_SLACK <= value <= high * SPACING_SLACK:
-            message = f"Voxels measure {value:.3g} mm along {axis}, {name} was trained on {_span(low, high)} mm there"
+            message = f"Voxels measure {value:.3g} mm {axis}, {name} was trained on {_span(low, high)} mm there"
             warnings.append(Warned("spacing", message))
     worst = _farthest(measures.extent, ranges.extent, EXTENT_SLACK)
     if worst is not None:
         low, high = ranges.extent[worst]
         message = (
-            f"What the volume shows measures {measures.extent[worst]:.3g} mm along {AXES[worst]}, {name} was trained "
+            f"What the volume shows measures {measures.extent[worst]:.3g} mm {DIRECTIONS[worst]}, {name} was trained "
             f"on {_span(low, high)} mm: it has seen no subject of this size, or not so small a part"
         )
         warnings.append(Warned("extent", message))
@@ -81,7 +81,7 @@ def compare(measures: InputMeasures, ranges: InputRanges, name: str) -> list[War
     if min(shares) < EMPTY_BAND:
         index = shares.index(min(shares))
         message = (
-            f"The spectrum along {AXES[index]} is nearly empty beyond 0.7 of its Nyquist frequency "
+            f"The {DIRECTIONS[index]} spectrum is nearly empty beyond 0.7 of its Nyquist frequency "
             f"({measures.high_band[index]:.2g} of the band below it, {name} was trained on "
             f"{_span(*ranges.high_band[index])}): the volume seems to be interpolated, give the one that was measured"
         )
@@ -111,11 +111,10 @@ def _spacing(volume: Volume, card: ModelCard, shape: Shape, itemsize: int) -> li
     low, high = card.spacing_range
     scale = Orientation.of(volume.affine).scale_to_file(card.scale)
     result = sr_shape(shape, scale)
-    spacing = [value / factor for value, factor in zip(volume.spacing, scale, strict=True)]
+    grid = grid_text(result, sr_affine(volume.affine, scale, "center"))
     message = (
-        f"Voxel spacing {_numbers(volume.spacing)} mm (K, J, I) lies outside the range {low:g} to {high:g} mm that "
-        f"{card.name} was trained on; the result will have {' x '.join(map(str, result))} voxels of "
-        f"{_numbers(spacing)} mm (K, J, I), {size_text(result[0] * result[1] * result[2] * itemsize)}"
+        f"The voxels of {spacing_text(volume.affine)} lie outside the {low:g} to {high:g} mm that {card.name} was "
+        f"trained on; the result will have {grid}, {size_text(result[0] * result[1] * result[2] * itemsize)}"
     )
     return [Warned("spacing", message)]
 
@@ -157,7 +156,3 @@ def _farthest(values: tuple[float, ...], ranges: tuple[Range, ...], slack: float
 
 def _span(low: float, high: float) -> str:
     return f"{low:.3g} to {high:.3g}"
-
-
-def _numbers(values: tuple[float, ...] | list[float]) -> str:
-    return " x ".join(f"{value:.3g}" for value in values)

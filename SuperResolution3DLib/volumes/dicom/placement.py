@@ -127,7 +127,7 @@ def _check_upright(frames: list[Frame], positions: np.ndarray, normal: np.ndarra
     if steady > tolerance:
         angle = np.degrees(np.arctan2(steady, float((centred[-1] - centred[0]) @ normal)))
         raise GeometryError(
-            f"The DICOM slices in {name} are stacked aslant (gantry tilt of {angle:.2f} degrees, "
+            f"The DICOM slices in {name} are a sheared stack (gantry tilt of {angle:.2f} degrees, "
             f"they shift sideways by up to {steady:.3g} mm); resample the series to an upright stack first"
         )
     off = np.linalg.norm(sideways - np.outer(numbers, step), axis=1)

@@ -36,7 +36,7 @@ def read_series(folder: Path, choice: Choice) -> SeriesVolume:
     Raises:
         VolumeError: no DICOM, several volumes and none chosen, a chosen one that is not there, fewer than two slices,
             colour, mosaics, slices of different size, without a position, twice at one position, or damaged.
-        GeometryError: slices missing, unevenly spaced or stacked aslant (gantry tilt).
+        GeometryError: slices missing, unevenly spaced or a sheared stack (gantry tilt).
     """
     with quiet():
         uid, images = _choose_series(folder, scan(folder), choice.series)
