@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.cli.job import COMMAND, OVERWRITE, add_job_arguments, job_of
+from SuperResolution3DLib.cli.job import COMMAND, EVENTS, OVERWRITE, add_job_arguments, job_of
 from SuperResolution3DLib.cli.slice_arguments import CONSISTENT, add_degrade_arguments, add_interpolate_arguments
 from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError
@@ -28,6 +28,10 @@ examples:
   superres3d super-resolve dicom-folder/ head-x4.nrrd --series 1.2.840.113619.2.1 --report head-x4.json
   superres3d super-resolve head.nii.gz part.nii.gz --region 20:52,0:64,0:64 --zero-filled part-zero-filled.nii.gz
   superres3d super-resolve head.nii.gz head-x4.nii.gz --window 24 --overlap 0.625    (the published sliding window)
+  superres3d super-resolve subjects/ *.nrrd --output-dir results/     (each to NAME-sr with NAME-sr.json)
+
+With --output-dir the model is loaded once, a volume that fails is told in a line and stops no other, and the exit
+code is 10 more than the number of those that failed (up to 100).
 
 Ctrl-C cancels and leaves no file; press again to stop at once.""",
     "degrade": """\
@@ -65,13 +69,14 @@ def main(arguments: list[str] | None = None) -> int:
     never_fail()
     options = build_parser().parse_args(arguments)
     if options.command == COMMAND:
-        try:
-            job = job_of(options)
-        except InputError as error:
-            options.parser.error(str(error))
+        from SuperResolution3DLib.cli.batch import jobs_of, run_batch
         from SuperResolution3DLib.cli.worker import run_process
 
-        return run_process(job)
+        try:
+            jobs = [job_of(options)] if options.output_dir is None else jobs_of(options)
+        except InputError as error:
+            options.parser.error(str(error))
+        return run_process(jobs[0]) if options.output_dir is None else run_batch(jobs, options.output_dir)
     from SuperResolution3DLib.cli import commands
     from SuperResolution3DLib.cli.cancellation import Cancellation
     from SuperResolution3DLib.cli.model_list import models
@@ -126,7 +131,7 @@ def _add_degrade(parser: argparse.ArgumentParser) -> None:
     add_degrade_arguments(parser)
     add_choice_arguments(parser)
     parser.add_argument("--hr-out", type=Path, metavar="FILE", help="also write the HR voxels that the LR stands for")
-    parser.add_argument("--events", action="store_true", help="print one JSON object a line for a program that listens")
+    parser.add_argument("--events", action="store_true", help=EVENTS)
     _add_overwrite(parser)
 
 

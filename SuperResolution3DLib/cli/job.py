@@ -20,6 +20,7 @@ COMMAND = "super-resolve"
 EVENTS_VERSION = 1
 MODALITY = r"[A-Z][A-Z0-9]{0,15}"  # as DICOM writes it
 OVERWRITE = "replace existing files; links are followed, devices and pipes are written into"
+EVENTS = "print one JSON object a line for a program that listens; the end of its stdin, where that is a pipe, cancels"
 DEFAULT_OVERLAP = 0.625  # of neighbouring windows, as published
 
 
@@ -109,8 +110,15 @@ class Job:
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of a job."""
     add = parser.add_argument
-    add("input", metavar="INPUT", type=Path, help="volume (.nii, .nii.gz, .nrrd, .mha, .mgz) or DICOM series folder")
-    add("output", metavar="OUTPUT", type=Path, help="volume to write; the extension chooses the format")
+    add(
+        "paths",
+        metavar=("INPUT", "OUTPUT"),
+        nargs="+",
+        type=Path,
+        help="volume (.nii, .nii.gz, .nrrd, .mha, .mgz) or DICOM series folder, and volume to write, whose extension "
+        "chooses the format; with --output-dir only inputs, also folders of volumes",
+    )
+    add("--output-dir", type=Path, metavar="DIR", help="write NAME-sr and NAME-sr.json here for each of several inputs")
     add(
         "--model",
         default=AUTO,
@@ -145,7 +153,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     add_choice_arguments(parser)
     add("--modality", metavar="MR|CT|...", help="DICOM modality of the input, where the file does not say it")
     add("--report", type=Path, metavar="FILE.json", help="also write how the result came about")
-    add("--events", action="store_true", help="print one JSON object a line for a program that listens")
+    add("--events", action="store_true", help=EVENTS)
     add("--overwrite", action="store_true", help=OVERWRITE)
 
 
@@ -155,7 +163,10 @@ def job_of(namespace: argparse.Namespace) -> Job:
     Raises:
         InputError: a value that no run can use.
     """
-    return Job(**{item.name: getattr(namespace, item.name) for item in fields(Job)})
+    if len(namespace.paths) != 2:
+        raise InputError("Give one INPUT and one OUTPUT, or any number of inputs with --output-dir DIR")
+    given = dict(zip(("input", "output"), namespace.paths, strict=True))
+    return Job(**{item.name: given.get(item.name) or getattr(namespace, item.name) for item in fields(Job)})
 
 
 def parse_region(text: str) -> Box:

@@ -58,15 +58,23 @@ class EventMonitor(CancellableMonitor):
 class TerminalMonitor(CancellableMonitor):
     """Tells a person on stderr: a progress bar with the time left if that is a terminal, else only warnings."""
 
-    def __init__(self, cancellation: Cancellation) -> None:
+    def __init__(self, cancellation: Cancellation, num_runs: int = 1) -> None:
         super().__init__(cancellation)
+        self._num_runs, self._run = num_runs, 0
         self._bar = _progress_bar()
+
+    def begin(self) -> None:
+        """Begin the first or the next of the runs, whose shares add up to the whole bar."""
+        self._run += 1
+        self._time_left = TimeLeft()
 
     def show(self, progress: Progress) -> None:
         if self._bar is not None:
             left = "" if progress.seconds_left is None else f"{format_duration(progress.seconds_left)} left"
+            if self._num_runs > 1:
+                left = f"volume {self._run} of {self._num_runs}, {left}".rstrip(", ")
             self._bar.bar_format = _bar_format(progress.stage, left)
-            self._bar.n = round(100 * self._time_left.share)
+            self._bar.n = round(100 * (max(self._run - 1, 0) + self._time_left.share) / self._num_runs)
             self._bar.refresh()
 
     def warn(self, code: str, message: str) -> None:

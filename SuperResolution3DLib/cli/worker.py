@@ -37,10 +37,11 @@ from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 if TYPE_CHECKING:
     from SuperResolution3DLib.inference.settings import Settings
+    from SuperResolution3DLib.models.checkpoint import Model
 
 
-def run_job(job: Job, monitor: Monitor) -> Report:
-    """Run a job and return its report.
+def run_job(job: Job, monitor: Monitor, loaded: "dict[Path, Model] | None" = None) -> Report:
+    """Run a job and return its report; ``loaded`` keeps the models for the next ones.
 
     Raises:
         InputError: an input, a model or an output that cannot be used; nothing was computed.
@@ -67,7 +68,9 @@ def run_job(job: Job, monitor: Monitor) -> Report:
 
         settings = _settings(job)
         results.try_volumes(volume, result_bytes(volume, card, settings))
-        model = load_model(model_file)
+        model = (loaded or {}).get(model_file) or load_model(model_file)
+        if loaded is not None:
+            loaded[model_file] = model
         _step(monitor, "read", 2, 2)
         result = super_resolve(volume, model, settings, monitor, with_zero_filled=job.zero_filled is not None)
 
@@ -165,7 +168,7 @@ def _run_for_a_person(job: Job) -> ExitCode:
             monitor.tell(f"super-resolving {job.input}")
             report = run_job(job, monitor)
             monitor.close()
-            print(_summary(report), file=sys.stderr)
+            print(summary(report), file=sys.stderr)
 
         def fail(code: str, message: str) -> None:
             monitor.close()
@@ -248,7 +251,8 @@ def _raise_if_cancelled(monitor: Monitor) -> None:
         raise CancelledError("Cancelled; nothing was written")
 
 
-def _summary(report: Report) -> str:
+def summary(report: Report) -> str:
+    """Say in a line what was written and how far it agrees with the input."""
     residual = report.data_consistency.residual_rms_percent
     agreement = "" if residual is None else f"; agrees with the scan to {residual:.2g} % at the measured frequencies"
     if agreement and report.data_consistency.model_dependent:
