@@ -174,3 +174,61 @@ def load_scene(text: str) -> None:
     scene.SetSceneXMLString(text)
     scene.Import()
     scene.SetLoadFromXMLString(False)
+
+
+def test_result_comparison_and_report_are_one_click_away(a_panel, a_main_window, a_node) -> None:
+    ui = a_panel.ui
+    buttons = (ui.showResultButton, ui.comparisonButton, ui.reportButton)
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    assert {(button.enabled, button.toolTip) for button in buttons} == {
+        (False, "There is no result of this input yet.")
+    }
+    a_panel.run()
+    assert all(button.enabled for button in buttons)
+    assert len({button.toolTip for button in buttons}) == 3
+    selection = slicer.app.applicationLogic().GetSelectionNode()
+    selection.SetActiveVolumeID(a_node.GetID())
+    a_panel.click(ui.showResultButton)
+    assert selection.GetActiveVolumeID() == slicer.mrmlScene.GetFirstNodeByName("head SRx4").GetID()
+
+
+def test_the_report_says_how_the_result_came_about(a_panel, a_node, monkeypatch) -> None:
+    shown: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(slicer.util, "infoDisplay", lambda text, **values: shown.append((text, values)))
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    a_panel.click(a_panel.ui.reportButton)
+    text, values = shown[0]
+    lines = text.split("\n")
+    assert lines[0].startswith("head SRx4: computed with ")
+    assert lines[1] == "Scan: 11 x 13 x 9 voxels of 3 x 3.2 x 4 mm (left-right, front-back, through-plane)"
+    assert lines[2] == "Result: 44 x 52 x 36 voxels of 0.75 x 0.8 x 1 mm (left-right, front-back, through-plane)"
+    assert "finer detail is estimated." in lines[3]
+    assert '"model_sha256"' in values["detailedText"]
+    assert values["windowTitle"] == "Report of head SRx4"
+
+
+def test_the_sr_row_fades_to_the_zero_filled_volume_and_no_other_row_does(a_panel, a_main_window, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node)
+    a_panel.run()
+    assert not a_panel.ui.fadeSlider.visible
+    a_panel.click(a_panel.ui.comparisonButton)
+    assert a_panel.ui.fadeSlider.visible
+    a_panel.ui.fadeSlider.value = 40
+    zero_filled = slicer.mrmlScene.GetFirstNodeByName("head zero-filled")
+    for view in comparison_views():
+        composite = slicer.mrmlScene.GetSingletonNode(view.name, "vtkMRMLSliceCompositeNode")
+        shown = (composite.GetForegroundVolumeID(), composite.GetForegroundOpacity())
+        assert shown == (zero_filled.GetID(), pytest.approx(0.4)) if view.row == "SR" else shown[0] is None
+    assert rows() == ["head", "head SRx4", "head SRx4 minus zero-filled"]
+
+
+def test_without_a_zero_filled_volume_there_is_nothing_to_fade_to(a_panel, a_main_window, a_node) -> None:
+    a_panel.will("done")
+    a_panel.choose(inputVolume=a_node, zeroFilled=False)
+    a_panel.run()
+    a_panel.click(a_panel.ui.comparisonButton)
+    assert not a_panel.ui.fadeSlider.visible

@@ -28,7 +28,7 @@ def test_a_run_adds_the_result_and_says_how_far_it_agrees_with_the_input(a_panel
     assert volumes() == ["head", "head zero-filled", "head SRx4"]
     text = a_panel.ui.resultLabel.text
     assert text.startswith("head SRx4: done in 1 s on CPU.")
-    assert "below the input's Nyquist frequency, result and input differ by 0.5 % RMS" in text
+    assert "Agrees with the scan to 0.5 % at the measured frequencies" in text
     assert text.endswith(ESTIMATE)
     assert not a_panel.ui.progressBar.visible
     selection = slicer.app.applicationLogic().GetSelectionNode()
@@ -199,7 +199,7 @@ def test_settings_reach_the_worker(a_panel, a_node) -> None:
     assert (worker.option("window"), worker.option("device")) == ("16", "cpu")
     assert worker.option("data-consistency") == "off"
     assert Path(worker.option("model")).name == f"{MODEL}.safetensors"
-    assert "Data consistency: off." in a_panel.ui.resultLabel.text
+    assert "Agreement with the scan was not checked" in a_panel.ui.resultLabel.text
 
 
 def test_closing_the_scene_ends_the_run(a_panel, a_node) -> None:

@@ -33,19 +33,30 @@ def test_the_check_of_texts_finds_what_is_not_translated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("residual", "region", "first"),
+    ("residual", "region", "projected", "sentence"),
     [
-        (0.5, None, "Data consistency: below the input's Nyquist frequency, result and input differ by 0.5 % RMS of"),
-        (None, None, "Data consistency: off. "),
-        (None, "0:4,0:4,0:4", "Data consistency: not computed for a preview of a region. "),
+        (0.5, None, False, "Agrees with the scan to 0.5 % at the measured frequencies; finer detail is estimated."),
+        (
+            0.5,
+            None,
+            True,
+            (
+                "The network's own result agrees with the scan to 0.5 % at the measured frequencies, which were then"
+                " put back; finer detail is estimated."
+            ),
+        ),
+        (None, None, False, "Agreement with the scan was not checked; finer detail is estimated."),
+        (None, "0:4", False, "Agreement with the scan is not computed for a preview; finer detail is estimated."),
     ],
-    ids=["figure", "off", "preview"],
+    ids=["figure", "projected", "off", "preview"],
 )
-def test_the_detail_above_the_nyquist_frequency_is_told_in_one_wording(residual, region, first) -> None:
-    consistency = DataConsistency(mode="check", residual_rms_percent=residual, projected=True, model_dependent=True)
-    text = consistency_sentence(a_report(data_consistency=consistency, region=region))
-    assert text.startswith(first)
-    assert text.endswith(". Detail above the input's Nyquist frequency is always the network's estimate.")
+def test_finer_detail_is_always_told_to_be_estimated(residual, region, projected, sentence) -> None:
+    values = {"mode": "check", "residual_rms_percent": residual, "projected": projected}
+    for is_dependent in (False, True):
+        consistency = DataConsistency(**values, model_dependent=is_dependent)
+        text = consistency_sentence(a_report(data_consistency=consistency, region=region))
+        assert text.startswith(sentence)
+        assert ("The figure is model-dependent here" in text) == (is_dependent and residual is not None)
 
 
 def untranslated(source: str) -> list[str]:

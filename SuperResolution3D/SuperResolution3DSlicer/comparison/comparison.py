@@ -32,6 +32,7 @@ class Comparison:
         self._logic = application_logic
         self._volumes: dict[str, slicer.vtkMRMLVolumeNode | None] = {}
         self._observations: list[tuple[vtk.vtkObject, int]] = []
+        self._faded: slicer.vtkMRMLVolumeNode | None = None
         self._crosshair: slicer.vtkMRMLCrosshairNode | None = None
         self._adjusting: set[str] = set()
 
@@ -61,13 +62,15 @@ class Comparison:
         elif hr_node is None:
             label = _("no reference")
         self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
+        self._faded = zero_filled_node
         labels = dict(zip(ROWS, (_("LR"), _("SR"), label), strict=True))
         columns = dict(zip(ORIENTATIONS, (_("axial"), _("coronal"), _("sagittal")), strict=True))
         register_layout(scene)
         layout_node.SetViewArrangement(LAYOUT_ID)
         for view in comparison_views():
             self._set_up_view(scene, view, view.label(labels[view.row], columns[view.orientation]))
-        self._watch(layout_node, [node for node in (lr_node, sr_node, hr_node) if node is not None])
+        alike = (lr_node, sr_node, hr_node, zero_filled_node)
+        self._watch(layout_node, [node for node in alike if node is not None])
         self._show_crosshair(scene)
         self.fit()
 
@@ -86,6 +89,22 @@ class Comparison:
         self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
         hr_node = None if third is sr_node.GetNodeReference(REFERENCE_ROLE) else third
         self._watch(layout_node, [node for node in (lr_node, sr_node, hr_node) if node is not None])
+
+    @property
+    def can_fade(self) -> bool:
+        """Tell whether the comparison is on and has a zero-filled volume to fade to."""
+        return self._faded is not None and self._faded.GetScene() is not None
+
+    def fade(self, share: float) -> None:
+        """Show the zero-filled volume over the SR in the SR's row: 0 is the SR alone, 1 what was measured alone."""
+        if not self.can_fade:
+            return
+        scene = self._faded.GetScene()
+        for view in comparison_views():
+            if view.row == "SR":
+                composite = _composite_node(scene, _slice_node(scene, view))
+                composite.SetForegroundVolumeID(self._faded.GetID())
+                composite.SetForegroundOpacity(share)
 
     def fit(self) -> None:
         """Show the whole LR volume in every view, in the same plane of each column.
@@ -117,6 +136,7 @@ class Comparison:
             observed.RemoveObserver(tag)
         self._observations.clear()
         self._volumes = {}
+        self._faded = None
         if self._crosshair is not None:
             self._crosshair.SetCrosshairMode(self._crosshair.NoCrosshair)
             self._crosshair = None

@@ -9,7 +9,6 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.models.installed_models import InstalledModel
-from SuperResolution3DSlicer.comparison.comparison import Comparison
 from SuperResolution3DSlicer.forecast.display import ForecastDisplay
 from SuperResolution3DSlicer.panel.batch_inputs import FurtherInputs
 from SuperResolution3DSlicer.panel.choices import Region, Tiling
@@ -18,11 +17,11 @@ from SuperResolution3DSlicer.panel.log_panel import LogPanel
 from SuperResolution3DSlicer.panel.model_choice import ModelChoice
 from SuperResolution3DSlicer.panel.model_file import add_model_file
 from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
+from SuperResolution3DSlicer.panel.result_views import ResultViews
 from SuperResolution3DSlicer.panel.run_control import RunControl
 from SuperResolution3DSlicer.panel.volume_model import VolumeModel
 from SuperResolution3DSlicer.runs import dependencies
 from SuperResolution3DSlicer.runs.requests import notes, requests_of, why_no_low_resolution, why_not
-from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, latest_result
 from SuperResolution3DSlicer.scene.node_observer import ChosenNodes
 from SuperResolution3DSlicer.scene.roi import place_at_centre
 
@@ -42,7 +41,6 @@ class Panel:
         self._parameters: Parameters | None = None
         self._gui_tag: int | None = None
         self._chosen = ChosenNodes(self.later)
-        self._comparison = Comparison()
         self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel, ui.modelDetailsLabel)
         self._volume_model = VolumeModel(self._models, ui.planLabel)
         self._devices = DeviceChoice(ui.deviceSelector, self._on_device, self._take_device)
@@ -55,6 +53,7 @@ class Panel:
         self._timer.setSingleShot(True)
         self._timer.setInterval(UPDATE_MS)
         self._timer.connect("timeout()", self._update)
+        self._views = ResultViews(ui, lambda: self._parameters, self._show_result)
         self._simulate_tip = ui.simulateButton.toolTip
         self._models.refresh()
         self._show_result("")
@@ -65,7 +64,6 @@ class Panel:
             (ui.estimateButton, self._on_estimate),
             (ui.addModelButton, self._on_add_model),
             (ui.simulateButton, self._on_simulate),
-            (ui.comparisonButton, self._on_comparison),
         ):
             button.connect("clicked()", function)
 
@@ -81,7 +79,7 @@ class Panel:
     def close(self) -> None:
         """The panel is deleted, or the scene closed."""
         self._runs.close()
-        self._comparison.close()
+        self._views.comparison.close()
         self._devices.close()
         self._timer.stop()
         self.set_parameters(None)
@@ -93,10 +91,10 @@ class Panel:
             self._chosen.let_go()
         self._parameters = parameters
         if parameters is None:
-            self._comparison.close()
+            self._views.comparison.close()
             self._forecast.clear()
             return
-        self._comparison.resume()
+        self._views.comparison.resume()
         self._gui_tag = parameters.connect_widgets(self._ui)
         self._take_device()
         self._update()
@@ -146,7 +144,6 @@ class Panel:
     def _enable(self, running: bool) -> None:
         """Grey out what has no meaning with the present choice, or during a run."""
         parameters, ui = self._parameters, self._ui
-        has_input = parameters is not None and parameters.inputVolume is not None
         for section in (ui.volumesSection, ui.modelSection):
             section.enabled = not running
         for widget in (ui.regionSelector, ui.consistencySelector, ui.deviceSelector, ui.tilingSelector):
@@ -160,13 +157,7 @@ class Panel:
         why = why_no_low_resolution(parameters, self._degrading_model)
         why = _("Wait for the end of the run, or cancel it.") if running else why
         ui.simulateButton.enabled, ui.simulateButton.toolTip = not why, why or self._simulate_tip
-        result = latest_result(parameters.inputVolume) if has_input else None
-        ui.comparisonButton.enabled = result is not None
-        ui.comparisonButton.toolTip = (
-            _("There is no result of this input yet.")
-            if result is None
-            else _("Shows input, {result} and reference in nine linked views.").format(result=result.GetName())
-        )
+        self._views.update()
 
     @property
     def _degrading_model(self) -> InstalledModel | None:
@@ -252,21 +243,6 @@ class Panel:
         if self._parameters is not None:
             self._parameters.inputVolume = lr_node
             self._parameters.referenceVolume = original
-
-    def _on_comparison(self) -> None:
-        lr_node, hr_node = self._parameters.inputVolume, self._parameters.referenceVolume
-        sr_node = latest_result(lr_node)
-        zero_filled_node = sr_node.GetNodeReference(ZERO_FILLED_ROLE)
-        try:
-            self._comparison.show(lr_node, sr_node, hr_node, zero_filled_node)
-        except SuperResolutionError as error:
-            self._show_result(str(error))
-            return
-        if hr_node is None and zero_filled_node is None:
-            self._show_result(
-                _("The third row is empty: choose an HR reference, or tick the zero-filled volume and run again.")
-            )
-        qt.QTimer.singleShot(0, self._comparison.fit)  # when the views have their size
 
     def _on_model(self, index: int) -> None:
         self._models.show_card()

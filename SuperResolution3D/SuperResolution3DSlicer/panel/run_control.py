@@ -18,6 +18,7 @@ from SuperResolution3DSlicer.runs.queue import RunQueue
 from SuperResolution3DSlicer.runs.run import Follower
 from SuperResolution3DSlicer.runs.task import Task
 from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution, is_preview, latest_result
+from SuperResolution3DSlicer.scene.nodes import show_in_views
 
 
 class Starter(Protocol):
@@ -124,13 +125,6 @@ class RunControl:
             self._forecast.learn(outcome, request.card, request.device, work)
         if outcome.state == "done" and not _is_beside_the_whole(outcome):
             show_in_views(outcome.node)
-
-
-def show_in_views(node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Show a volume as the slice views' background; field of view, overlays and labels stay as they are."""
-    logic = slicer.app.applicationLogic()
-    logic.GetSelectionNode().SetActiveVolumeID(node.GetID())
-    logic.PropagateBackgroundVolumeSelection(0)
 
 
 def _is_beside_the_whole(outcome: Outcome) -> bool:

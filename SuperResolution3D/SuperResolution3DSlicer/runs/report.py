@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.cli.report import Report
 
-ESTIMATE = _("Detail above the input's Nyquist frequency is always the network's estimate.")
+REPORT_ATTRIBUTE = "SuperResolution3D.Report"  # of a result node
 
 
 def attributes(report: Report) -> dict[str, str]:
@@ -40,19 +40,22 @@ def consistency_sentence(report: Report) -> str:
     consistency = report.data_consistency
     residual = consistency.residual_rms_percent
     if residual is None and report.region:
-        return _("Data consistency: not computed for a preview of a region.") + " " + ESTIMATE
+        return _("Agreement with the scan is not computed for a preview; finer detail is estimated.")
     if residual is None:
-        return _("Data consistency: off.") + " " + ESTIMATE
-    sentences = [
+        return _("Agreement with the scan was not checked; finer detail is estimated.")
+    sentence = (
         _(
-            "Data consistency: below the input's Nyquist frequency, result and input differ by {residual:.2g} % RMS of"
-            " the intensity range, under the ideal k-space model."
-        ).format(residual=residual)
-    ]
-    if consistency.projected:
-        sentences.append(_("That is the network's own, before the measured frequencies were put back."))
-    if consistency.model_dependent:
-        sentences.append(
-            _("The figure is model-dependent here: for CT, and outside the spacings or modality of the training.")
+            "The network's own result agrees with the scan to {residual:.2g} % at the measured frequencies, which were"
+            " then put back; finer detail is estimated."
         )
-    return " ".join([*sentences, ESTIMATE])
+        if consistency.projected
+        else _("Agrees with the scan to {residual:.2g} % at the measured frequencies; finer detail is estimated.")
+    ).format(residual=residual)
+    if not consistency.model_dependent:
+        return sentence
+    return " ".join(
+        [
+            sentence,
+            _("The figure is model-dependent here: for CT, and outside the spacings or modality of the training."),
+        ]
+    )

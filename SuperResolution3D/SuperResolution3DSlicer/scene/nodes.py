@@ -123,6 +123,13 @@ def check_output(node: slicer.vtkMRMLNode, input_node: slicer.vtkMRMLVolumeNode)
         )
 
 
+def show_in_views(node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Show a volume as the slice views' background; field of view, overlays and labels stay as they are."""
+    logic = slicer.app.applicationLogic()
+    logic.GetSelectionNode().SetActiveVolumeID(node.GetID())
+    logic.PropagateBackgroundVolumeSelection(0)
+
+
 def is_result(node: slicer.vtkMRMLVolumeNode) -> bool:
     """Tell whether a volume was computed here; a simulated LR volume is meant to be an input."""
     is_beside_one = node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") in KINDS_BESIDE_A_RESULT
