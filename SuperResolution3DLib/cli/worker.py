@@ -60,7 +60,7 @@ def run_job(job: Job, monitor: Monitor, loaded: "dict[Path, Model] | None" = Non
             _check_region(job.region, volume)
         _step(monitor, "read", 1, 2)
 
-        model_file = _choose_model(volume, monitor) if job.model == AUTO else find_model(job.model)
+        model_file = _choose_model(job, volume, monitor) if job.model == AUTO else find_model(job.model)
         card = read_card(model_file)
         # torch is imported from here on: what is wrong so far is told without waiting for it
         from SuperResolution3DLib.inference.super_resolve import result_bytes, super_resolve
@@ -204,9 +204,9 @@ def _with_modality(volume: Volume, modality: str | None) -> Volume:
     return replace(volume, modality=modality)
 
 
-def _choose_model(volume: Volume, monitor: Monitor) -> Path:
+def _choose_model(job: Job, volume: Volume, monitor: Monitor) -> Path:
     """Return the file of the best model for a volume, and tell which it is and why."""
-    choice = choose(Scan(volume.affine, volume.modality), usable_models())
+    choice = choose(Scan(volume.affine, volume.modality, job.axis, job.target_spacing), usable_models())
     if choice.best is None:
         raise ModelError(f"{choice.sentence}; name a model with --model to use it nevertheless, or see `interpolate`")
     monitor.tell(str(choice.sentence))

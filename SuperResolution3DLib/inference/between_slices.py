@@ -21,6 +21,7 @@ from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, s
 from SuperResolution3DLib.inference.thick_slices import check_result
 from SuperResolution3DLib.inference.trust.range_check import slice_warnings
 from SuperResolution3DLib.models.checkpoint import Model
+from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, box_shape, box_text, whole
 from SuperResolution3DLib.volumes.geometry import crop_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
@@ -69,7 +70,7 @@ def between_slices(
     """
     card, started = model.card, time.monotonic()
     if settings.window is not None or settings.ensemble:
-        raise InputError(f"{card.name} is for thick slices: it has neither windows nor an ensemble; leave both out")
+        raise InputError(f"{card.name} is for thick slices: it has neither windows nor an ensemble; omit both")
     check_intensities(volume.array)
     stack = stack_of(volume, settings)
     wanted = stack.target_spacing(settings.target_spacing)
@@ -126,8 +127,10 @@ def between_slices(
         region=None if settings.region is None else box_text(settings.region),
         input_shape=volume.shape,
         input_spacing_mm=tuple(round(value, 6) for value in volume.spacing),
+        input_grid=str(grid_text(volume.shape, volume.affine)),
         output_shape=result.shape,
         output_spacing_mm=tuple(round(value, 6) for value in result.spacing),
+        output_grid=str(grid_text(result.shape, result.affine)),
         seconds=round(time.monotonic() - started, 3),
         data_consistency=DataConsistency(
             mode=settings.data_consistency,

@@ -41,7 +41,7 @@ class SliceReport:
         source = {"given": "as given", "file": "from the file", "assumed": "assumed to be the spacing"}
         result = f"{self.result_spacing_mm:.4g} mm between slices{adjusted}"
         return (
-            f"{self.plane} slices along {self.axis}, {sizes} mm, thickness {self.slice_thickness_mm:.3g} mm "
+            f"{self.plane} slices of {sizes} mm, thickness {self.slice_thickness_mm:.3g} mm "
             f"({source[self.thickness_source]}): {result}, through-plane "
             f"x{self.slice_spacing_mm / self.result_spacing_mm:.3g}, field of view {self.field_of_view_mm:.2f} mm kept"
         )

@@ -26,6 +26,10 @@ class Scan:
     """(4, 4), IJK to RAS mm"""
     modality: str = ""
     """DICOM modality such as MR or CT; empty when unknown"""
+    axis: str | None = None
+    """K, J or I, the axis of the slices where a person named it"""
+    target_spacing: float | None = None
+    """mm wanted between slices; None: the pixel size, but 0.4 mm at least"""
 
     @cached_property
     def spacing(self) -> tuple[float, float, float]:
@@ -36,7 +40,7 @@ class Scan:
     def slices(self) -> SliceAxis | None:
         """The axis of a stack of thick slices; None where no axis stands out."""
         try:
-            return find_slice_axis(self.affine)
+            return find_slice_axis(self.affine, self.axis)
         except GeometryError:
             return None
 
@@ -184,7 +188,7 @@ def _sizes(affine: np.ndarray) -> Sentence:
 def _result_spacing(scan: Scan, card: ModelCard) -> tuple[float, ...]:
     """Return the voxel sizes of a result (K, J, I) in mm."""
     if card.enlarges_slices_only and scan.slices is not None:
-        finer = scan.slices.auto_spacing
+        finer = scan.target_spacing or scan.slices.auto_spacing
         return tuple(finer if axis == scan.slices.axis else value for axis, value in enumerate(scan.spacing))
     factors = Orientation.of(scan.affine).scale_to_file(card.scale)
     return tuple(value / factor for value, factor in zip(scan.spacing, factors, strict=True))

@@ -156,7 +156,7 @@ def test_volumes_unlike_those_of_the_training_are_told(tmp_path):
     told = " ".join(warned.message for warned in report.warnings)
     for sentence in (
         "The volume is CT, between was trained on MR",
-        "Pixels of 1 x 1 mm lie outside the range 0.4 to 0.8 mm",
+        "Pixels of 1 x 1 mm lie outside the 0.4 to 0.8 mm",
         "Slices lie 4.3 mm apart, between was trained on 5 to 8 mm",
     ):
         assert sentence in told

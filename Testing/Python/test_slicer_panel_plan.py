@@ -13,7 +13,7 @@ from Testing.Slicer.module import MODULE_FILE
 from Testing.Slicer.volumes import add_volume, turned
 
 # isort: split
-from SuperResolution3DSlicer.scene.library_sentences import TEMPLATES
+from SuperResolution3DSlicer.scene import library_sentences
 
 OTHER_MODEL = f"{MODEL}-gan"
 LIBRARY = MODULE_FILE.parents[1] / "SuperResolution3DLib"
@@ -92,8 +92,7 @@ def test_the_line_is_translated_with_all_its_parts(a_panel, a_node, monkeypatch)
         "{plane} slices of {sizes}": "{plane}e Schichten von {sizes}",
         "axial": "axial",
     }
-    context = "scene.library_sentences"
-    monkeypatch.setattr(double.translation, "translations", {(context, text): german[text] for text in german})
+    monkeypatch.setattr(library_sentences, "_", lambda text: german.get(text, text))
     a_panel.choose(inputVolume=a_node)
     assert a_panel.ui.planLabel.text == (
         f"Mit {MODEL} (T1 brain): axiale Schichten von 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm"
@@ -109,4 +108,4 @@ def test_every_sentence_of_the_library_is_offered_for_translation(path) -> None:
         call for call in calls if getattr(call.func, "attr", "") == "say" and isinstance(call.args[0], ast.Constant)
     ]
     texts += [call.args[0].value + " ({first}, {second}, {third})" for call in said]
-    assert [text for text in texts if text not in TEMPLATES] == []
+    assert [text for text in texts if text not in library_sentences.TEMPLATES] == []

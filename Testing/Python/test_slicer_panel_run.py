@@ -14,7 +14,6 @@ from Testing.Slicer.volumes import add_volume
 import qt
 from SuperResolution3DSlicer.panel.parameters import DataConsistency, Region, Tiling
 from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
-from SuperResolution3DSlicer.runs.report import ESTIMATE
 from SuperResolution3DSlicer.scene.roi import place_at_centre
 from SuperResolution3DSlicer.self_test.fake_process import FAILURE
 
@@ -29,7 +28,7 @@ def test_a_run_adds_the_result_and_says_how_far_it_agrees_with_the_input(a_panel
     text = a_panel.ui.resultLabel.text
     assert text.startswith("head SRx4: done in 1 s on CPU.")
     assert "Agrees with the scan to 0.5 % at the measured frequencies" in text
-    assert text.endswith(ESTIMATE)
+    assert text.endswith("; finer detail is estimated.")
     assert not a_panel.ui.progressBar.visible
     selection = slicer.app.applicationLogic().GetSelectionNode()
     assert slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID()).GetName() == "head SRx4"
@@ -144,7 +143,7 @@ def test_a_preview_leaves_the_whole_result_in_the_views_and_the_comparison(a_pan
         a_panel.choose(inputVolume=a_node, region=region, roi=roi)
         a_panel.run()
         shown = slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID()).GetName()
-        assert f"Shows input, {shown} and reference" in a_panel.ui.comparisonButton.toolTip
+        assert f"{shown}: Shows input" in a_panel.ui.comparisonButton.toolTip
         return shown
 
     assert run(Region.ROI) == "head SRx4 preview", "where there is nothing else"

@@ -118,7 +118,7 @@ def test_the_report_says_where_the_thickness_came_from():
     volume = Volume(np.random.default_rng(0).normal(size=(30, 5, 4)), np.diag([0.6, 0.6, 3.3, 1]))
     _, assumed = interpolate_slices(volume)
     assert (assumed.thickness_source, assumed.slice_thickness_mm) == ("assumed", pytest.approx(3.3))
-    assert "axial slices along K, 0.6 x 0.6 x 3.3 mm, thickness 3.3 mm (assumed to be the spacing)" in assumed.sentence
+    assert "axial slices of 0.6 x 0.6 x 3.3 mm, thickness 3.3 mm (assumed to be the spacing)" in assumed.sentence
     _, given = interpolate_slices(volume, slice_stack(volume, 3.0), 1.3)
     assert "thickness 3 mm (as given): 1.303 mm between slices, 1.3 mm were wanted" in given.sentence
     assert "field of view 99.00 mm kept" in given.sentence
@@ -188,7 +188,7 @@ def test_slices_are_made_and_interpolated_from_the_command_line(a_folder, capsys
     interpolate = "interpolate slices.nrrd fine.nrrd --method consistent --slice-thickness 5 --target-spacing 0.8"
     assert main(interpolate.split()) == 0
     printed = capsys.readouterr().out
-    assert "slices along J" in printed
+    assert " slices of " in printed
     assert "thickness 5 mm (as given)" in printed
     fine, slices = read_volume("fine.nrrd"), read_volume("slices.nrrd")
     assert slices.shape == (43, 7, 45)

@@ -41,10 +41,12 @@ class ResultViews:
 
     def update(self) -> None:
         """Offer what there is to look at."""
-        has_result = self._result() is not None
+        result = self._result()
         for button, tip in self._tips.items():
-            button.enabled = has_result
-            button.toolTip = tip if has_result else _("There is no result of this input yet.")
+            button.enabled = result is not None
+            button.toolTip = (
+                _("There is no result of this input yet.") if result is None else f"{result.GetName()}: {tip}"
+            )
         can_fade = self.comparison.can_fade
         for widget in (self._ui.fadeLabel, self._ui.fadeSlider):
             widget.visible = can_fade

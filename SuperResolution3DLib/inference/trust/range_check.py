@@ -125,8 +125,8 @@ def slice_warnings(volume: Volume, card: ModelCard, axis: SliceAxis) -> list[War
     if not card.covers(axis.in_plane):
         low, high = card.spacing_range
         message = (
-            f"Pixels of {_numbers(axis.in_plane)} mm lie outside the range {low:g} to {high:g} mm that {card.name} was "
-            "trained on"
+            f"Pixels of {axis.in_plane[0]:.3g} x {axis.in_plane[1]:.3g} mm lie outside the {low:g} to {high:g} mm that "
+            f"{card.name} was trained on"
         )
         warnings.append(Warned("spacing", message))
     if not card.covers_slices(axis.spacing) and card.slice_spacing_range is not None:
