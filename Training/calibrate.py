@@ -20,13 +20,14 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
 import torch
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
-from SuperResolution3DLib.errors import InputError, OutputError, SuperResolutionError
+from SuperResolution3DLib.errors import InputError, OutputError
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.models.checkpoint import save_model
 from SuperResolution3DLib.models.model_card import SUFFIX, ModelCard
 from Training.calibration.ranges import measured_ranges
 from Training.data.index import read_index
 from Training.evaluation.methods import ModelMethod, model_method
+from Training.exit_code import exit_code
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,12 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     never_fail()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = make_parser().parse_args(arguments)
-    try:
-        run(options)
-        return 0
-    except SuperResolutionError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return exit_code(lambda: run(options))
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ import torch
 from tqdm import tqdm
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
-from SuperResolution3DLib.errors import InputError, ModelError, SuperResolutionError, VolumeError
+from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
 from SuperResolution3DLib.forward.slice_axis import PLANES
 from SuperResolution3DLib.forward.slice_profile import SHAPES
 from SuperResolution3DLib.inference.devices import choose_device
@@ -42,6 +42,7 @@ from Training.evaluation.perceptual_metrics import Lpips
 from Training.evaluation.seen_volumes import contents
 from Training.evaluation.simulated_slices import SliceScan, SliceScore, score_volume
 from Training.evaluation.slice_methods import SliceMethod, interpolation_methods, model_methods
+from Training.exit_code import exit_code
 from Training.reporting.slice_figure import draw_slice_figure
 from Training.reporting.slice_tables import simulated_tables, stack_tables
 from Training.whole_file import whole_file
@@ -61,12 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = make_parser().parse_args(given)
     command = shlex.join(["python", "Training/evaluate.py", *without_folders(given)])
-    try:
-        run(options, command)
-        return 0
-    except SuperResolutionError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return exit_code(lambda: run(options, command))
 
 
 def make_parser() -> argparse.ArgumentParser:
