@@ -112,11 +112,11 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "paths",
-        metavar=("INPUT", "OUTPUT"),
+        metavar="PATH",
         nargs="+",
         type=Path,
-        help="volume (.nii, .nii.gz, .nrrd, .mha, .mgz) or DICOM series folder, and volume to write, whose extension "
-        "chooses the format; with --output-dir only inputs, also folders of volumes",
+        help="INPUT OUTPUT: a volume (.nii, .nii.gz, .nrrd, .mha, .mgz) or DICOM series folder, and the volume "
+        "to write, whose extension chooses the format; with --output-dir only inputs, also folders of volumes",
     )
     add("--output-dir", type=Path, metavar="DIR", help="write NAME-sr and NAME-sr.json here for each of several inputs")
     add(

@@ -61,3 +61,13 @@ def test_the_synopsis_names_every_command(capsys):
         main(["--help"])
     commands = set(re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, flags=re.MULTILINE))
     assert commands == {command for command, _ in synopsis()}
+
+
+def test_the_tutorial_names_the_panels_controls_word_for_word():
+    text = (ROOT / "README.md").read_text("utf-8")
+    tutorial = text[text.index("**Tutorial.**") : text.index("```python")]
+    named = set(re.findall(r"\*\*([^*]+)\*\*", tutorial)) - {"Tutorial.", "Cancel"}  # the button while a run is on
+    panel = (ROOT / "SuperResolution3D" / "Resources" / "UI" / "SuperResolution3D.ui").read_text("utf-8")
+    controls = {text.removesuffix(":") for text in re.findall(r"<string>([^<]+)</string>", panel)}
+    assert named - controls == {"T1 brain, LR and HR"}  # of the module Sample Data
+    assert {"Input", "Super-resolve", "Show report"} <= named
