@@ -85,12 +85,6 @@ class OptimisationConfig:
         if self.warmup_steps < 0 or self.decay_steps < 0 or self.decay_steps > self.steps:
             raise ValueError("optimisation.warmup_steps and decay_steps must be between 0 and steps")
 
-    def factor(self, step: int) -> float:
-        """Return what the learning rates are multiplied with at a step, counted from 0."""
-        warmup = min(1.0, (step + 1) / (self.warmup_steps + 1))
-        decay = min(1.0, (self.steps - step) / (self.decay_steps + 1))
-        return warmup * decay
-
 
 @dataclass(frozen=True)
 class LoopConfig:

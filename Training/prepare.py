@@ -26,9 +26,9 @@ from Training.data.index import SPLITS, Index, IndexEntry, fingerprint, refuse_p
 from Training.data.splits import FILE_NAME, Splits, check_leaks, make_splits, write_splits
 from Training.data.survey import inspect_all
 from Training.data.worker_pool import pool_size
-from Training.datasets import DATA_SETS
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.folder import read_table
+from Training.datasets.table import DATA_SETS
 
 DEFAULT_FOLDS = 5
 WORTH_A_POOL = 100_000_000  # bytes to read, which take seconds: as long as processes take to start

@@ -10,9 +10,9 @@ from data_sets import a_volume_array, write_analyze, write_msd, write_nifti, wri
 from SuperResolution3DLib.errors import InputError, VolumeError
 from Training.data.analyze import read_analyze
 from Training.data.survey import inspect, inspect_all
-from Training.datasets import DATA_SETS
 from Training.datasets.data_set import Candidate, DataSet
 from Training.datasets.folder import read_table
+from Training.datasets.table import DATA_SETS
 
 
 def a_data_set(name) -> DataSet:

@@ -29,6 +29,7 @@ from Training.data.preparation import PreparationConfig, prepare_hr
 from Training.evaluation import method_scores as scoring
 from Training.evaluation.held_out import held_out_volume
 from Training.evaluation.methods import InterpolationMethod
+from Training.evaluation.picture_sets import PictureSets
 from Training.evaluation.request import EvaluationRequest, read_request
 from Training.evaluation.results import (
     kept_path,
@@ -38,7 +39,6 @@ from Training.evaluation.results import (
     read_results,
     result_path,
 )
-from Training.evaluation.slice_sets import SliceSets
 from Training.evaluation.volume_scores import VolumeScores
 from Training.evaluation.zoom_box import ZoomBox
 from Training.prepare import main as prepare
@@ -218,12 +218,12 @@ def test_an_evaluation_that_was_killed_anywhere_ends_with_the_same_figures(
 def test_lost_slice_statistics_are_gathered_again(evaluated: Run, tmp_path: Path, enlarged: list[str]) -> None:
     assert evaluated("--interpolations", "trilinear") == 0
     path = method_path(tmp_path / "out", "trilinear", ".npz")
-    assert len(SliceSets.read(path).volumes) == 2
+    assert len(PictureSets.read(path).volumes) == 2
     for number, damage in enumerate((path.unlink, lambda: path.write_bytes(path.read_bytes()[:100])), start=2):
         damage()
         assert evaluated("--interpolations", "trilinear") == 0
         assert enlarged == ["trilinear"] * 2 * number
-        assert len(SliceSets.read(path).volumes) == 2
+        assert len(PictureSets.read(path).volumes) == 2
 
 
 @pytest.mark.usefixtures("with_slices")

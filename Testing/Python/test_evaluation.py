@@ -10,7 +10,7 @@ from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.forward.kspace import degrade, zero_fill
 from SuperResolution3DLib.metrics.metrics import score
 from Training.evaluation.perceptual_metrics import Lpips
-from Training.evaluation.slice_sets import SliceSets
+from Training.evaluation.picture_sets import PictureSets
 from Training.evaluation.volume_scores import Evaluation, EvaluationConfig, Measured, residual_percent
 
 SCALE = (2, 4, 2)
@@ -87,7 +87,7 @@ def test_lpips_and_its_features_stand_under_each_protocol(shared_weights: Path, 
         assert result.figures[f"{protocol}/lpips"] == pytest.approx(wanted.mean)
         assert result.figures[f"{protocol}/lpips_sagittal"] == pytest.approx(wanted.sagittal)
     assert result.figures["paper/lpips_slices"] == 5 + 6 + 5
-    sets = SliceSets()
+    sets = PictureSets()
     sets.add("one", result.features)
     assert [name for name in sets.figures() if "slices" not in name] == [
         "paper/Frechet distance, AlexNet relu5",

@@ -12,8 +12,8 @@ from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.metrics.evaluation_protocols import compared_pair
 from Training.evaluation import inception
 from Training.evaluation.inception import Inception, empty_network
-from Training.evaluation.slice_sets import SliceSets
-from Training.evaluation.slices import SliceChoice
+from Training.evaluation.picture_sets import PictureSets
+from Training.evaluation.slice_pictures import SliceChoice
 
 pytest.importorskip("torch_fidelity")
 
@@ -57,7 +57,7 @@ def test_features_are_those_of_the_package_on_eight_bit_grey_pictures(a_random_i
 
 
 def test_figures_from_random_weights_are_refused(a_random_inception: Inception, a_pair) -> None:
-    sets = SliceSets()
+    sets = PictureSets()
     sets.add("volume", a_random_inception.features(a_pair, SliceChoice(stride=30)))
     with pytest.raises(ModelError, match=r"No table of FID 64: random\.pth \(sha256 .*not the original FID Inception"):
         sets.figures()

@@ -7,7 +7,7 @@ from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.metrics.evaluation_protocols import Protocol, compared_pair
 from SuperResolution3DLib.metrics.foreground import foreground_box, measured_mask
 from SuperResolution3DLib.metrics.metrics import PROTOCOLS, added_detail, describe, psnr, score, ssim
-from Training.evaluation.slices import SliceChoice, slice_batches
+from Training.evaluation.slice_pictures import SliceChoice, slice_batches
 
 SHAPE = (23, 31, 27)
 BOX = (slice(4, 19), slice(5, 28), slice(3, 22))

@@ -15,9 +15,9 @@ from training_runs import ROOT, index_of, write_blobs
 from SuperResolution3DLib.errors import InputError, ResourceError
 from Training import evaluate
 from Training.evaluation.methods import InterpolationMethod
+from Training.evaluation.picture_sets import PictureSets
 from Training.evaluation.processes import number_of_processes
 from Training.evaluation.results import method_path, read_results
-from Training.evaluation.slice_sets import SliceSets
 
 PROGRAM = """
 import sys
@@ -74,7 +74,7 @@ def test_processes_that_share_the_volumes_give_the_table_of_one_to_the_last_digi
     names = {path.relative_to(alone) for path in alone.rglob("*") if path.is_file()}
     assert names == {path.relative_to(shared) for path in shared.rglob("*") if path.is_file()}
     for method in ("trilinear", "zero-filled", "tiny"):
-        one, other = (SliceSets.read(method_path(out, method, ".npz")).taps[FRECHET] for out in (alone, shared))
+        one, other = (PictureSets.read(method_path(out, method, ".npz")).taps[FRECHET] for out in (alone, shared))
         for side in ("sr", "hr"):  # whose digits depend on the order of the volumes
             np.testing.assert_array_equal(getattr(one, side).root, getattr(other, side).root)
 

@@ -20,6 +20,7 @@ from Training.config import OptimisationConfig
 from Training.data.patches import PatchDataset
 from Training.publish import main as publish
 from Training.train import main, recorded_command, with_full_names
+from Training.trainer.learning_rate import rate_factor
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +102,11 @@ def test_an_unknown_field_is_refused_by_name(an_index, tmp_path, capsys):
 
 def test_the_rate_warms_up_stays_and_decays():
     optimisation = OptimisationConfig(steps=100, warmup_steps=9, decay_steps=20)
-    factors = [optimisation.factor(step) for step in range(100)]
+    factors = [rate_factor(optimisation, step) for step in range(100)]
     assert factors[0] == pytest.approx(0.1)
     assert factors[9:80] == [1.0] * 71
     assert factors[99] == pytest.approx(1 / 21)
-    assert OptimisationConfig(steps=200, warmup_steps=9, decay_steps=20).factor(50) == factors[50]
+    assert rate_factor(OptimisationConfig(steps=200, warmup_steps=9, decay_steps=20), 50) == factors[50]
 
 
 def test_the_command_runs_as_a_file_from_another_folder(tmp_path):

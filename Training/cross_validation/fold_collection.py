@@ -9,6 +9,7 @@ from pathlib import Path
 from SuperResolution3DLib.errors import InputError
 from Training.cross_validation.parts import Part
 from Training.cross_validation.plan import Plan
+from Training.evaluation.picture_sets import PictureSets, merged
 from Training.evaluation.provenance import VALIDATED
 from Training.evaluation.results import (
     EvaluationRecord,
@@ -21,7 +22,6 @@ from Training.evaluation.results import (
     write_record,
     write_result,
 )
-from Training.evaluation.slice_sets import SliceSets, merged
 from Training.folder_lock import locked
 from Training.reporting.plan_figure import draw_figure
 from Training.reporting.report import write_report
@@ -87,7 +87,7 @@ def part_results(part: Part) -> list[VolumeResult]:
 def _merge_slices(plan: Plan, method: str, dataset: str) -> None:
     """Merge what stands for all slices of a method (Frechet distance, FID, KID): it is no mean of the folds'."""
     paths = [method_path(part.evaluation.out, method, ".npz") for part in plan.parts if part.method == method]
-    sets = merged([SliceSets.read(path) for path in paths if path.exists()])
+    sets = merged([PictureSets.read(path) for path in paths if path.exists()])
     if not sets.taps:
         return
     sets.write(method_path(plan.out, method, ".npz"))

@@ -1,9 +1,1 @@
-"""The data sets that ``Training/prepare.py`` knows, each in a module with a ``DATA_SET``."""
-
-DATA_SETS = {
-    "oasis": "Training.datasets.oasis",
-    "hcp1200": "Training.datasets.hcp1200",
-    "msd-task06": "Training.datasets.msd_task06",
-    "mouse-mrh": "Training.datasets.mouse_mrh",
-    "folder": "Training.datasets.folder",
-}
+"""Data sets: what is looked for in a folder, whose it is, and what is checked."""

@@ -12,7 +12,7 @@ from SuperResolution3DLib.errors import InputError, ModelError
 from SuperResolution3DLib.metrics.evaluation_protocols import ComparedPair
 from SuperResolution3DLib.models.model_card import file_sha256
 from Training.evaluation.frechet import KERNEL_SLICES, SliceFeatures
-from Training.evaluation.slices import VIEWS, SliceChoice, slice_batches
+from Training.evaluation.slice_pictures import VIEWS, SliceChoice, slice_batches
 from Training.weights_file import read_weights
 
 TAPS = ("64", "192", "768", "2048")

@@ -23,6 +23,7 @@ from Training.evaluation.frechet import SliceFeatures
 from Training.evaluation.held_out import OF_A_VOLUME, HeldOutVolume, named, shape_text
 from Training.evaluation.methods import Method
 from Training.evaluation.perceptual_metrics import SMALLEST_SLICE
+from Training.evaluation.picture_sets import PictureSets
 from Training.evaluation.plan import ScoringPlan
 from Training.evaluation.processes import Processes
 from Training.evaluation.progress import ScoringProgress
@@ -38,8 +39,7 @@ from Training.evaluation.results import (
     write_method_result,
     write_result,
 )
-from Training.evaluation.slice_sets import SliceSets
-from Training.evaluation.slices import VIEWS
+from Training.evaluation.slice_pictures import VIEWS
 from Training.evaluation.volume_scores import Evaluation, Measured, VolumeScores
 from Training.whole_file import whole_file
 
@@ -71,7 +71,7 @@ class Scoring:
             OutputError: the folder cannot be made.
         """
         self.plan, self.processes = plan, processes or Processes()
-        self.sets: dict[str, SliceSets] = {}
+        self.sets: dict[str, PictureSets] = {}
         """of the first process, which writes them"""
         self.processes.first(self._open)
         self.evaluation = self.processes.together(lambda: Evaluation(plan.measures))
@@ -192,18 +192,18 @@ class Scoring:
         sets.add(entry.sha256, features)
         sets.write(method_path(self.plan.out, method, ".npz"))
 
-    def _open_sets(self, method: Method) -> SliceSets:
+    def _open_sets(self, method: Method) -> PictureSets:
         """Return the slices of volumes that were finished before, if they are some of those wanted now."""
         path, key = method_path(self.plan.out, method.name, ".npz"), self.plan.key(method)
         if path.is_file():
             try:
-                sets = SliceSets.read(path)
+                sets = PictureSets.read(path)
                 if sets.key == key and sets.volumes <= {entry.sha256 for entry in self.plan.entries}:
                     return sets
             except InputError as error:
                 log.warning("%s; its volumes are scored again", error)
             path.unlink()
-        return SliceSets(key=key)
+        return PictureSets(key=key)
 
     def _is_done(self, method: Method, entry: IndexEntry) -> bool:
         result = read_result(self.plan.out, method.name, entry.file)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from SuperResolution3DLib.errors import GeometryError, ModelError
 from SuperResolution3DLib.metrics.evaluation_protocols import ComparedPair, Protocol, compared_pair
 from Training.evaluation.frechet import SliceFeatures
-from Training.evaluation.slices import VIEWS, SliceChoice, View, slice_batches, slice_shape
+from Training.evaluation.slice_pictures import VIEWS, SliceChoice, View, slice_batches, slice_shape
 
 SMALLEST_SLICE = 31  # pixels; below, the deepest features of the networks have no extent
 NORM_EPSILON = 1e-10  # of the lpips package

@@ -2,7 +2,7 @@
 
 OUT/results/METHOD/VOLUME.json   one VolumeResult: finished, not computed again
 OUT/methods/METHOD.json          one MethodResult: figures of all volumes together (Frechet distance, FID, KID)
-OUT/methods/METHOD.npz           the slice statistics behind it (SliceSets), to go on from and to merge folds
+OUT/methods/METHOD.npz           the slice statistics behind it (PictureSets), to go on from and to merge folds
 OUT/evaluation.json              one EvaluationRecord: conventions, methods, configuration, command, versions
 """
 

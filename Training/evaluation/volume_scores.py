@@ -24,7 +24,7 @@ from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from Training.evaluation.frechet import SliceFeatures
 from Training.evaluation.inception import Inception
 from Training.evaluation.perceptual_metrics import SMALLEST_SLICE, Lpips, Net
-from Training.evaluation.slices import VIEWS, SliceChoice, slice_shape
+from Training.evaluation.slice_pictures import VIEWS, SliceChoice, slice_shape
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class VolumeScores:
     figures: dict[str, float]
     """by name: ``paper/psnr``, ``foreground/lpips_axial``, ``fsc_0.5`` ..."""
     features: list[SliceFeatures]
-    """for ``SliceSets.add``, which turns them into figures of the whole method"""
+    """for ``PictureSets.add``, which turns them into figures of the whole method"""
     shells: ShellCorrelation | None
     notes: tuple[str, ...] = ()
     """which figures are left out, and why"""

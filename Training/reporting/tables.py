@@ -21,7 +21,7 @@ from Training.whole_file import whole_file
 
 CSV, MARKDOWN, LATEX = "results.csv", "table.md", "table.tex"
 FILES_NAMED = 3  # in a note; results.csv has all
-SLICES = ": slices"  # ends the name of a number of slices (``SliceSets.figures``)
+SLICES = ": slices"  # ends the name of a number of slices (``PictureSets.figures``)
 LEGEND = (
     "Mean ± standard deviation over subjects; best in bold. Tests: Wilcoxon's signed-rank test over the means of the "
     f"subjects, two-sided, Holm's correction over the methods; below {FEWEST_SUBJECTS} subjects differences only."

@@ -1,4 +1,4 @@
-"""The generator's and the discriminator's losses (paper 4.2): voxelwise, in fp32."""
+"""The formulas of the pixel and the adversarial loss (paper 4.2), voxelwise, in fp32; ``objective`` sums all losses."""
 
 import torch
 from torch import Tensor

@@ -23,6 +23,7 @@ from Training.trainer.batch_statistics import share_batch_statistics
 from Training.trainer.checkpoints import BEST_MODEL, LAST_MODEL, Checkpoints
 from Training.trainer.divergence import check_finite
 from Training.trainer.initial_generator import initial_generator
+from Training.trainer.learning_rate import rate_factor
 from Training.trainer.moving_average import moving_average
 from Training.trainer.objective import Objective
 from Training.trainer.patch_dataset import patch_dataset
@@ -131,7 +132,7 @@ class Trainer:
             DivergedError: a loss or a gradient is not finite.
         """
         optimisation = self.config.optimisation
-        factor = optimisation.factor(self.progress.step)
+        factor = rate_factor(optimisation, self.progress.step)
         rate = optimisation.learning_rate * factor
         sums: dict[str, Tensor] = {}
         waited = 0.0

@@ -32,7 +32,7 @@ class Tap:
 
 
 @dataclass
-class SliceSets:
+class PictureSets:
     """Distances between a method's and the HR's slices, volume by volume, in memory that does not grow.
 
     Written to a file after each volume, it lets an interrupted evaluation go on; folds are merged into one.
@@ -113,7 +113,7 @@ class SliceSets:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
-    def read(cls, path: Path) -> "SliceSets":
+    def read(cls, path: Path) -> "PictureSets":
         """Read what ``write`` wrote.
 
         Raises:
@@ -151,13 +151,13 @@ def _amount(tap: Tap) -> str:
     )
 
 
-def merged(parts: Sequence[SliceSets]) -> SliceSets:
+def merged(parts: Sequence[PictureSets]) -> PictureSets:
     """Return the sets of several folds as one.
 
     Raises:
         VolumeError: a volume stands in two of them.
     """
-    whole = SliceSets()
+    whole = PictureSets()
     for part in parts:
         twice = sorted(whole.volumes & part.volumes)
         if twice:
