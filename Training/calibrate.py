@@ -1,9 +1,13 @@
 """Measure where a model can be trusted, and write it into the model's card.
 
-python Training/calibrate.py --index index.json --model rrdb-mr-brain-x4 --out CALIBRATED
+python Training/calibrate.py --index index.json --model rrdb-mr-brain-x4 --companion rrdb-mr-brain-x4-gan \
+    --modality MR --edge 128 --out CALIBRATED
 
 OUT/NAME.safetensors is the model with the ranges of its training volumes in its card: in use, a volume that lies
-outside them is told. The weights stay as they are.
+outside them is told. With a companion (a model that was trained with other losses; it is written to OUT, too) the card
+also gets a calibrated trust mask, which is found on the volumes of the index that neither was trained on and checked on
+its test volumes; at alpha 0.1 that takes 9 volumes. The weights stay as they are. The same command continues after a
+stop.
 Exit codes: 0 done, 1 bug, 2 bad input, 3 out of memory.
 """
 
@@ -22,10 +26,13 @@ import torch
 from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError, OutputError
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.models.checkpoint import save_model
+from SuperResolution3DLib.inference.trust.ensemble import check_ensemble
+from SuperResolution3DLib.inference.trust.trust_map import check_pair
+from SuperResolution3DLib.models.checkpoint import load_model, save_model
 from SuperResolution3DLib.models.model_card import SUFFIX, ModelCard
 from Training.calibration.ranges import measured_ranges
-from Training.data.index import read_index
+from Training.calibration.trust import TrustStudy, calibrate_trust
+from Training.data.index import Index, read_index
 from Training.evaluation.methods import ModelMethod, model_method
 from Training.exit_code import exit_code
 
@@ -47,6 +54,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("--index", required=True, type=Path, help="index.json of prepare.py, with the volumes of the training")
     add("--model", required=True, metavar="MODEL", help="model file, or name of an installed model")
     add("--out", required=True, type=Path, help="folder for the model file with its completed card")
+    add("--companion", metavar="MODEL", help="second model for a trust mask; without one the card gets none")
+    add("--modality", default="", help="for the mask: only volumes whose modality begins so, for example MR")
+    add("--bound", type=_share, default=0.15, metavar="F", help="share of the intensity range; default 0.15")
+    add("--alpha", type=_share, default=0.1, metavar="F", help="of voxels outside the mask off by more; default 0.1")
+    add("--edge", type=int, default=0, metavar="N", help="for the mask: N HR voxels a side from the middle; 0: all")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     add("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     add("--threads", type=int, default=0, help="CPU threads")
@@ -62,15 +74,31 @@ def run(options: argparse.Namespace) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     index = read_index(options.index)
-    method = model_method(options.model, EngineSettings(options.device, options.precision))
-    if method.model.card.enlarges_slices_only:
+    settings = EngineSettings(options.device, options.precision)
+    method = model_method(options.model, settings)
+    card = _with_ranges(index, method)
+    if options.companion is not None:
+        other = model_method(options.companion, settings)
+        check_ensemble(card)
+        check_pair(card, other.model.card)
+        companion = load_model(write_model(options.out, other, _with_ranges(index, other)))  # its file as it will be
+        method = replace(method, model=replace(method.model, card=card))
+        study = TrustStudy(index, method, companion, options.modality, options.edge, options.out / "measured")
+        calibration, figures = calibrate_trust(study, options.bound, options.alpha)
+        metrics = card.metrics | ({"trust mask, test": figures} if figures else {})
+        card = replace(card, trust=calibration.to_card(), metrics=metrics)
+    write_model(options.out, method, card)
+
+
+def _with_ranges(index: Index, method: ModelMethod) -> ModelCard:
+    card = method.model.card
+    if card.enlarges_slices_only:
         raise InputError(f"{method.name} is a model for thick slices, whose input is not measured yet")
-    ranges = measured_ranges(index, method)
-    write_model(options.out, method, replace(method.model.card, input_ranges=ranges.to_card()))
+    return replace(card, input_ranges=measured_ranges(index, method).to_card())
 
 
-def write_model(folder: Path, method: ModelMethod, card: ModelCard) -> None:
-    """Write the model with its completed card.
+def write_model(folder: Path, method: ModelMethod, card: ModelCard) -> Path:
+    """Write the model with its completed card; return its file.
 
     Raises:
         OutputError: it cannot be written.
@@ -82,6 +110,17 @@ def write_model(folder: Path, method: ModelMethod, card: ModelCard) -> None:
     path = folder / f"{card.name}{SUFFIX}"
     save_model(path, method.model.network.state_dict(), card)
     print(f"wrote {path}")
+    return path
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"wanted a share between 0 and 1, got {text!r}")
+    return share
 
 
 if __name__ == "__main__":

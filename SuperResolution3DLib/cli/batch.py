@@ -20,7 +20,7 @@ FAILED: Final = 10  # the exit code is so much more than the number of failures,
 MOST_TOLD: Final = 90  # failures
 ENDING: Final = "-sr"  # of the results' names
 DEFAULT_EXTENSION: Final = ".nii.gz"  # of results whose input has one that is only read, or is a folder
-OF_ONE_VOLUME: Final = ("report", "zero_filled", "events", "series", "echo", "time_point", "stack")
+OF_ONE_VOLUME: Final = ("report", "zero_filled", "trust_map", "events", "series", "echo", "time_point", "stack")
 
 
 def jobs_of(namespace: argparse.Namespace) -> list[Job]:

@@ -72,6 +72,8 @@ class Job:
     """mm along the slice axis, for a model for thick slices; None: the pixel size, but 0.4 mm at least"""
     axis: str | None = None
     """slice axis in the file's order, K, J or I; None: that of the largest spacing"""
+    trust_map: Path | None = None
+    """also write where the estimate may be off; the result is then that of the ensemble"""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
@@ -92,6 +94,8 @@ class Job:
             raise InputError(f"--modality is a DICOM modality such as MR or CT, not {self.modality!r}")
         if self.region is not None and self.data_consistency == "project":
             raise InputError("--data-consistency project works on the whole volume, not on a --region")
+        if self.region is not None and self.trust_map is not None:
+            raise InputError("--trust-map works on the whole volume, not on a --region")
 
     def to_arguments(self) -> list[str]:
         """Return the command line without the program's name; parsed, it makes the same job again."""
@@ -143,6 +147,13 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="average the results on the eight mirror images of the volume: a little better, eight times the time",
     )
     add_stack_arguments(parser)
+    add(
+        "--trust-map",
+        type=Path,
+        metavar="FILE",
+        help="also write where the estimate may be off, on the result's grid: 100 and above marks the voxels; takes "
+        "--ensemble and a second model, and a model that was calibrated",
+    )
     add("--zero-filled", type=Path, metavar="FILE", help="also write the zero-filled volume, on the result's grid")
     add(
         "--region",

@@ -21,6 +21,7 @@ class Report(Computation):
     input: str = ""
     output: str = ""
     zero_filled: str | None = None
+    trust_map: str | None = None
     model_file: str = ""
 
     def to_json(self) -> str:

@@ -30,6 +30,7 @@ from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.models.choice import AUTO, Scan, choose
 from SuperResolution3DLib.models.installed_models import find_model, usable_models
 from SuperResolution3DLib.models.model_card import read_card
+from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.volumes.box import Box, box_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.result_files import ResultFiles
@@ -48,7 +49,9 @@ def run_job(job: Job, monitor: Monitor, loaded: "dict[Path, Model] | None" = Non
         ResourceError: the result does not fit.
         CancelledError: the monitor said so; nothing was written.
     """
-    results = ResultFiles([job.output, job.zero_filled], [job.report], [job.input], overwrite=job.overwrite)
+    results = ResultFiles(
+        [job.output, job.zero_filled, job.trust_map], [job.report], [job.input], overwrite=job.overwrite
+    )
     if job.model == AUTO:
         usable_models()  # there is one; which of them, the volume decides
     else:
@@ -62,6 +65,9 @@ def run_job(job: Job, monitor: Monitor, loaded: "dict[Path, Model] | None" = Non
 
         model_file = _choose_model(job, volume, monitor) if job.model == AUTO else find_model(job.model)
         card = read_card(model_file)
+        companion_file = None
+        if job.trust_map is not None:
+            companion_file = find_model(TrustCalibration.required(card.trust, card.name).companion)
         # torch is imported from here on: what is wrong so far is told without waiting for it
         from SuperResolution3DLib.inference.super_resolve import result_bytes, super_resolve
         from SuperResolution3DLib.models.checkpoint import load_model
@@ -72,13 +78,17 @@ def run_job(job: Job, monitor: Monitor, loaded: "dict[Path, Model] | None" = Non
         if loaded is not None:
             loaded[model_file] = model
         _step(monitor, "read", 2, 2)
-        result = super_resolve(volume, model, settings, monitor, with_zero_filled=job.zero_filled is not None)
+        companion = None if companion_file is None else load_model(companion_file)
+        result = super_resolve(
+            volume, model, settings, monitor, with_zero_filled=job.zero_filled is not None, companion=companion
+        )
 
         report = Report(
             **vars(result.report),
             input=str(job.input),
             output=str(job.output),
             zero_filled=None if job.zero_filled is None else str(job.zero_filled),
+            trust_map=None if job.trust_map is None else str(job.trust_map),
             model_file=str(model_file),
         )
         text = report.to_json()
@@ -87,6 +97,8 @@ def run_job(job: Job, monitor: Monitor, loaded: "dict[Path, Model] | None" = Non
         _step(monitor, "write", 1, 3)
         if job.zero_filled is not None and result.zero_filled is not None:
             results.write_volume(job.zero_filled, result.zero_filled)
+        if job.trust_map is not None and result.trust_map is not None:
+            results.write_volume(job.trust_map, result.trust_map)
         _step(monitor, "write", 2, 3)
         if job.report is not None:
             results.write_text(job.report, text)
@@ -258,4 +270,5 @@ def summary(report: Report) -> str:
     if agreement and report.data_consistency.model_dependent:
         agreement += " (model-dependent)"
     duration = format_duration(report.seconds)
-    return f"wrote {report.output}: {report.output_grid} with {report.model} in {duration}{agreement}"
+    trust = "" if report.trust is None else f"\n{report.trust}"
+    return f"wrote {report.output}: {report.output_grid} with {report.model} in {duration}{agreement}{trust}"

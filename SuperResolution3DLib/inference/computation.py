@@ -59,4 +59,6 @@ class Computation:
     """mirror images whose results were averaged"""
     slices: SliceReport | None = None
     """of thick slices: what was taken for them"""
+    trust: str | None = None
+    """what the trust mask marks and means, in a sentence; None: was not asked for"""
     warnings: tuple[Warned, ...]

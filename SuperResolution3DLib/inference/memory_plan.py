@@ -66,14 +66,23 @@ class Run:
         return box_shape(expand(self.region, tail_halo(self.card), self.shape))
 
 
-def host_bytes(run: "Run", itemsize: int, *, with_zero_filled: bool = False, ensemble: bool = False) -> int:
+def host_bytes(
+    run: "Run",
+    itemsize: int,
+    *,
+    with_zero_filled: bool = False,
+    ensemble: bool = False,
+    with_trust_map: bool = False,
+) -> int:
     """Return the main memory that the result takes: in fp32 while it is computed, and in the file's type.
 
     In windows there is the sum of their weights in fp32, too, and in an ensemble the mean of the results so far, but
-    only until the result gets the file's type.
+    only until the result gets the file's type. For a trust map there are up to seven volumes in fp32 (two models'
+    results, the spread, and what the signals are made of) until it becomes one byte a voxel.
     """
     second = max(itemsize, 4 * ((run.edge is not None) + ensemble))
-    return run.result_voxels * (4 + second + (itemsize if with_zero_filled else 0))
+    held = max(4 + second, 4 * 7) + 1 if with_trust_map else 4 + second
+    return run.result_voxels * (held + (itemsize if with_zero_filled else 0))
 
 
 def tail_halo(card: ModelCard) -> Shape:

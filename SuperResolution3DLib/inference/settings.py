@@ -43,3 +43,5 @@ class Result:
     report: Computation
     zero_filled: Volume | None = None
     """the interpolation without a network on the same grid, when it was asked for"""
+    trust_map: Volume | None = None
+    """uint8 on the same grid, when it was asked for: 100 and above is where the estimate may be off"""

@@ -20,6 +20,7 @@ from SuperResolution3DLib.inference.settings import Result, Settings
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_ensemble
 from SuperResolution3DLib.inference.trust.range_check import range_warnings
+from SuperResolution3DLib.inference.trust.trust_map import check_companion, run_trusted
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.body_axes import grid_text
@@ -38,20 +39,32 @@ def super_resolve(
     monitor: Monitor | None = None,
     *,
     with_zero_filled: bool = False,
+    companion: Model | None = None,
 ) -> Result:
     """Super-resolve a volume with a model.
 
     The volume is brought to canonical RAS orientation and network units, computed, and brought back: the result has
     the file's axis order, data type and intensity unit (MR units, HU).
 
+    Args:
+        volume: LR.
+        model: that computes the result.
+        settings: how.
+        monitor: who follows.
+        with_zero_filled: interpolate the volume on the result's grid as well.
+        companion: second model, that of the first one's calibration; with it there is a trust map, and the result is
+            the mean over the mirror images.
+
     Raises:
         VolumeError: an axis is too short, the volume is constant or beyond what float32 holds, or the result is not
             finite.
-        InputError: an ensemble of a model whose grid does not allow it.
+        InputError: an ensemble of a model whose grid does not allow it, or a trust map of a region.
+        ModelError: a companion without a calibration, or another one than that of the calibration.
         ResourceError: the result does not fit.
         CancelledError: the monitor said so.
     """
     settings, monitor = settings or Settings(), monitor or Monitor()
+    calibration = check_companion(model.card, companion, region=settings.region is not None) if companion else None
     if model.card.enlarges_slices_only:
         return between_slices(volume, model, settings, monitor, with_interpolated=with_zero_filled)
     card, started = model.card, time.monotonic()
@@ -73,9 +86,14 @@ def super_resolve(
         monitor.warn(warned.code, warned.message)
     warnings += [Warned("file", warning) for warning in volume.warnings]  # told when the file was read
     run = Run(card, canonical.shape, region, settings.window)
-    _check_memory(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, ensemble=settings.ensemble)
+    members = {"ensemble": settings.ensemble, "with_trust_map": companion is not None}
+    _check_memory(host_bytes(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, **members))
     engine = Engine(model, settings, monitor)
-    sr = run_ensemble(engine, lr, region).mean if settings.ensemble else engine.run(lr, region)
+    trusted = run_trusted(engine, companion, lr, calibration) if companion and calibration else None
+    if trusted is not None:
+        sr = trusted.sr
+    else:
+        sr = run_ensemble(engine, lr, region).mean if settings.ensemble else engine.run(lr, region)
     residual_rms_percent = _make_consistent(sr, lr, card, settings, monitor)
     with np.errstate(over="ignore", invalid="ignore"):  # told in one sentence
         sr *= np.float32(to_network.width)
@@ -98,6 +116,7 @@ def super_resolve(
     if with_zero_filled:
         box = scaled(region, card.scale)
         zero_filled = in_file(zero_fill(measured.astype(np.float32), card.scale, grid, box))
+    trust_map = _from_canonical(volume, orientation, trusted.percent, affine) if trusted is not None else None
     # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
     unlike = any(warned.code in ("modality", "spacing") for warned in warnings)
     consistency = DataConsistency(
@@ -122,9 +141,10 @@ def super_resolve(
         output_grid=str(grid_text(result.shape, result.affine)),
         seconds=round(time.monotonic() - started, 3),
         data_consistency=consistency,
+        trust=calibration.sentence(trusted.mask_share) if calibration and trusted else None,
         **{**vars(engine.report), "warnings": (*warnings, *engine.report.warnings)},
     )
-    return Result(result, report, zero_filled)
+    return Result(result, report, zero_filled, trust_map)
 
 
 def result_bytes(volume: Volume, card: ModelCard, settings: Settings) -> int:
@@ -201,9 +221,8 @@ def _check_size(volume: Volume) -> None:
         )
 
 
-def _check_memory(run: Run, itemsize: int, *, with_zero_filled: bool, ensemble: bool) -> None:
+def _check_memory(needed: int) -> None:
     """Refuse a result that main memory cannot hold, before anything is computed."""
-    needed = host_bytes(run, itemsize, with_zero_filled=with_zero_filled, ensemble=ensemble)
     allowed = FREE_SHARE * free_memory()
     if needed > allowed:
         raise ResourceError(

@@ -56,6 +56,7 @@ def blend(first: Model, second: Model, alpha: float, name: str = "") -> tuple[di
         training={"blend": {"alpha": alpha, "first": _parent(first), "second": _parent(second)}},
         metrics={},
         rank=0,
+        trust={},
         input_ranges=first.card.input_ranges if first.card.input_ranges == second.card.input_ranges else {},
     )
     return weights, card

@@ -15,6 +15,7 @@ from typing import Any
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.models.input_ranges import InputRanges
+from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.networks.receptive_field import Footprint
 from SuperResolution3DLib.networks.table import network_config
 from SuperResolution3DLib.volumes.output_place import is_file
@@ -33,7 +34,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "axes": ("all", "slice"),
 }
 _NEVER_EMPTY = ("name", "network", "modality")
-_OBJECTS = ("config", "intensity", "training", "metrics", "performance", "input_ranges", "forward")
+_OBJECTS = ("config", "intensity", "training", "metrics", "performance", "input_ranges", "trust", "forward")
 _RATE = "_seconds_per_million_voxels"  # how the names of the speeds in ``performance`` end
 
 
@@ -84,6 +85,8 @@ class ModelCard:
     it adds to; {} where ``axes`` is all, which is the k-space crop of ``scale`` and ``grid``"""
     input_ranges: dict[str, Any] = field(default_factory=dict)
     """what the LR volumes of its training were like: ``InputRanges.to_card``; {}: was not measured"""
+    trust: dict[str, Any] = field(default_factory=dict)
+    """where its estimate may be off: ``TrustCalibration.to_card``; {}: was not calibrated"""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -171,6 +174,7 @@ class ModelCard:
         if type(self.rank) is not int:
             raise ValueError(f"rank must be a whole number, not {self.rank!r}")
         InputRanges.from_card(self.input_ranges)
+        TrustCalibration.from_card(self.trust)
         for name, choices in _CHOICES.items():
             if (value := getattr(self, name)) not in choices:
                 raise ValueError(f"{name} {value!r} is none of {', '.join(choices)}")

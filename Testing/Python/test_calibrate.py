@@ -1,13 +1,18 @@
-"""Calibration from its command line to the card: ranges of the training's volumes."""
+"""Calibration from its command line to the card: ranges of the training's volumes, and a trust mask that is used."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from models import a_tiny_model_file
+from scipy.ndimage import gaussian_filter
 from training_runs import index_of, write_blobs
 
+from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
 from SuperResolution3DLib.models.checkpoint import load_model
 from SuperResolution3DLib.models.input_ranges import InputRanges
+from SuperResolution3DLib.models.trust_calibration import TrustCalibration
+from SuperResolution3DLib.volumes.volume import Volume, write_volume
 from Training import calibrate
 from Training.data.index import read_index
 
@@ -46,3 +51,61 @@ def test_an_index_without_the_volumes_of_the_training_is_refused(tmp_path, an_in
     assert (
         "None of the 3 volumes of the index is one that tiny was trained on (1 in its card)" in capsys.readouterr().err
     )
+
+
+def many_subjects(folder: Path, held_back: int) -> Path:
+    """Write volumes of one subject each: two for training, two for the test, and those that are held back."""
+    parts = {"train": 2, "validation": held_back, "test": 2}
+    for seed, (part, number) in enumerate((part, number) for part, count in parts.items() for number in range(count)):
+        smooth = gaussian_filter(np.random.default_rng(seed).random((16, 20, 18)), 2)
+        inside = np.zeros(smooth.shape, bool)
+        inside[3:-3, 3:-3, 3:-3] = True
+        path = folder / "data" / part / f"{part}{number}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        array = (np.where(inside, 300 + 300 * (smooth > smooth.mean()), 0)).astype(np.int16)
+        write_volume(Volume(array, np.eye(4)), path, overwrite=True)
+    return index_of(folder)
+
+
+def calibrated(folder: Path, held_back: int, *options: str) -> int:
+    index = folder / "index.json"
+    if not index.exists():
+        many_subjects(folder, held_back)
+    training = {"train": contents(index, "train")}
+    model, companion = (a_tiny_model_file(folder, name=name, training=training) for name in ("tiny", "second"))
+    files = ["--index", str(index), "--model", str(model), "--companion", str(companion), "--out", str(folder / "out")]
+    return calibrate.main([*files, "--bound", "0.4", *COMMON, *options])
+
+
+def test_a_mask_is_calibrated_on_unseen_volumes_checked_on_the_test_and_used(tmp_path, capsys):
+    assert calibrated(tmp_path, 9, "--edge", "14") == 0
+    printed = capsys.readouterr().out
+    assert "weighed on 2 volumes of the training, calibrated on 9 that no model has seen" in printed
+    assert "test/test0.nii.gz" in printed
+    assert "coverage " in printed
+    model, companion = (load_model(tmp_path / "out" / f"{name}.safetensors") for name in ("tiny", "second"))
+    calibration = TrustCalibration.from_card(model.card.trust)
+    assert (calibration.companion, calibration.companion_sha256) == ("second", companion.sha256)
+    assert (calibration.volumes, calibration.bound, calibration.alpha) == (9, 0.4, 0.1)
+    figures = model.card.metrics["trust mask, test"]
+    assert figures["volumes"] == 2
+    assert figures["coverage"] == pytest.approx(1 - figures["outside_off"], abs=1e-3)
+    lr = Volume(np.random.default_rng(0).random((9, 8, 7)).astype(np.float32), np.diag([2, 2, 2, 1.0]))
+    assert super_resolve(lr, model, Settings("cpu", "fp32"), companion=companion).trust_map is not None
+    # the second time nothing is measured again
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "measured").iterdir()}
+    assert len(kept) == 13
+    assert calibrated(tmp_path, 9, "--edge", "14") == 0
+    assert capsys.readouterr().out == printed[printed.rindex("wrote", 0, printed.index("second.safetensors")) :]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "measured").iterdir()} == kept
+
+
+def test_too_few_unseen_volumes_give_no_mask(tmp_path, capsys):
+    assert calibrated(tmp_path, 8) == 2
+    assert "needs at least 9 volumes that no model was trained on; there are 8" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "tiny.safetensors").exists()
+
+
+def test_a_bound_is_a_share(tmp_path):
+    with pytest.raises(SystemExit):
+        calibrated(tmp_path, 1, "--bound", "20")

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def parsed(arguments: list[str]) -> Job:
     return job_of(parser.parse_args(arguments))
 
 
-@pytest.mark.parametrize("job", [A_JOB, A_FULL_JOB])
+@pytest.mark.parametrize("job", [A_JOB, A_FULL_JOB, replace(A_JOB, trust_map=Path("a map.nrrd"))])
 def test_a_job_survives_the_way_through_its_command_line(job):
     assert parsed(job.to_arguments()) == job
 
@@ -96,6 +97,7 @@ def test_a_jobs_command_line_names_only_what_is_not_the_default():
         ({"modality": ""}, "such as MR or CT, not ''"),
         ({"overlap": 0.5}, "--overlap belongs to --window"),
         ({"region": np.s_[0:4, 0:4, 0:4], "data_consistency": "project"}, "works on the whole volume"),
+        ({"region": np.s_[0:4, 0:4, 0:4], "trust_map": Path("t.nrrd")}, "--trust-map works on the whole volume"),
     ],
 )
 def test_a_job_that_no_run_can_do_is_refused(values, message):

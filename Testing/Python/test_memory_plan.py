@@ -147,6 +147,7 @@ def test_an_ensemble_holds_its_mean_beside_the_result_of_a_member():
     assert host_bytes(run, 4, ensemble=True) == host_bytes(run, 4) == voxels * 8
     assert host_bytes(run, 2, ensemble=True) == voxels * 8
     assert host_bytes(replace(run, window=8), 2, ensemble=True) == voxels * 12
+    assert host_bytes(run, 2, with_trust_map=True) == voxels * 29
 
 
 @pytest.mark.parametrize("region", [np.s_[0:11, 0:30, 0:7], np.s_[3:5, 10:21, 6:7], np.s_[9:11, 0:1, 2:5]])

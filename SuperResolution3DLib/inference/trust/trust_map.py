@@ -1,0 +1,85 @@
+"""Runs a model, its mirror images and its companion, and says where the mean of the first may be off."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from SuperResolution3DLib.errors import InputError, ModelError
+from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.trust.caution import OF_THRESHOLD, caution_of, in_percent, signals
+from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_ensemble
+from SuperResolution3DLib.models.checkpoint import Model
+from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.models.trust_calibration import TrustCalibration
+
+SHARED = ("scale", "grid", "intensity", "intensity_from")  # so that both see the same LR in the same units
+
+
+@dataclass(frozen=True, eq=False)
+class Trusted:
+    """A result, and how far it can be trusted."""
+
+    sr: np.ndarray
+    """(D*s, H*s, W*s) float32, network units: the mean over the mirror images"""
+    percent: np.ndarray
+    """same shape, uint8: the caution in percent of that from which a voxel belongs to the mask"""
+
+    @property
+    def mask_share(self) -> float:
+        return float(np.count_nonzero(self.percent >= OF_THRESHOLD) / self.percent.size)
+
+
+def check_companion(card: ModelCard, companion: Model, *, region: bool = False) -> TrustCalibration:
+    """Refuse a second model that is not the one of the calibration, before anything is computed.
+
+    Raises:
+        ModelError: there is no calibration, or it was made with another file.
+        InputError: only a region is wanted, or the grid allows no mirror images.
+    """
+    calibration = TrustCalibration.required(card.trust, card.name)
+    if region:
+        raise InputError(
+            "A trust map needs the whole volume, whose measured frequencies are compared: leave out --region"
+        )
+    check_ensemble(card)
+    if companion.sha256 != calibration.companion_sha256:
+        raise ModelError(
+            f"{card.name} was calibrated with another file of {calibration.companion} (sha256 "
+            f"{calibration.companion_sha256[:12]}) than the installed one ({companion.sha256[:12]}): install that one, "
+            "or calibrate again with Training/calibrate.py"
+        )
+    check_pair(card, companion.card)
+    return calibration
+
+
+def check_pair(card: ModelCard, companion: ModelCard) -> None:
+    """Refuse two models whose results cannot be compared voxel by voxel.
+
+    Raises:
+        ModelError: they differ in scale, grid or intensity.
+    """
+    for field in SHARED:
+        one, other = getattr(card, field), getattr(companion, field)
+        if one != other:
+            raise ModelError(
+                f"{card.name} and {companion.name} cannot be compared: their {field} differs, {one} and {other}"
+            )
+
+
+def run_trusted(engine: Engine, companion: Model, lr: np.ndarray, calibration: TrustCalibration) -> Trusted:
+    """Super-resolve a volume with a model, its mirror images and its companion.
+
+    Args:
+        engine: of the model.
+        companion: that ``check_companion`` accepts.
+        lr: (D, H, W) float32, network units.
+        calibration: of the model.
+
+    Raises:
+        ResourceError, InputError, CancelledError: as ``Engine.run``.
+    """
+    ensemble = run_ensemble(engine, lr, with_spread=True)
+    second = Engine(companion, engine.settings, engine.monitor).run(lr)
+    found = signals(ensemble, second, lr, engine.scale, engine.grid)
+    caution = caution_of(found, calibration.factor, calibration.exponents)
+    return Trusted(ensemble.mean, in_percent(caution, calibration))
