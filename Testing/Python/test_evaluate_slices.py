@@ -121,7 +121,7 @@ def test_what_is_computed_lies_where_the_stack_lies():
     affine[:3, 1:3] /= np.linalg.norm(affine[:3, 1:3], axis=0)
     stack, _, _ = degrade_slices(Volume(ramp, affine), 4.0, axis="J")
     (linear,) = [m for m in interpolation_methods() if m.name == "linear"]
-    result = between(stack, slice_stack(stack, axis="J"), linear)
+    (result,) = between(stack, slice_stack(stack, axis="J"), [linear])
     inside = result.array[:, 8:-8]  # beyond the outermost centres slices are repeated
     k, j, i = (index + offset for index, offset in zip(np.indices(inside.shape), (0, 8, 0), strict=True))
     points = np.stack([i, j, k, np.ones_like(i)]).reshape(4, -1)

@@ -82,8 +82,8 @@ def score_set(name: str, stacks: Sequence[Stack], methods: Sequence[SliceMethod]
     """
     for first in stacks:
         slices = slice_stack(first.volume)
-        results = [(method.name, between(first.volume, slices, method)) for method in methods]
-        linear = between(first.volume, slices, SliceMethod("linear", linear_interpolation))
+        linear, *computed = between(first.volume, slices, [SliceMethod("linear", linear_interpolation), *methods])
+        results = [(method.name, result) for method, result in zip(methods, computed, strict=True)]
         for second in stacks:
             if second is first:
                 continue
@@ -114,17 +114,18 @@ def score_set(name: str, stacks: Sequence[Stack], methods: Sequence[SliceMethod]
                 )
 
 
-def between(volume: Volume, stack: SliceStack, method: SliceMethod) -> Volume:
-    """Return what a method computes between the slices of a stack, in the file's axis order, float32."""
+def between(volume: Volume, stack: SliceStack, methods: Sequence[SliceMethod]) -> list[Volume]:
+    """Return what methods compute between the slices of a stack, in the file's axis order, float32."""
     axis = stack.axis.axis
     profile = stack.profile(stack.target_spacing(), DEFAULT_SHAPE)
     lr = np.moveaxis(volume.array, axis, 0).astype(np.float32)
-    result = np.moveaxis(method.compute(lr, profile, float(np.mean(stack.axis.in_plane))), 0, axis)
+    pixel = float(np.mean(stack.axis.in_plane))
     affine = np.array(volume.affine)
     column = affine[:3, 2 - axis] / np.linalg.norm(affine[:3, 2 - axis])
     affine[:3, 2 - axis] = column * profile.hr_spacing
     affine[:3, 3] += column * (profile.hr_spacing - profile.spacing) / 2
-    return Volume(np.ascontiguousarray(result, np.float32), affine)
+    results = (np.moveaxis(method.compute(lr, profile, pixel), 0, axis) for method in methods)
+    return [Volume(np.ascontiguousarray(result, np.float32), affine) for result in results]
 
 
 def registered(moving: Volume, fixed: Volume) -> tuple[Volume, float]:

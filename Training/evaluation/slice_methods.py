@@ -56,18 +56,33 @@ def model_methods(given: str, settings: EngineSettings) -> list[SliceMethod]:
     model = load_model(find_model(name))
     check_through_plane(model)
     label = label or model.card.name
-
-    def compute(lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
-        return _network(model, settings, lr, profile, pixel)
-
-    def projected(lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
-        found = _network(model, settings, lr, profile, pixel).astype(np.float64)
-        return ForwardModel.slices(profile).project(found, lr.astype(np.float64))
-
+    network = _Network(model, settings)
     return [
-        SliceMethod(label, compute, model),
-        SliceMethod(f"{label}, {PROJECTED}", projected, model),
+        SliceMethod(label, network.compute, model),
+        SliceMethod(f"{label}, {PROJECTED}", network.projected, model),
     ]
+
+
+class _Network:
+    """A model whose last result is kept, because it is projected next."""
+
+    def __init__(self, model: Model, settings: EngineSettings) -> None:
+        self.model, self.settings = model, settings
+        self._lr: np.ndarray | None = None
+        self._asked: tuple[SliceProfile, float] | None = None
+        self._found = np.empty(0)
+
+    def compute(self, lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
+        if self._lr is not lr or self._asked != (profile, pixel):
+            to_network = self.model.intensity.fit(lr)
+            engine = SliceEngine(self.model, SliceGrid(profile, pixel), self.settings)
+            self._found = to_network.from_network(engine.run(to_network.to_network(lr)))
+            self._lr, self._asked = lr, (profile, pixel)
+        return self._found
+
+    def projected(self, lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
+        found = self.compute(lr, profile, pixel).astype(np.float64)
+        return ForwardModel.slices(profile).project(found, lr.astype(np.float64))
 
 
 def linear_interpolation(lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
@@ -87,9 +102,3 @@ def _nearest(profile: SliceProfile) -> np.ndarray:
 def _linear(profile: SliceProfile) -> np.ndarray:
     columns = [np.interp(profile.hr_centres, profile.centres, unit) for unit in np.eye(profile.lr_size)]
     return np.stack(columns, axis=1)
-
-
-def _network(model: Model, settings: EngineSettings, lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
-    to_network = model.intensity.fit(lr)
-    found = SliceEngine(model, SliceGrid(profile, pixel), settings).run(to_network.to_network(lr))
-    return to_network.from_network(found)
