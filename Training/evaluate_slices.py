@@ -8,11 +8,13 @@ Simulated: each isotropic volume is degraded to slices of each spacing and gap. 
 has its centre. Real: stacks.tsv has the columns set and file (below its own folder, or --root); stacks of one set are
 of one patient. Each stack is computed and compared with what the others measured, after a rigid registration.
 
-The folder gets results.csv, table.md and, of simulated slices, figure.png. Exit codes: 0 done, 1 bug, 2 bad input.
+The folder gets results.csv, table.md and, of simulated slices, figure.png and metrics.json (for publish.py).
+Exit codes: 0 done, 1 bug, 2 bad input.
 """
 
 import argparse
 import csv
+import json
 import logging
 import shlex
 import sys
@@ -116,6 +118,8 @@ def run(options: argparse.Namespace, command: str = "") -> None:
         slices = list(_simulated_scores(options, methods))
         rows, table = [score.row() for score in slices], simulated_tables(slices, command)
     _write(options.out, rows, table)
+    if options.orthogonal is None:
+        _write_means(options.out / "metrics.json", slices)
     print(table)
 
 
@@ -195,6 +199,28 @@ def _write(out: Path, rows: Sequence[dict[str, object]], table: str) -> None:
         writer.writerows(rows)
     with whole_file(out / "table.md") as path:
         path.write_text(table, "utf-8")
+
+
+def _write_means(path: Path, scores: Sequence[SliceScore]) -> None:
+    """Write the mean of each method, which goes into a model's card (Training/publish.py)."""
+    spacings, gaps = (sorted({getattr(score, name) for score in scores}) for name in ("spacing", "gap"))
+    means = {}
+    for method in dict.fromkeys(score.method for score in scores):
+        own = [score for score in scores if score.method == method]
+        lpips = [score.lpips for score in own if score.lpips is not None]
+        means[method] = {
+            "psnr": sum(score.psnr for score in own) / len(own),
+            "ssim": sum(score.ssim for score in own) / len(own),
+            **({"lpips": sum(lpips) / len(lpips)} if lpips else {}),
+        }
+    values = {
+        "protocol": f"slices every {', '.join(f'{value:g}' for value in spacings)} mm, gap "
+        f"{', '.join(f'{value:.0%}' for value in gaps)}; PSNR of voxels without a slice's centre",
+        "volumes": sorted({score.file for score in scores}),
+        "mean": means,
+    }
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1), "utf-8")
 
 
 def _numbers(text: str) -> tuple[float, ...]:

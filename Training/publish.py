@@ -3,7 +3,8 @@
 python Training/publish.py RUN/best.safetensors Resources/Models --metrics validation=validation.json \
     --trunk-halo 8 --cpu-seconds 0.9
 
-The figures come from Testing/benchmarks: quality.py --json, trunk_halo.py and engine_speed.py. The weights stay as they
+The figures come from Testing/benchmarks: quality.py --json, trunk_halo.py and engine_speed.py; of models for thick
+slices from metrics.json of evaluate.py --forward slice-profile. The weights stay as they
 are. A card that names volumes or paths, which the files of older versions do, is refused without --without-names.
 """
 
@@ -100,7 +101,7 @@ def _metrics(text: str) -> tuple[str, dict[str, Any]]:
         }
         return name, {"protocol": values["protocol"], "volumes": len(values["volumes"]), **means}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{file} is not what Testing/benchmarks/quality.py --json writes ({error!r})") from error
+        raise InputError(f"{file} is not what quality.py --json or evaluate.py --forward writes ({error!r})") from error
 
 
 if __name__ == "__main__":
