@@ -3,6 +3,8 @@
 import errno
 from enum import IntEnum
 
+from SuperResolution3DLib.sentence import Sentence
+
 
 class ExitCode(IntEnum):
     """How the worker's process ended."""
@@ -19,6 +21,12 @@ class SuperResolutionError(Exception):
 
     code = "error"
     exit_code = ExitCode.BAD_INPUT
+
+    @property
+    def sentence(self) -> Sentence | None:
+        """The message as a sentence that a panel can translate; None where it is plain text."""
+        first = self.args[0] if self.args else None
+        return first if isinstance(first, Sentence) else None
 
 
 class InputError(SuperResolutionError):

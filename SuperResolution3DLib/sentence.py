@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,19 @@ class Sentence:
 
     def __str__(self) -> str:
         return self.told(str)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Sentence":
+        """Make a sentence of a JSON object with its fields.
+
+        Raises:
+            KeyError: one of them is missing.
+        """
+        parts = {
+            name: cls.from_values(value) if isinstance(value, Mapping) else value
+            for name, value in values["values"].items()
+        }
+        return cls(values["template"], parts)
 
     def told(self, translate: Callable[[str], str]) -> str:
         """Return the sentence with its template, and those of the sentences in it, in another language."""

@@ -11,6 +11,7 @@ from SuperResolution3DLib.cli.progress import TerminalMonitor
 from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.cli.worker import exit_code_of, run_job, summary
 from SuperResolution3DLib.errors import ExitCode, InputError, OutputError
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.volume import READ_EXTENSIONS, WRITE_EXTENSIONS
 
 if TYPE_CHECKING:
@@ -20,7 +21,17 @@ FAILED: Final = 10  # the exit code is so much more than the number of failures,
 MOST_TOLD: Final = 90  # failures
 ENDING: Final = "-sr"  # of the results' names
 DEFAULT_EXTENSION: Final = ".nii.gz"  # of results whose input has one that is only read, or is a folder
-OF_ONE_VOLUME: Final = ("report", "zero_filled", "trust_map", "events", "series", "echo", "time_point", "stack")
+OF_ONE_VOLUME: Final = (
+    "report",
+    "zero_filled",
+    "trust_map",
+    "trust_map",
+    "events",
+    "series",
+    "echo",
+    "time_point",
+    "stack",
+)
 
 
 def jobs_of(namespace: argparse.Namespace) -> list[Job]:
@@ -75,7 +86,7 @@ def _run(job: Job, monitor: TerminalMonitor, loaded: "dict[Path, Model]") -> Exi
     def run() -> None:
         monitor.tell(summary(run_job(job, monitor, loaded)))
 
-    def fail(code: str, message: str) -> None:
+    def fail(code: str, message: str | Sentence) -> None:
         monitor.tell(f"error: {job.input}: {message}")
 
     return exit_code_of(run, fail)

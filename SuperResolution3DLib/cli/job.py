@@ -13,6 +13,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
 from SuperResolution3DLib.models.choice import AUTO
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, box_text
 from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
 
@@ -230,6 +231,8 @@ class Failed:
 
     code: str
     message: str
+    sentence: Sentence | None = None
+    """the message, where a panel can translate it and name its own controls"""
 
 
 Event = Started | Progress | Warned | Done | Failed
@@ -258,7 +261,9 @@ def decode(line: str) -> Event | None:
             if values.get("event") == name and known <= values.keys():
                 if kind is Done and values["report"] is not None:
                     values["report"] = Report.from_values(values["report"], "The report of the worker")
+                if kind is Failed and values["sentence"] is not None:
+                    values["sentence"] = Sentence.from_values(values["sentence"])
                 return kind(**{key: values[key] for key in known})
-    except (ValueError, InputError):
+    except (KeyError, ValueError, InputError):
         return None
     return None

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.cli.cancellation import Cancellation
 from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Done, Failed, Job, Started
 from SuperResolution3DLib.cli.progress import EventMonitor, TerminalMonitor, format_duration
@@ -31,6 +32,7 @@ from SuperResolution3DLib.models.choice import AUTO, Scan, choose
 from SuperResolution3DLib.models.installed_models import find_model, usable_models
 from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, box_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.result_files import ResultFiles
@@ -131,14 +133,14 @@ def run_with_events(output: Path, work: Callable[[Monitor], Report | None]) -> E
         def run() -> None:
             monitor.send(Done(str(output), work(monitor)))
 
-        def fail(code: str, message: str) -> None:
+        def fail(code: str, message: str | Sentence) -> None:
             print_error(code, message)
-            monitor.send(Failed(code, message))
+            monitor.send(Failed(code, str(message), message if isinstance(message, Sentence) else None))
 
         return exit_code_of(run, fail)
 
 
-def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> ExitCode:
+def exit_code_of(run: Callable[[], None], fail: Callable[[str, str | Sentence], None]) -> ExitCode:
     """Run and turn every end into an exit code.
 
     Args:
@@ -148,11 +150,12 @@ def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> E
     try:
         run()
     except SuperResolutionError as error:
-        fail(error.code, str(error))
+        fail(error.code, error.sentence or str(error))
         return error.exit_code
     except Exception as error:
         if is_out_of_memory(error):
-            fail(ResourceError.code, "Out of memory: choose a smaller region, or close other programs")
+            advised = Sentence("Out of memory: {advice}, or close other programs", {"advice": SMALLER_REGION})
+            fail(ResourceError.code, advised)
             return ExitCode.OUT_OF_MEMORY
         if isinstance(error, ImportError):
             fail(InputError.code, f"A library cannot be loaded ({error}); install it again, or close other programs")
@@ -167,7 +170,7 @@ def exit_code_of(run: Callable[[], None], fail: Callable[[str, str], None]) -> E
     return ExitCode.OK
 
 
-def print_error(code: str, message: str) -> None:
+def print_error(code: str, message: str | Sentence) -> None:
     """Tell a person what went wrong."""
     print(f"error: {message}", file=sys.stderr, flush=True)
 
@@ -182,7 +185,7 @@ def _run_for_a_person(job: Job) -> ExitCode:
             monitor.close()
             print(summary(report), file=sys.stderr)
 
-        def fail(code: str, message: str) -> None:
+        def fail(code: str, message: str | Sentence) -> None:
             monitor.close()
             print_error(code, message)
 

@@ -5,7 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from SuperResolution3DLib.advice import NAME_THE_AXIS
 from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import MARGIN, spacing_text
 from SuperResolution3DLib.volumes.geometry import Orientation, voxel_spacing
 
@@ -97,12 +99,18 @@ def _largest(affine: np.ndarray) -> int:
     smallest, middle, largest = sorted(spacing)
     if largest < MARGIN * smallest:
         raise GeometryError(
-            f"The volume is isotropic, {spacing_text(affine)}, so there is nothing between slices to be computed; use "
-            "a model or a method for all three axes, or name the slice axis with --axis K, J or I"
+            Sentence(
+                "The volume is isotropic, {sizes}, so there is nothing between slices to be computed; use a model or a "
+                "method for all three axes, or {advice}",
+                {"sizes": spacing_text(affine), "advice": NAME_THE_AXIS},
+            )
         )
     if largest < MARGIN * middle:
         raise GeometryError(
-            f"No axis of {spacing_text(affine)} stands out as the slice axis, whose spacing is at least {MARGIN:g} "
-            "times each of the others; name it with --axis K, J or I (slices, rows, columns)"
+            Sentence(
+                "No axis of {sizes} stands out as the slice axis, whose spacing is at least {margin} times each of the "
+                "others; {advice}",
+                {"sizes": spacing_text(affine), "margin": f"{MARGIN:g}", "advice": NAME_THE_AXIS},
+            )
         )
     return spacing.index(largest)

@@ -149,7 +149,7 @@ def mean_spacing(centres: Sequence[float]) -> float:
         raise GeometryError(
             f"The slices lie unevenly: {distances[worst]:.4g} mm between slices {worst} and {worst + 1} where "
             f"{spacing:.4g} mm is the mean and {LARGEST_UNEVENNESS:.0%} off is allowed (slices {places}, counted from "
-            "0); leave the misplaced slices out"
+            "0); remove the misplaced slices"
         )
     return spacing
 

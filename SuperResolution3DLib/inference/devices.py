@@ -3,8 +3,10 @@
 import torch
 from torch.nn.functional import conv3d
 
+from SuperResolution3DLib.advice import OTHER_DEVICE
 from SuperResolution3DLib.errors import InputError, ResourceError, is_out_of_memory
 from SuperResolution3DLib.free_memory import free_memory
+from SuperResolution3DLib.sentence import Sentence
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _GPU_LIBRARIES = ("cuda", "cudnn", "cublas", "cufft", "nvrtc", "hip error", "miopen")  # named in their errors
@@ -25,7 +27,7 @@ def choose_device(name: str) -> torch.device:
         raise InputError(f"The device is auto, cpu, cuda or cuda:N, got {name!r}")
     if not torch.cuda.is_available():
         raise InputError(
-            "No CUDA GPU can be used by this installation of PyTorch: choose cpu (the CPU) or auto (automatic)"
+            Sentence("No CUDA GPU can be used by this installation of PyTorch: {advice}", {"advice": OTHER_DEVICE})
         )
     index = int(number or 0)
     if index >= torch.cuda.device_count():
@@ -51,10 +53,16 @@ def usable_device(name: str) -> tuple[torch.device, str]:
             return torch.device("cpu"), f"The GPU cannot be used ({reason}): using the CPU"
         if is_out_of_memory(error):
             raise ResourceError(
-                f"{name} has no memory left ({reason}): close other programs that use it, or choose cpu or auto"
+                Sentence(
+                    "{device} has no memory left ({reason}): close other programs that use it, or {advice}",
+                    {"device": name, "reason": reason, "advice": OTHER_DEVICE},
+                )
             ) from error
         raise InputError(
-            f"{name} cannot be used by this installation of PyTorch ({reason}): choose cpu or auto"
+            Sentence(
+                "{device} cannot be used by this installation of PyTorch ({reason}): {advice}",
+                {"device": name, "reason": reason, "advice": OTHER_DEVICE},
+            )
         ) from error
     return device, ""
 

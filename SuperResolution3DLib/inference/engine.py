@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from SuperResolution3DLib.advice import OTHER_DEVICE, SMALLER_REGION
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, is_out_of_memory
 from SuperResolution3DLib.forward.kspace import zero_fill
 from SuperResolution3DLib.inference.devices import (
@@ -40,6 +41,7 @@ from SuperResolution3DLib.kept_memory import give_back_memory, kept_memory
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.trilinear import trilinear
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import (
     Box,
     Shape,
@@ -240,7 +242,8 @@ class Engine:
         ):
             raise error
         if not may_choose:
-            raise InputError(f"The GPU failed ({reason_of(error)}): choose cpu or auto") from error
+            values = {"reason": reason_of(error), "advice": OTHER_DEVICE}
+            raise InputError(Sentence("The GPU failed ({reason}): {advice}", values)) from error
         return reason_of(error)
 
     def _after_failure(self, reason: str, plan: TilePlan | None) -> TilePlan | None:
@@ -254,9 +257,13 @@ class Engine:
             self._warn("memory", f"Out of memory on {name}: halving the tiles")
             return smaller
         if self.device.type == "cpu":
-            raise ResourceError("Out of memory on the CPU even with the smallest tiles: choose a smaller region")
+            values = {"device": "the CPU", "advice": SMALLER_REGION}
+            raise ResourceError(Sentence("Out of memory on {device} even with the smallest tiles: {advice}", values))
         if self.settings.device != "auto":
-            raise ResourceError(f"Out of memory on {name} even with the smallest tiles: choose a region, cpu or auto")
+            values = {"device": name, "advice": SMALLER_REGION, "other": OTHER_DEVICE}
+            raise ResourceError(
+                Sentence("Out of memory on {device} even with the smallest tiles: {advice}, or {other}", values)
+            )
         why = f"{name} cannot be used ({reason})" if reason else f"Out of memory on {name} even with the smallest tiles"
         self._warn("device" if reason else "memory", f"{why}: using the CPU")
         self.device = torch.device("cpu")

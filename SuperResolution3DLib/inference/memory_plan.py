@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, sr_shape
 
 GIB = 1024**3
@@ -165,8 +167,11 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
     peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     if peak > device_bytes:
         raise ResourceError(
-            f"The run needs at least {peak / GIB:.2f} GiB and may use {device_bytes / GIB:.2f} GiB: "
-            "choose a smaller region, or close other programs that use this memory"
+            Sentence(
+                "The run needs at least {needed} GiB and may use {allowed} GiB: {advice}, or close other programs that "
+                "use this memory",
+                {"needed": f"{peak / GIB:.2f}", "allowed": f"{device_bytes / GIB:.2f}", "advice": SMALLER_REGION},
+            )
         )
     return TilePlan(trunk_tile, around_trunk, tail_tile, around_tail, int(peak))
 

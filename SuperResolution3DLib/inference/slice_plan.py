@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from SuperResolution3DLib.advice import SMALLER_REGION_OR_COARSER
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.memory_plan import GIB, SMALLEST_TILE, TilePlan, halve, tile_bytes, trunk_halo
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape
 
 LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
@@ -85,8 +87,15 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     if peak > device_bytes:
         raise ResourceError(
-            f"The run needs at least {peak / GIB:.2f} GiB and may use {device_bytes / GIB:.2f} GiB: "
-            "choose a smaller region or a larger target spacing, or close other programs that use this memory"
+            Sentence(
+                "The run needs at least {needed} GiB and may use {allowed} GiB: {advice}, or close other programs that "
+                "use this memory",
+                {
+                    "needed": f"{peak / GIB:.2f}",
+                    "allowed": f"{device_bytes / GIB:.2f}",
+                    "advice": SMALLER_REGION_OR_COARSER,
+                },
+            )
         )
     return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))
 

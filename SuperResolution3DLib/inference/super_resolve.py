@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib import __version__
+from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
@@ -23,6 +24,7 @@ from SuperResolution3DLib.inference.trust.range_check import range_warnings
 from SuperResolution3DLib.inference.trust.trust_map import check_companion, run_trusted
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
@@ -226,8 +228,10 @@ def _check_memory(needed: int) -> None:
     allowed = FREE_SHARE * free_memory()
     if needed > allowed:
         raise ResourceError(
-            f"The result takes {needed / GIB:.2f} GiB of main memory and may use {allowed / GIB:.2f} GiB: "
-            "choose a smaller region"
+            Sentence(
+                "The result takes {needed} GiB of main memory and may use {allowed} GiB: {advice}",
+                {"needed": f"{needed / GIB:.2f}", "allowed": f"{allowed / GIB:.2f}", "advice": SMALLER_REGION},
+            )
         )
 
 

@@ -8,12 +8,13 @@ import numpy as np
 from SuperResolution3DLib.errors import InputError, ResourceError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
 from SuperResolution3DLib.forward.forward_model import ForwardModel
-from SuperResolution3DLib.forward.slice_axis import find_slice_axis
+from SuperResolution3DLib.forward.slice_axis import PLANES, find_slice_axis
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, size_text
 from SuperResolution3DLib.inference.slice_report import SliceReport
 from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, slice_stack
+from SuperResolution3DLib.volumes.body_axes import DIRECTIONS
 from SuperResolution3DLib.volumes.geometry import crop_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
@@ -112,8 +113,8 @@ def degrade_slices(
     found = find_slice_axis(hr.affine, axis)
     if slice_spacing < found.spacing:
         raise InputError(
-            f"Slices every {slice_spacing:g} mm are closer than the volume's own {found.spacing:.4g} mm along "
-            f"{found.letter}; choose a larger slice spacing"
+            f"Slices every {slice_spacing:g} mm are closer than the volume's own {found.spacing:.4g} mm "
+            f"{DIRECTIONS[PLANES.index(found.plane)]}; choose a larger slice spacing"
         )
     chosen = slice_spacing if thickness is None else thickness
     profile, kept = SliceProfile.over_volume(shape, chosen, slice_spacing, hr.shape[found.axis], found.spacing)

@@ -72,6 +72,7 @@ def test_files_from_anywhere_end_with_zero_when_none_failed(a_cohort):
         ("super-resolve a b c", "Give one INPUT and one OUTPUT"),
         ("super-resolve subjects --output-dir out --events", "--events is for one volume: omit it"),
         ("super-resolve subjects --output-dir out --zero-filled z.nrrd", "--zero-filled is for one volume"),
+        ("super-resolve subjects --output-dir out --trust-map t.nrrd", "--trust-map is for one volume"),
         ("super-resolve subjects subjects/a.nii.gz --output-dir out", "2 inputs are called a: give each of them an"),
         ("super-resolve nowhere --output-dir out", "nowhere cannot be read (No such file or directory)"),
     ],

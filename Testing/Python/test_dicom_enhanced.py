@@ -124,7 +124,7 @@ def test_frames_without_a_place_of_their_own_are_refused(tmp_path):
     image = an_enhanced_file([(plane, where(k)) for k, plane in enumerate(some_slices(4))], shared=in_common())
     del image.PerFrameFunctionalGroupsSequence[2:]
     write(tmp_path / "f" / "a", image)
-    with pytest.raises(VolumeError, match="with 4 frames and tells the place of 2 of them"):
+    with pytest.raises(VolumeError, match="with 4 frames and gives the position of 2 of them"):
         read_volume(tmp_path / "f")
 
 

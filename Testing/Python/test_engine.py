@@ -238,9 +238,14 @@ def test_a_gpu_that_fails_is_replaced_by_the_cpu_under_auto(
             NO_KERNELS,
             False,
             InputError,
-            r"^The GPU failed \(CUDA error: no kernel .* device\): choose cpu or auto$",
+            r"^The GPU failed \(CUDA error: no kernel .* device\): choose --device cpu or auto$",
         ),
-        (GPU_IS_FULL, False, ResourceError, "^Out of memory on Old GPU even with the smallest tiles: choose a region"),
+        (
+            GPU_IS_FULL,
+            False,
+            ResourceError,
+            "^Out of memory on Old GPU even with the smallest tiles: choose a smaller region",
+        ),
     ],
 )
 def test_a_gpu_that_was_asked_for_and_fails_is_an_error_in_one_sentence(

@@ -25,7 +25,7 @@ GUI_MODULES = [
     f"{LIBRARY}.{name}"
     for name in (
         *("errors", "free_memory", "volumes.geometry", "volumes.box", "models.model_card", "cli.job", "cli.report"),
-        *("models.installed_models", "models.choice", "models.card_words", "sentence", "volumes.body_axes"),
+        *("models.installed_models", "models.choice", "models.card_words", "sentence", "advice", "volumes.body_axes"),
         "cli.time_left",
         *("inference.computation", "inference.memory_plan", "inference.monitor", "inference.sliding_window"),
         *("inference.slice_plan", "inference.slice_report", "inference.slice_stack", "forward.slice_axis"),

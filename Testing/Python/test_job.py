@@ -60,7 +60,7 @@ EVENTS = [
         Done("out.nrrd", a_report()),
         {"event": "done", "output": "out.nrrd", "report": json.loads(a_report().to_json())},
     ),
-    (Failed("volume", "Größe\n2"), {"event": "error", "code": "volume", "message": "Größe\n2"}),
+    (Failed("volume", "Größe\n2"), {"event": "error", "code": "volume", "message": "Größe\n2", "sentence": None}),
 ]
 
 

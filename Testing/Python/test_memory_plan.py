@@ -116,7 +116,7 @@ def test_windows_are_planned_as_they_are_and_never_halved():
     assert plan_tiles(Run(card, (5, 60, 100), whole((5, 60, 100))), 4, GIB, on_cpu=False).tail_tile == (5, 8, 8)
     larger = a_baseline_card("rcan", config=card.config | {"patch_size": 48})
     assert plan_tiles(Run(larger, SHAPE, whole(SHAPE)), 4, GIB, on_cpu=False).tail_tile == (40, 48, 48)
-    with pytest.raises(ResourceError, match="choose a smaller region, or close other programs"):
+    with pytest.raises(ResourceError, match="choose a smaller region with --region, or close other programs"):
         plan_tiles(Run(card, SHAPE, whole(SHAPE)), 4, plan.peak_bytes - 1, on_cpu=False)
 
 

@@ -1,5 +1,6 @@
 """Sentences of the worker and the library as the panel shows them: complete, and of volumes instead of files."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,11 @@ import pytest
 import slicer
 from panel_fixtures import AFFINE, SHAPE, a_panel  # noqa: F401 (fixture)
 
+from SuperResolution3DLib.advice import OTHER_DEVICE, SMALLER_REGION
+from SuperResolution3DLib.cli.job import Failed, decode, encode
+from SuperResolution3DLib.errors import InputError, ResourceError
 from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.sentence import Sentence
 from Testing.Python.models import a_tiny_card
 from Testing.Slicer import core
 from Testing.Slicer.module import ThePanel
@@ -17,6 +22,7 @@ from Testing.Slicer.volumes import add_volume, turned
 # isort: split
 from SuperResolution3DSlicer.panel.messages import warning_sentence, with_full_stop, without_files
 from SuperResolution3DSlicer.runs.process import WorkerProcess
+from SuperResolution3DSlicer.scene.library_sentences import told
 from SuperResolution3DSlicer.self_test import fake_process as pretend_process
 
 from Testing.Slicer import double
@@ -111,3 +117,21 @@ def test_a_failure_of_the_worker_is_two_whole_sentences(a_panel, monkeypatch) ->
     a_panel.choose(inputVolume=add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE))
     a_panel.run()
     assert a_panel.ui.resultLabel.text == "head failed: It broke. The scene is unchanged."
+
+
+def test_advice_of_the_worker_names_the_panels_controls(a_panel, monkeypatch) -> None:
+    sentence = Sentence("The GPU failed ({reason}): {advice}", {"reason": "too old", "advice": OTHER_DEVICE})
+    line = encode(Failed("input", str(sentence), sentence))
+    assert "choose --device cpu or auto" in json.loads(line)["message"]
+    process = WorkerProcess()
+    process._last = decode(line)
+    assert process._failure(2) == "The GPU failed (too old): choose CPU or Automatic under Device"
+    controls = (a_panel.ui.deviceLabel.text, a_panel.ui.deviceSelector.itemText(0))
+    assert controls == ("Device:", "Automatic (a GPU if there is one)")
+
+
+def test_a_forecast_that_cannot_be_names_the_panels_controls() -> None:
+    error = ResourceError(Sentence("Out of memory: {advice}, or close other programs", {"advice": SMALLER_REGION}))
+    assert str(error) == "Out of memory: choose a smaller region with --region, or close other programs"
+    assert told(error) == "Out of memory: choose a smaller part under Region, or close other programs"
+    assert told(InputError("Plain text")) == "Plain text"

@@ -167,7 +167,7 @@ def test_a_result_that_cannot_fit_is_refused(monkeypatch):
 
 
 def test_slices_closer_than_the_voxels_are_refused():
-    with pytest.raises(InputError, match=r"every 1 mm are closer than the volume's own 1.1 mm along K"):
+    with pytest.raises(InputError, match=r"every 1 mm are closer than the volume's own 1.1 mm front-back"):
         degrade_slices(a_blob(), 1.0, axis="K")
 
 
@@ -204,7 +204,7 @@ def test_slices_are_made_and_interpolated_from_the_command_line(a_folder, capsys
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("degrade hr.nrrd out.nrrd --slice-spacing 4", "name it with --axis K, J or I"),
+        ("degrade hr.nrrd out.nrrd --slice-spacing 4", "with --axis K, J or I"),
         (
             "degrade hr.nrrd out.nrrd --slice-spacing 4 --axis K --scale 4",
             "--scale does not go with --slice-spacing MM",

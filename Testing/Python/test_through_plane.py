@@ -126,7 +126,9 @@ def test_little_memory_cuts_the_trunk_and_too_little_is_told(a_model):
     tight = SliceEngine(a_model, GRID, EngineSettings(device="cpu", precision="fp32", memory_limit=0.0037))
     np.testing.assert_allclose(tight.run(lr), whole, atol=2e-3)
     assert tight.report.trunk_tiles > 1 and not tight.report.trunk_saw_whole_volume
-    with pytest.raises(ResourceError, match=r"needs at least .* choose a smaller region or a larger target spacing"):
+    with pytest.raises(
+        ResourceError, match=r"needs at least .* choose a smaller region with --region or a larger --target"
+    ):
         SliceEngine(a_model, GRID, EngineSettings(device="cpu", precision="fp32", memory_limit=0.001)).run(lr)
 
 

@@ -25,7 +25,7 @@ from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, sr_shape, whole
 from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
 from SuperResolution3DSlicer.forecast.speed import Speed, Work
-from SuperResolution3DSlicer.scene.library_sentences import in_own_language
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language, told
 
 DEVICE_ITEMSIZE = 4  # bytes; a device that computes in 16 bits takes less
 
@@ -83,7 +83,7 @@ def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None)
     try:
         tiles = plan_tiles(run, DEVICE_ITEMSIZE, allowed, on_cpu=gpu_free_bytes is None)
     except ResourceError as error:
-        tiles, problem = None, str(error)
+        tiles, problem = None, told(error)
     memory = held if tiles is None or gpu_free_bytes is not None else max(held, tiles.peak_bytes)
     if not problem and held > FREE_SHARE * free:
         problem = _("The result takes {needed:.1f} GiB of memory and {free:.1f} GiB are free.").format(

@@ -18,8 +18,8 @@ class DataConsistency(Enum):
     def label(value: "DataConsistency") -> str:
         return {
             DataConsistency.OFF: _("Off"),
-            DataConsistency.CHECK: _("Check: report the residual"),
-            DataConsistency.PROJECT: _("Project: put the measured low frequencies back"),
+            DataConsistency.CHECK: _("Check: say how far the result agrees with the scan"),
+            DataConsistency.PROJECT: _("Project: put the measured frequencies back"),
         }[value]
 
 

@@ -17,6 +17,7 @@ import SuperResolution3DLib
 from SuperResolution3DLib.cli.job import Done, Event, Failed, Started, decode
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import ExitCode, InputError
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
 GRACE_MS = 1000  # for the worker to end by itself after a cancel, before its process is ended
 FIRST_CRASH_CODE = 128  # a shell adds the signal to it; Windows tells crashes by far larger numbers
@@ -185,6 +186,8 @@ class WorkerProcess:
                 "The worker crashed, most likely because memory ran out: close other programs, or choose a smaller"
                 " region; the log may say more."
             )
+        if isinstance(self._last, Failed) and self._last.sentence is not None:
+            return in_own_language(self._last.sentence)
         if message:
             return message
         return _("The worker ended without a result (exit code {code}); the log says more.").format(code=exit_code)

@@ -11,6 +11,7 @@ from SuperResolution3DSlicer.panel.choices import Region, Tiling
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
 from SuperResolution3DSlicer.runs.volume_task import Request
 from SuperResolution3DSlicer.scene.checks import field_of_view_note, is_empty, modality_warning, spacing_warning
+from SuperResolution3DSlicer.scene.library_sentences import told
 from SuperResolution3DSlicer.scene.nodes import is_result
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def why_not(parameters: "Parameters | None", model: InstalledModel | None) -> st
     try:
         requests_of(parameters, model)
     except SuperResolutionError as error:
-        return str(error)
+        return told(error)
     return ""
 
 

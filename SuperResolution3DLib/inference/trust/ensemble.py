@@ -42,7 +42,7 @@ def check_ensemble(card: ModelCard) -> None:
     """
     if card.grid != "center":
         raise InputError(
-            f"{card.name} works on the {card.grid} grid, which is another one in a mirror: leave out --ensemble"
+            f"{card.name} works on the {card.grid} grid, which is another one in a mirror: omit --ensemble"
         )
 
 

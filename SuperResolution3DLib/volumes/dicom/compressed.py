@@ -49,7 +49,7 @@ def decode(path: Path, dataset: "Dataset", indices: list[int], dtype: np.dtype) 
             if plane is None or plane.shape != shape:
                 plane = _by_pydicom(path, dataset, index, syntax)
             if plane.shape != shape:
-                raise damaged(path, f"frame {index + 1} has {plane.shape} pixels where {shape} are told")
+                raise damaged(path, f"frame {index + 1} has {plane.shape} pixels where the header says {shape}")
             yield plane.astype(dtype, copy=False)
 
 

@@ -143,7 +143,7 @@ def frames_of(image: ImageFile) -> list[Frame]:
     shared = list(header.get("SharedFunctionalGroupsSequence") or [])[:1]
     if image.num_frames > 1 and len(groups) != image.num_frames:
         raise VolumeError(
-            f"{path} is a DICOM file with {image.num_frames} frames and tells the place of {len(groups)} of them; "
+            f"{path} is a DICOM file with {image.num_frames} frames and gives the position of {len(groups)} of them; "
             "convert it to NIfTI first, for example with dcm2niix"
         )
     return [
