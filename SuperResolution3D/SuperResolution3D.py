@@ -175,6 +175,8 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         window: int | None = None,
         overlap: float | None = None,
         zeroFilled: bool = False,
+        sliceThickness: float | None = None,
+        targetSpacing: float | None = None,
     ) -> slicer.vtkMRMLScalarVolumeNode:
         """Super-resolve a volume, wait for the result and return its node; windows are repainted meanwhile.
 
@@ -187,20 +189,36 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
             outputNode: is replaced by the result; None makes a new volume.
             window: edge of the published sliding window in LR voxels; None runs the whole volume.
             overlap: of neighbouring windows, in [0, 1); None is 0.625.
-            zeroFilled: also add the zero-filled volume.
+            zeroFilled: also add the zero-filled volume, for thick slices the interpolated one.
+            sliceThickness: mm, for a model for thick slices; None takes what the DICOM files say, else the spacing.
+            targetSpacing: mm between slices, for such a model; None is the pixel size, but 0.4 mm at least.
 
         Raises:
             SuperResolutionError: why there is no result, in one sentence; the scene is unchanged.
         """
         chosen = model_of(model, scan_of(volumeNode))
-        request = Request(volumeNode, chosen, device, dataConsistency, window, overlap, roiNode, outputNode, zeroFilled)
+        request = Request(
+            volumeNode,
+            chosen,
+            device,
+            dataConsistency,
+            window,
+            overlap,
+            roiNode,
+            outputNode,
+            zeroFilled,
+            sliceThickness,
+            targetSpacing,
+        )
         request.check()
         return self._wait(SuperResolution(request))
 
     def simulateLowResolution(
         self, volumeNode: slicer.vtkMRMLScalarVolumeNode, model: str | None = None
     ) -> slicer.vtkMRMLScalarVolumeNode:
-        """Degrade a volume through k-space by a model's scale, wait for ``<volume> LR`` and return its node.
+        """Degrade a volume as a model expects it, wait for ``<volume> LR`` and return its node.
+
+        It is degraded through k-space by the model's scale, or cut into thick slices.
 
         Raises:
             SuperResolutionError: why there is no result, in one sentence; the scene is unchanged.

@@ -44,10 +44,23 @@ class SliceRun:
     region: Box
     """of that shape, whose result is wanted"""
 
+    @classmethod
+    def of_pixels(cls, card: ModelCard, grid: SliceGrid, shape: Shape, region: Box) -> "SliceRun":
+        """Return the run on a stack of (slices, rows, columns) in pixels, of which a region is wanted."""
+        depth, height, width = shape
+        slices, rows, columns = region
+        fold = _fold(card)
+        return cls(
+            card,
+            grid,
+            (depth, math.ceil(height / fold), math.ceil(width / fold)),
+            (slices, in_trunk_voxels(rows, fold), in_trunk_voxels(columns, fold)),
+        )
+
     @property
     def fold(self) -> int:
         """Pixels along each axis of the plane that one voxel of the trunk stands for."""
-        return int(self.card.config["unshuffle"])
+        return _fold(self.card)
 
     @property
     def result_shape(self) -> Shape:
@@ -103,6 +116,10 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
 def in_trunk_voxels(pixels: slice, fold: int) -> slice:
     """Return the voxels of the trunk, each ``fold`` pixels wide, that hold a range of pixels."""
     return slice(pixels.start // fold, -(-pixels.stop // fold))
+
+
+def _fold(card: ModelCard) -> int:
+    return int(card.config["unshuffle"])
 
 
 def _limited(shape: Shape, most: Shape) -> Shape:

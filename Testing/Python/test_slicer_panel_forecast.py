@@ -27,7 +27,8 @@ import qt
 from SuperResolution3DSlicer.forecast import forecast as forecast_module
 from SuperResolution3DSlicer.forecast import speed as speed_module
 from SuperResolution3DSlicer.forecast.display import ForecastDisplay
-from SuperResolution3DSlicer.forecast.forecast import Plan, describe, duration, forecast
+from SuperResolution3DSlicer.forecast.forecast import describe, duration, forecast
+from SuperResolution3DSlicer.forecast.plan import Plan
 from SuperResolution3DSlicer.forecast.speed import Speed, SpeedMeter, Work, load_speed, save_speed
 from SuperResolution3DSlicer.forecast.speed_probe import TILE, TimedTile
 from SuperResolution3DSlicer.runs.process import WorkerProcess

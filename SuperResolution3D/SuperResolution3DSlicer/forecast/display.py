@@ -7,7 +7,8 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DSlicer.forecast.forecast import Plan, describe, forecast
+from SuperResolution3DSlicer.forecast.forecast import describe, forecast
+from SuperResolution3DSlicer.forecast.plan import Plan
 from SuperResolution3DSlicer.forecast.speed import Speed, Work, load_speed, save_speed
 from SuperResolution3DSlicer.forecast.speed_probe import TimedTile
 from SuperResolution3DSlicer.panel.device_choice import Gpu

@@ -54,6 +54,8 @@ class Speed:
         rate = card.performance.get(f"{device}_seconds_per_million_voxels")
         if rate is None:
             return None
+        if card.enlarges_slices_only:  # how many result voxels there are for one of the trunk, the scan decides
+            return cls(START_SECONDS, 0.0, float(rate), False)
         trunk_share = _share("trunk") / _share(*COMPUTING)
         per_lr_voxel = math.prod(card.scale)
         return cls(START_SECONDS, float(rate) * trunk_share * per_lr_voxel, float(rate) * (1 - trunk_share), False)

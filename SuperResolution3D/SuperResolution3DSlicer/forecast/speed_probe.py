@@ -1,6 +1,5 @@
 """The task of timing one tile on this computer, so that the forecast is not that of another one."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +8,23 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.cli.job import Job
 from SuperResolution3DLib.cli.report import Report
-from SuperResolution3DLib.inference.memory_plan import chosen_windows, window_voxels
+from SuperResolution3DLib.inference.slice_stack import slice_stack
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.box import Shape
+from SuperResolution3DSlicer.forecast.plan import Plan
 from SuperResolution3DSlicer.forecast.speed import Work
+from SuperResolution3DSlicer.scene.slice_header import SliceHeader
 
 TILE = 24  # LR voxels an edge: large enough to keep a GPU busy, seconds on a laptop
+STACK = (8, 64, 64)  # slices, rows and columns of the tile for a model for thick slices
+VOXEL_BYTES = 4
 HEADER = """\
 NRRD0004
 type: float
 dimension: 3
 space: right-anterior-superior
-sizes: {size} {size} {size}
-space directions: ({mm},0,0) (0,{mm},0) (0,0,{mm})
+sizes: {size} {size} {slices}
+space directions: ({mm},0,0) (0,{mm},0) (0,0,{slice_mm})
 kinds: domain domain domain
 endian: little
 encoding: raw
@@ -42,18 +46,34 @@ class TimedTile:
     @property
     def work(self) -> Work:
         """What the tile has to compute: it passes through the network at once, or in the windows that it needs."""
-        shape, windows = (TILE, TILE, TILE), chosen_windows(self.card, None, 0)
-        voxels = math.prod(shape) if windows is None else window_voxels(shape, (slice(0, TILE),) * 3, *windows)
-        return Work(voxels, voxels * math.prod(self.card.scale))
+        header = SliceHeader(self.affine, self.shape, None, None)
+        stack = slice_stack(header) if self.card.enlarges_slices_only else None
+        return Plan(self.card, self.shape, self.affine, VOXEL_BYTES, stack=stack).sizes.work(None)
+
+    @property
+    def shape(self) -> Shape:
+        """Number of voxels (K, J, I)."""
+        return STACK if self.card.enlarges_slices_only else (TILE, TILE, TILE)
+
+    @property
+    def affine(self) -> np.ndarray:
+        """(4, 4), voxels and slices as the model was trained on."""
+        pixel = sum(self.card.spacing_range) / 2
+        if self.card.slice_spacing_range is None:
+            return np.diag([pixel, pixel, pixel, 1.0])
+        slices = sum(self.card.slice_spacing_range) / 2
+        pixel = min(pixel, slices / 2)  # or no axis would stand out
+        return np.diag([pixel, pixel, slices, 1.0])
 
     def watched_nodes(self) -> list[slicer.vtkMRMLNode]:
         return []
 
     def prepare(self, folder: Path) -> list[str]:
         """Write the tile and return the worker's command line, with names relative to the folder."""
-        low, high = self.card.spacing_range
-        voxels = np.random.default_rng(0).normal(500, 100, (TILE,) * 3).astype("<f4")
-        header = HEADER.format(size=TILE, mm=(low + high) / 2).encode("ascii")
+        slices, size, _columns = self.shape
+        voxels = np.random.default_rng(0).normal(500, 100, self.shape).astype("<f4")
+        mm, slice_mm = self.affine[0, 0], self.affine[2, 2]
+        header = HEADER.format(size=size, slices=slices, mm=mm, slice_mm=slice_mm).encode("ascii")
         (folder / "tile.nrrd").write_bytes(header + voxels.tobytes())
         return Job(
             Path("tile.nrrd"),

@@ -39,6 +39,8 @@ def consistency_sentence(report: Report) -> str:
     """Say how far the result agrees with the measured input, and what that does not tell."""
     consistency = report.data_consistency
     residual = consistency.residual_rms_percent
+    if residual is not None and report.slices is not None:
+        return _slices_sentence(report, residual)
     if residual is None and report.region:
         return _("Agreement with the scan is not computed for a preview; finer detail is estimated.")
     if residual is None:
@@ -59,3 +61,15 @@ def consistency_sentence(report: Report) -> str:
             _("The figure is model-dependent here: for CT, and outside the spacings or modality of the training."),
         ]
     )
+
+
+def _slices_sentence(report: Report, residual: float) -> str:
+    template = (
+        _(
+            "The network's own result agrees with the measured slices to {residual:.2g} %, which were then put back;"
+            " what lies between them is estimated."
+        )
+        if report.data_consistency.projected
+        else _("Agrees with the measured slices to {residual:.2g} %; what lies between them is estimated.")
+    )
+    return template.format(residual=residual)

@@ -10,10 +10,12 @@ from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Job
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
+from SuperResolution3DLib.inference.slice_stack import SliceStack
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.sidecar import write_slice_sizes
 from SuperResolution3DSlicer.comparison.difference import renew_difference
-from SuperResolution3DSlicer.forecast.forecast import Plan
+from SuperResolution3DSlicer.forecast.plan import Plan
 from SuperResolution3DSlicer.runs.report import attributes
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
 from SuperResolution3DSlicer.scene.modality import modality_of
@@ -28,6 +30,7 @@ from SuperResolution3DSlicer.scene.nodes import (
 )
 from SuperResolution3DSlicer.scene.placement import Placement
 from SuperResolution3DSlicer.scene.roi import region_of_roi
+from SuperResolution3DSlicer.scene.slice_header import SliceHeader, stack_of
 
 INPUT_ROLE = "SuperResolution3D.Input"
 ZERO_FILLED_ROLE = "SuperResolution3D.ZeroFilled"
@@ -48,7 +51,11 @@ class Request:
     output_node: slicer.vtkMRMLScalarVolumeNode | None = None
     """replaced by the result; None makes a new node"""
     with_zero_filled: bool = False
-    """also add the zero-filled volume, which the comparison subtracts"""
+    """also add the zero-filled volume, or the interpolated one, which the comparison subtracts"""
+    slice_thickness: float | None = None
+    """mm, for a model for thick slices; None takes what the files say, else the slice spacing"""
+    target_spacing: float | None = None
+    """mm between slices, for such a model; None is the pixel size, but 0.4 mm at least"""
 
     @property
     def card(self) -> ModelCard:
@@ -73,7 +80,25 @@ class Request:
                     " Project for a preview, or the whole volume."
                 )
             )
+        stack = self.stack
+        if stack is not None and self.window is not None:
+            raise InputError(
+                _("{model} is for thick slices and runs in no windows: choose automatic tiles.").format(
+                    model=self.card.name
+                )
+            )
+        if stack is not None:
+            stack.target_spacing(self.target_spacing)
         self.job()
+
+    @property
+    def stack(self) -> SliceStack | None:
+        """The input's slices, where the model computes what lies between them.
+
+        Raises:
+            InputError: an impossible thickness, or no slice axis.
+        """
+        return stack_of(self.input_node, self.slice_thickness) if self.card.enlarges_slices_only else None
 
     def job(self) -> Job:
         """Return the worker's job; the names of its volumes are relative to the folder in which it works.
@@ -92,6 +117,8 @@ class Request:
             zero_filled=Path("zero-filled.nrrd") if self.with_zero_filled else None,
             region=None if self.roi_node is None else region_of_roi(self.input_node, self.roi_node),
             modality=modality_of(self.input_node) or None,
+            slice_thickness=self.slice_thickness if self.card.enlarges_slices_only else None,
+            target_spacing=self.target_spacing if self.card.enlarges_slices_only else None,
             events=True,
         )
 
@@ -109,6 +136,8 @@ class Request:
             DEFAULT_OVERLAP if job.overlap is None else job.overlap,
             self.with_zero_filled,
             num_inputs,
+            self.stack,
+            self.target_spacing,
         )
 
 
@@ -135,6 +164,8 @@ class SuperResolution:
         job = self.request.job()
         self._placement = Placement.of(self.request.input_node)
         write_node(self.request.input_node, folder / job.input)
+        header = SliceHeader.of(self.request.input_node)
+        write_slice_sizes(folder / job.input, header.slice_thickness, header.slice_spacing)
         return job.to_arguments()
 
     def finish(self, folder: Path, report: Report) -> slicer.vtkMRMLScalarVolumeNode:
@@ -151,8 +182,7 @@ class SuperResolution:
         zero_filled = read_result(folder / "zero-filled.nrrd") if self.request.with_zero_filled else None
         zero_filled_node = None if zero_filled is None else self._take_zero_filled(zero_filled)
         if output_node is None:
-            k, j, i = report.scale
-            node = add_result(read, self._name(result_name(input_node.GetName(), (k, j, i))), input_node, about)
+            node = add_result(read, self._name(result_name(input_node.GetName(), report.scale)), input_node, about)
         else:
             replace_result(output_node, read, input_node, about)
             node = output_node
@@ -172,7 +202,8 @@ class SuperResolution:
     def _take_zero_filled(self, read: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:
         """Put the zero-filled volume into that of the result which is replaced, or into a new one."""
         input_node, output_node, about = self.request.input_node, self._output_node(), {"Kind": "zero-filled"}
-        name = self._name(_("{input} zero-filled").format(input=input_node.GetName()))
+        template = _("{input} interpolated") if self.request.card.enlarges_slices_only else _("{input} zero-filled")
+        name = self._name(template.format(input=input_node.GetName()))
         node = None if output_node is None else output_node.GetNodeReference(ZERO_FILLED_ROLE)
         if node is None or node is input_node:  # somebody may super-resolve it in its turn
             return add_result(read, name, input_node, about)

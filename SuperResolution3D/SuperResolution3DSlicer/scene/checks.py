@@ -6,6 +6,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
+from SuperResolution3DLib.forward.slice_axis import find_slice_axis
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.body_axes import spacing_text
@@ -60,6 +61,8 @@ def is_empty(node: slicer.vtkMRMLVolumeNode) -> bool:
 
 def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
     """Return a sentence if the voxel spacing lies outside the range that the model was trained on, else nothing."""
+    if card.enlarges_slices_only:
+        return _slice_warning(node, card)
     if card.covers(voxel_spacing(node_affine(node))):
         return ""
     low, high = card.spacing_range
@@ -72,6 +75,27 @@ def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> st
         low=low,
         high=high,
     )
+
+
+def _slice_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
+    """Return a sentence if pixels or slices are not like those of the training; no stack is told of elsewhere."""
+    try:
+        slices = find_slice_axis(node_affine(node))
+    except GeometryError:
+        return ""
+    values = {"name": node.GetName(), "model": card.name}
+    if not card.covers(slices.in_plane):
+        low, high = card.spacing_range
+        return _(
+            "{name} has pixels of {sizes} mm; {model} was trained on {low:g} to {high:g} mm, so expect artefacts."
+        ).format(**values, sizes=_numbers(np.array(slices.in_plane)), low=low, high=high)
+    if card.slice_spacing_range is not None and not card.covers_slices(slices.spacing):
+        low, high = card.slice_spacing_range
+        return _(
+            "{name} has slices {spacing:.3g} mm apart; {model} was trained on {low:g} to {high:g} mm, so expect"
+            " artefacts."
+        ).format(**values, spacing=slices.spacing, low=low, high=high)
+    return ""
 
 
 def modality_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:

@@ -26,10 +26,10 @@ STORED_TYPES = (
 )
 
 
-def result_name(input_name: str, scale: tuple[int, int, int]) -> str:
-    """Return the name of a result: ``head SRx4``, or ``head SRx4x1x1`` where the factors (K, J, I) differ."""
-    factors = scale[:1] if len(set(scale)) == 1 else scale
-    return f"{input_name} SR{''.join(f'x{factor}' for factor in factors)}"
+def result_name(input_name: str, scale: tuple[float, float, float]) -> str:
+    """Return the name of a result: ``head SRx4``, or ``head SRx3.33x1x1`` where the factors (K, J, I) differ."""
+    told = [f"x{factor:.3g}" for factor in scale]
+    return f"{input_name} SR{told[0] if len(set(told)) == 1 else ''.join(told)}"
 
 
 def write_node(node: slicer.vtkMRMLVolumeNode, path: Path) -> None:
