@@ -8,7 +8,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DSlicer.comparison.difference import REFERENCE_ROLE, difference_node
+from SuperResolution3DSlicer.comparison.difference import REFERENCE_ROLE, difference_node, is_interpolated
 from SuperResolution3DSlicer.comparison.layout import (
     LAYOUT_ID,
     ORIENTATIONS,
@@ -58,7 +58,8 @@ class Comparison:
         self.close()
         third, label = hr_node, _("HR")
         if hr_node is None and zero_filled_node is not None:
-            third, label = difference_node(sr_node, zero_filled_node), _("SR - zero-filled")
+            third = difference_node(sr_node, zero_filled_node)
+            label = _("SR - interpolated") if is_interpolated(zero_filled_node) else _("SR - zero-filled")
         elif hr_node is None:
             label = _("no reference")
         self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))

@@ -31,7 +31,10 @@ def difference_node(
     scene = sr_node.GetScene()
     node = _own_difference(sr_node)
     if node is None:
-        name = _("{result} minus zero-filled").format(result=sr_node.GetName())
+        told = (
+            _("{result} minus interpolated") if is_interpolated(zero_filled_node) else _("{result} minus zero-filled")
+        )
+        name = told.format(result=sr_node.GetName())
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
         node.SetAttribute(f"{ATTRIBUTE_PREFIX}Kind", KIND)
         sr_node.SetNodeReferenceID(REFERENCE_ROLE, node.GetID())
@@ -65,6 +68,11 @@ def renew_difference(
     sr_node.SetNodeReferenceID(REFERENCE_ROLE, None)
     if node is not input_node:
         node.GetScene().RemoveNode(node)
+
+
+def is_interpolated(zero_filled_node: slicer.vtkMRMLScalarVolumeNode) -> bool:
+    """Tell whether what a result is compared with was interpolated between thick slices, not zero-filled."""
+    return zero_filled_node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") == "interpolated"
 
 
 def _own_difference(sr_node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:

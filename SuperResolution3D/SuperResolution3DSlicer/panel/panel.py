@@ -19,6 +19,7 @@ from SuperResolution3DSlicer.panel.model_file import add_model_file
 from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
 from SuperResolution3DSlicer.panel.result_views import ResultViews
 from SuperResolution3DSlicer.panel.run_control import RunControl
+from SuperResolution3DSlicer.panel.slice_fields import SliceFields
 from SuperResolution3DSlicer.panel.volume_model import VolumeModel
 from SuperResolution3DSlicer.runs import dependencies
 from SuperResolution3DSlicer.runs.requests import notes, requests_of, why_no_low_resolution, why_not
@@ -43,6 +44,7 @@ class Panel:
         self._chosen = ChosenNodes(self.later)
         self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel, ui.modelDetailsLabel)
         self._volume_model = VolumeModel(self._models, ui.planLabel)
+        self._slice_fields = SliceFields(ui)
         self._devices = DeviceChoice(ui.deviceSelector, self._on_device, self._take_device)
         self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
         self._forecast = ForecastDisplay(ui.forecastLabel, lambda: logic.newProcess(), self.later)
@@ -138,6 +140,7 @@ class Panel:
     def _follow(self, parameters: "Parameters") -> None:
         """Show the model and the device that a script or another panel chose; a run takes what is shown."""
         self._volume_model.follow(parameters)
+        self._slice_fields.follow(parameters, self._models.current)
         if parameters.device != self._devices.current:
             self._take_device()
 
@@ -176,7 +179,9 @@ class Panel:
         parameters = self._parameters
         if parameters is None:
             return ""
-        names = ("device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled")
+        names = ["device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled"]
+        if self._models.current is not None and self._models.current.card.enlarges_slices_only:
+            names += ["sliceThickness", "targetSpacing"]
         values = [f"{name} {getattr(parameters, name)}" for name in names]
         return ", ".join([f"model {self._models.current_name}", *values])
 

@@ -15,6 +15,7 @@ from SuperResolution3DSlicer.comparison.comparison import Comparison
 from SuperResolution3DSlicer.forecast.forecast import duration
 from SuperResolution3DSlicer.panel.messages import with_full_stop
 from SuperResolution3DSlicer.runs.report import REPORT_ATTRIBUTE, consistency_sentence
+from SuperResolution3DSlicer.runs.slice_words import report_line
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, latest_result
 from SuperResolution3DSlicer.scene.checks import node_affine
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
@@ -107,6 +108,7 @@ def report_text(
         ),
         _("Scan: {grid}").format(grid=_grid(input_node)),
         _("Result: {grid}").format(grid=_grid(sr_node)),
+        *([] if report.slices is None else [report_line(input_node, report.slices)]),
         consistency_sentence(report),
     ]
     return "\n".join([*lines, *(with_full_stop(warned.message) for warned in report.warnings)])

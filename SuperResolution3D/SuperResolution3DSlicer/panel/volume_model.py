@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING
 
 import qt
 import slicer
+from slicer.i18n import tr as _
 
-from SuperResolution3DLib.errors import SuperResolutionError
+from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.models.choice import Scan, plan_sentence, why_not
-from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DSlicer.panel.model_choice import ModelChoice
+from SuperResolution3DSlicer.runs.slice_words import stack_line
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 from SuperResolution3DSlicer.scene.modality import modality_of
+from SuperResolution3DSlicer.scene.slice_header import stack_of
 
 if TYPE_CHECKING:
     from SuperResolution3DSlicer.panel.parameters import Parameters
@@ -37,7 +39,9 @@ class VolumeModel:
         self._seen = (node, parameters.model)
         scan = scan_of(node)
         self._models.show(scan, parameters.model)
-        self._say(scan)
+        line = self._line_of(scan, parameters)
+        self._line.text = line
+        self._line.visible = bool(line)
 
     def take_choice(self, parameters: "Parameters") -> None:
         """Keep the model that a person chose in the list."""
@@ -49,19 +53,24 @@ class VolumeModel:
         if node is not None:
             node.SetAttribute(CHOSEN_ATTRIBUTE, name or None)
 
-    def _say(self, scan: Scan | None) -> None:
-        sentence = self._sentence(scan)
-        self._line.text = "" if sentence is None else in_own_language(sentence)
-        self._line.visible = sentence is not None
-
-    def _sentence(self, scan: Scan | None) -> Sentence | None:
+    def _line_of(self, scan: Scan | None, parameters: "Parameters") -> str:
+        """Say what a click makes of the input: of a stack of slices with what is taken for them."""
         current = self._models.current
         if scan is None:
-            return None
+            return ""
         if current is None:
-            return self._models.proposal
-        plan, reason = plan_sentence(scan, current.card), why_not(scan, current.card)
-        return plan if reason is None else Sentence("{plan}, a model {reason}", {"plan": plan, "reason": reason})
+            return "" if self._models.proposal is None else in_own_language(self._models.proposal)
+        plan, reason = in_own_language(plan_sentence(scan, current.card)), why_not(scan, current.card)
+        if current.card.enlarges_slices_only:
+            node = parameters.inputVolume
+            try:
+                stack = stack_of(node, parameters.sliceThickness or None)
+                plan = stack_line(node, stack, parameters.targetSpacing or None)
+            except InputError:  # told where the run is refused
+                return ""
+        if reason is None:
+            return plan
+        return _("{plan}, a model {reason}").format(plan=plan, reason=in_own_language(reason))
 
 
 def scan_of(node: slicer.vtkMRMLScalarVolumeNode | None) -> Scan | None:

@@ -11,6 +11,7 @@ from SuperResolution3DSlicer.forecast.forecast import duration
 from SuperResolution3DSlicer.forecast.speed import SpeedMeter
 from SuperResolution3DSlicer.panel.messages import warning_sentence, with_full_stop
 from SuperResolution3DSlicer.runs.report import consistency_sentence
+from SuperResolution3DSlicer.runs.slice_words import report_line
 from SuperResolution3DSlicer.runs.task import Task
 
 UNCHANGED = _("The scene is unchanged.")
@@ -57,7 +58,8 @@ def _describe(outcome: Outcome) -> str:
         name=outcome.node.GetName(), time=duration(report.seconds), device=report.device
     )
     warnings = [warning_sentence(warned, request.input_node, request.card) for warned in report.warnings]
-    return "\n".join([sentence, consistency_sentence(report), *warnings, *outcome.task.notes])
+    slices = [] if report.slices is None else [f"{report_line(request.input_node, report.slices)}."]
+    return "\n".join([sentence, *slices, consistency_sentence(report), *warnings, *outcome.task.notes])
 
 
 def unchanged(outcomes: list[Outcome]) -> list[str]:

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.models.installed_models import InstalledModel, installed_models
 from SuperResolution3DSlicer.panel.choices import Region, Tiling
+from SuperResolution3DSlicer.panel.messages import with_full_stop
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
 from SuperResolution3DSlicer.runs.volume_task import Request
 from SuperResolution3DSlicer.scene.checks import field_of_view_note, is_empty, modality_warning, spacing_warning
@@ -45,6 +46,8 @@ def requests_of(parameters: "Parameters", model: InstalledModel | None) -> list[
             parameters.roi if parameters.region == Region.ROI else None,
             output,
             parameters.zeroFilled,
+            parameters.sliceThickness or None,
+            parameters.targetSpacing or None,
         )
         for node in (parameters.inputVolume, *further)
     ]
@@ -85,6 +88,7 @@ def notes(requests: list[Request], parameters: "Parameters") -> list[str]:
         for warning in (modality_warning, spacing_warning)
     ]
     found = [warning for warning in warnings if warning]
+    found += [with_full_stop(warning) for request in requests if request.stack for warning in request.stack.warnings]
     if parameters.referenceVolume is not None:
         found += _reference_notes(parameters.inputVolume, parameters.referenceVolume)
     if len(requests) > 1 and parameters.outputVolume is not None:

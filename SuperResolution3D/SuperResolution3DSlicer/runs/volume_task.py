@@ -201,7 +201,8 @@ class SuperResolution:
 
     def _take_zero_filled(self, read: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:
         """Put the zero-filled volume into that of the result which is replaced, or into a new one."""
-        input_node, output_node, about = self.request.input_node, self._output_node(), {"Kind": "zero-filled"}
+        input_node, output_node = self.request.input_node, self._output_node()
+        about = {"Kind": "interpolated" if self.request.card.enlarges_slices_only else "zero-filled"}
         template = _("{input} interpolated") if self.request.card.enlarges_slices_only else _("{input} zero-filled")
         name = self._name(template.format(input=input_node.GetName()))
         node = None if output_node is None else output_node.GetNodeReference(ZERO_FILLED_ROLE)

@@ -9,7 +9,6 @@ from SuperResolution3DLib.sentence import Sentence
 TEMPLATES = (  # in the words of the library; a test looks whether one is missing
     _("For {subject}: {before} -> {after} with {model}"),
     _("{plane} slices {before} -> {after} with {model}"),
-    _("{plan}, a model {reason}"),
     _("{models} and {last} fit equally well: choose one"),
     _("No model is for {modality}: {method} interpolation only"),
     _("No model fits {size} voxels: {method} interpolation only"),

@@ -1,0 +1,130 @@
+"""Thick slices in the panel: what it says of them, its two fields, a run with the real worker, and the comparison."""
+
+import numpy as np
+import pytest
+import slicer
+from panel_fixtures import a_main_window, a_panel, volumes  # noqa: F401 (fixtures)
+
+from SuperResolution3DLib.models.installed_models import user_model_folder
+from Testing.Python.models import a_through_plane_file
+from Testing.Python.slice_stacks import PLANES, a_stack, from_dicom
+from Testing.Slicer import core, double
+from Testing.Slicer.volumes import add_volume, field_of_view_corners
+
+PATIENT = 240_000  # ms; other work may share the machine
+
+
+@pytest.fixture
+def a_slice_panel(a_panel):
+    """Return the panel with a model for thick slices installed that outranks the others."""
+    folder = user_model_folder()
+    folder.mkdir(parents=True)
+    a_through_plane_file(folder, rank=1000)
+    a_panel.module.widget.panel.enter()
+    return a_panel
+
+
+@pytest.fixture
+def a_node(a_slice_panel) -> slicer.vtkMRMLScalarVolumeNode:
+    return a_stack(core.start())
+
+
+def run(a_panel) -> None:
+    a_panel.click(a_panel.ui.applyButton)
+    double.wait_until(lambda: a_panel.ui.applyButton.text != "Cancel", PATIENT)
+    double.turn(80)
+
+
+# --- What is said ----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_line_says_what_is_taken_for_the_slices_and_what_comes_of_them(
+    a_slice_panel, a_node, monkeypatch
+) -> None:
+    from_dicom(monkeypatch, a_node, "3.2", "3.2")
+    a_slice_panel.choose(inputVolume=a_node)
+    line = a_slice_panel.ui.planLabel
+    assert a_slice_panel.ui.modelSelector.currentText == "between"
+    assert line.text == (
+        "Oblique slices, 1 x 0.9 x 4 mm, thickness 3.2 mm (DICOM): result 1 x 0.9 x 0.903 mm, through-plane x4.43"
+    )
+    assert "Result: 21 x 18 x 31 voxels of 0.9 x 1 x 0.903 mm" in a_slice_panel.ui.forecastLabel.text
+    a_slice_panel.choose(sliceThickness=3.5, targetSpacing=2.0)
+    assert line.text == (
+        "Oblique slices, 1 x 0.9 x 4 mm, thickness 3.5 mm (as given): result 1 x 0.9 x 2 mm, through-plane x2"
+    )
+    assert a_slice_panel.ui.noteLabel.text == ""
+    a_slice_panel.choose(sliceThickness=5.0)
+    assert a_slice_panel.ui.noteLabel.text == "A slice thickness of 5 mm was given and the file says 3.2 mm."
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_straight_slices_are_named_by_their_plane(a_slice_panel, plane) -> None:
+    direction = {"axial": 2, "coronal": 1, "sagittal": 0}[plane]
+    spacing = np.ones(4)
+    spacing[direction] = 5.0
+    node = add_volume(core.start(), np.random.default_rng(0).normal(size=(9, 10, 11)), np.diag(spacing))
+    a_slice_panel.choose(inputVolume=node)
+    assert a_slice_panel.ui.planLabel.text == (
+        f"{plane.capitalize()} slices, 1 x 1 x 5 mm, thickness 5 mm (assumed): result 1 x 1 x 1 mm, through-plane x5"
+    )
+
+
+def test_the_fields_are_there_for_slices_alone_and_say_what_is_taken(a_slice_panel, a_node, monkeypatch) -> None:
+    ui = a_slice_panel.ui
+    even = add_volume(core.start(), np.random.default_rng(0).normal(size=(9, 10, 11)), np.diag([3, 3, 3, 1.0]), "even")
+    a_slice_panel.choose(inputVolume=even)
+    fields = (ui.sliceThicknessLabel, ui.sliceThicknessBox, ui.targetSpacingLabel, ui.targetSpacingBox)
+    assert not any(widget.visible for widget in fields)
+    a_slice_panel.choose(inputVolume=a_node)
+    assert all(widget.visible for widget in fields)
+    assert ui.sliceThicknessBox.text == "4 mm (assumed)"
+    assert ui.targetSpacingBox.text == "auto (0.9 mm)"
+    from_dicom(monkeypatch, a_node, "3.2", "3.2")
+    double.turn(80)
+    assert ui.sliceThicknessBox.text == "3.2 mm (DICOM)"
+    ui.sliceThicknessBox.value = 3.0
+    double.turn(80)
+    assert a_slice_panel.parameters.sliceThickness == 3.0
+    assert ui.sliceThicknessBox.text == "3.00 mm"
+
+
+def test_a_thickness_that_was_given_for_one_input_is_not_taken_for_the_next(a_slice_panel, a_node) -> None:
+    other = a_stack(core.start(), "coronal")
+    a_slice_panel.choose(inputVolume=a_node)
+    a_slice_panel.choose(sliceThickness=3.0)
+    a_slice_panel.choose(inputVolume=other)
+    assert a_slice_panel.parameters.sliceThickness == 0.0
+
+
+def test_what_slices_cannot_be_is_said_and_not_run(a_slice_panel, a_node) -> None:
+    a_slice_panel.choose(inputVolume=a_node)
+    a_slice_panel.choose(targetSpacing=4.5)
+    assert a_slice_panel.ui.reasonLabel.text.startswith("A target spacing of 4.5 mm does not suit slices every 4 mm")
+    assert not a_slice_panel.ui.applyButton.enabled
+
+
+# --- A run -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_tells_of_the_slices_and_its_result_is_compared(
+    a_slice_panel, a_node, a_main_window, monkeypatch
+) -> None:
+    from_dicom(monkeypatch, a_node, "3.2", "3.2")
+    a_slice_panel.choose(inputVolume=a_node, targetSpacing=1.0)
+    run(a_slice_panel)
+    ui = a_slice_panel.ui
+    assert volumes() == ["head", "head interpolated", "head SRx4x1x1"], ui.resultLabel.text
+    node = slicer.util.getFirstNodeByName("head SRx4x1x1")
+    np.testing.assert_allclose(field_of_view_corners(node), field_of_view_corners(a_node), atol=0.01)
+    first, slices, agreement = ui.resultLabel.text.split("\n")
+    assert first.startswith("head SRx4x1x1: done in ")
+    assert slices == (
+        "Oblique slices, 1 x 0.9 x 4 mm, thickness 3.2 mm (DICOM): result 1 x 0.9 x 1 mm, through-plane x4."
+    )
+    assert agreement.startswith("Agrees with the measured slices to ")
+    assert agreement.endswith("what lies between them is estimated.")
+    a_slice_panel.click(ui.comparisonButton)
+    assert "head SRx4x1x1 minus interpolated" in volumes()
+    label = slicer.mrmlScene.GetSingletonNode("SuperResolution3DReferenceAxial", "vtkMRMLSliceNode").GetLayoutLabel()
+    assert label == "SR - interpolated axial"
