@@ -13,6 +13,7 @@ from SuperResolution3DLib.inference.super_resolve import degrade_volume, interpo
 from SuperResolution3DLib.metrics.metrics import describe, score
 from SuperResolution3DLib.models.checkpoint import load_model
 from SuperResolution3DLib.models.installed_models import find_model
+from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
@@ -24,7 +25,7 @@ MARGIN = 12  # HR voxels; the crop cuts through the brain, and k-space wraps aro
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("demo-output"))
-    parser.add_argument("--model", default=None, help="name or file; the first installed one by default")
+    parser.add_argument("--model", default=None, help="name or file; the one of the highest rank by default")
     options = parser.parse_args()
     model = load_model(find_model(options.model))
     grid: Grid = "center" if model.card.grid == "center" else "corner"
@@ -32,7 +33,8 @@ def main() -> None:
     scale = Orientation.of(original.affine).scale_to_file(model.card.scale)
     lr, hr = degrade_volume(original, scale, grid)
 
-    print(f"{SAMPLE.name}: HR {hr.shape}, LR {lr.shape} (K, J, I), model {model.card.name}")
+    print(f"{SAMPLE.name}: HR {grid_text(hr.shape, hr.affine)}")
+    print(f"LR {grid_text(lr.shape, lr.affine)}, model {model.card.name}")
     rows: list[tuple[str, Volume, float]] = []
     for label, compute in (
         ("zero-filled k-space", lambda: interpolate_volume(lr, scale, grid, "zero-fill")),
