@@ -198,7 +198,7 @@ def test_a_model_whose_network_has_another_scale_than_its_card_is_refused(a_fold
     [
         ("", "required: COMMAND"),
         ("enlarge lr.nii.gz sr.nii.gz", "invalid choice"),
-        ("super-resolve lr.nii.gz", "required: OUTPUT"),
+        ("super-resolve lr.nii.gz", "Give one INPUT and one OUTPUT"),
         ("super-resolve lr.nii.gz sr.nii.gz --over", "unrecognized arguments: --over"),
         ("super-resolve lr.nii.gz sr.nii.gz --window", "--window: expected one argument"),
         ("super-resolve lr.nii.gz sr.nii.gz --window large", "invalid int value: 'large'"),

@@ -142,7 +142,7 @@ def test_it_can_be_cancelled_between_members(tmp_path, an_lr_volume):
 
 def test_a_corner_grid_is_refused_before_anything_is_computed(tmp_path, a_phantom):
     model = a_tiny_model(tmp_path, grid="corner")
-    with pytest.raises(InputError, match="tiny works on the corner grid, which is another one in a mirror: leave out"):
+    with pytest.raises(InputError, match="tiny works on the corner grid, which is another one in a mirror: omit"):
         super_resolve(Volume(a_phantom.array, a_phantom.affine), model, Settings(device="cpu", ensemble=True))
 
 

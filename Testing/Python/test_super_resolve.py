@@ -201,7 +201,7 @@ def test_what_cannot_be_super_resolved_is_refused(a_model, a_phantom):
     constant = Volume(np.full((6, 6, 6), 5.0), a_phantom.affine)
     with pytest.raises(VolumeError, match="constant"):
         super_resolve(constant, a_model, FP32)
-    with pytest.raises(InputError, match=r"Region 0:4,2:9,0:3 does not lie in the volume of shape \(9, 8, 7\)"):
+    with pytest.raises(InputError, match=r"Region 0:4,2:9,0:3 does not lie in the volume of 9 x 8 x 7 voxels"):
         super_resolve(a_volume(a_phantom), a_model, replace(FP32, region=(slice(0, 4), slice(2, 9), slice(0, 3))))
     with pytest.raises(InputError, match="only be projected on the whole volume"):
         Settings(region=(slice(0, 4), slice(2, 8), slice(0, 3)), data_consistency="project")

@@ -330,7 +330,7 @@ def test_complex_voxels_are_refused(a_volume, tmp_path):
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_a_single_slice_is_refused(a_volume, tmp_path, extension):
     write_volume(a_volume.with_array(a_volume.array[:1]), tmp_path / f"a{extension}")
-    assert "1 x 17 x 11 voxels (K, J, I)" in refusal(VolumeError, tmp_path / f"a{extension}")
+    assert "1 x 17 x 11 voxels (slices, rows, columns)" in refusal(VolumeError, tmp_path / f"a{extension}")
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
@@ -492,7 +492,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing(a_phantom, tmp_path, 
 
 
 def test_what_a_nifti_cannot_hold_is_refused(a_volume, tmp_path, monkeypatch):
-    with pytest.raises(OutputError, match=r"cannot hold 13 x 17 x 11 voxels \(K, J, I\) of type float16"):
+    with pytest.raises(OutputError, match=r"cannot hold 13 x 17 x 11 voxels \(slices, rows, columns\) of type float16"):
         write_volume(a_volume.with_array(a_volume.array.astype(np.float16)), tmp_path / "a.nii")
     monkeypatch.setattr(nifti_header, "LONGEST_AXIS", 16)
     with pytest.raises(OutputError, match="16 a side"):

@@ -173,7 +173,7 @@ def test_a_warning_is_an_event(a_job, capfd):
     assert run_process(replace(a_job, events=True, model=str(model))) == ExitCode.OK
     (warning,) = [event for event in events_of(capfd.readouterr().out) if isinstance(event, Warned)]
     assert warning.code == "spacing"
-    assert "18 x 22 x 26 voxels" in warning.message
+    assert "26 x 22 x 18 voxels" in warning.message
 
 
 def test_a_file_is_of_the_modality_that_the_job_says(a_job, capfd):
