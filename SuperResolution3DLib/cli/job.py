@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from SuperResolution3DLib.cli.report import Report
@@ -258,12 +258,13 @@ def decode(line: str) -> Event | None:
             return None
         for kind, name in _NAMES.items():
             known = {item.name for item in fields(kind)}
-            if values.get("event") == name and known <= values.keys():
+            required = {item.name for item in fields(kind) if item.default is MISSING}
+            if values.get("event") == name and required <= values.keys():
                 if kind is Done and values["report"] is not None:
                     values["report"] = Report.from_values(values["report"], "The report of the worker")
-                if kind is Failed and values["sentence"] is not None:
+                if kind is Failed and values.get("sentence") is not None:
                     values["sentence"] = Sentence.from_values(values["sentence"])
-                return kind(**{key: values[key] for key in known})
+                return kind(**{key: values[key] for key in known & values.keys()})
     except (KeyError, ValueError, InputError):
         return None
     return None
