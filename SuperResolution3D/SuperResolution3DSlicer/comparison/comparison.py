@@ -18,6 +18,7 @@ from SuperResolution3DSlicer.comparison.layout import (
     comparison_views,
     layout_xml,
 )
+from SuperResolution3DSlicer.comparison.planes import set_plane
 from SuperResolution3DSlicer.runs.volume_task import INPUT_ROLE
 
 
@@ -124,7 +125,7 @@ class Comparison:
             if slice_logic is None:  # no window
                 continue
             width, height, _depth = slice_node.GetDimensions()
-            slice_node.SetOrientation(view.orientation)
+            set_plane(slice_node, view.orientation, lr_node)
             slice_logic.FitSliceToVolume(lr_node, width, height)
             if view.row == "SR":
                 slice_logic.SnapSliceOffsetToIJK()
