@@ -46,6 +46,7 @@ from Training.evaluation.request import EvaluationRequest, read_request
 from Training.evaluation.results import EvaluationRecord, write_record
 from Training.evaluation.zoom_box import ZoomBox
 from Training.exit_code import exit_code
+from Training.reporting.boxes_figure import draw_boxes
 from Training.reporting.plan_figure import check_box, draw_figure
 from Training.reporting.report import write_report
 from Training.reporting.tables import MARKDOWN, counted, write_tables
@@ -153,7 +154,7 @@ def _plan(request: EvaluationRequest, processes: Processes) -> tuple[ScoringPlan
 def _write(plan: ScoringPlan, record: EvaluationRecord, reference: str, *, report: bool) -> None:
     write_record(plan.out, record)
     write_tables(plan.out, reference)
-    figures = draw_figure(plan)
+    figures = [*draw_figure(plan), *draw_boxes(plan)]
     if report:
         write_report(plan.out, reference, figures)
     print((plan.out / MARKDOWN).read_text("utf-8"))

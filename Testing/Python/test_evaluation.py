@@ -49,7 +49,7 @@ def test_figures_are_those_of_the_single_metrics(without_networks: Evaluation, a
         *(f"paper/ssim_{view}" for view in ("axial", "coronal", "sagittal")),
         "foreground/psnr",
         "foreground/ssim",
-        *("fsc_0.5", "fsc_0.143", "residual_percent", "added_detail"),
+        *("fsc_0.5", "fsc_0.143", "residual_percent", "added_detail", "tissue_dice", "core_volume_error"),
     ]
     assert all(isinstance(value, float) for value in result.figures.values())
     for protocol in ("paper", "foreground"):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 from scipy.stats import spearmanr
 
 from SuperResolution3DLib.errors import VolumeError
@@ -11,14 +10,14 @@ from SuperResolution3DLib.forward.kspace import project
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.trust.caution import signals
 from SuperResolution3DLib.inference.trust.ensemble import run_ensemble
-from SuperResolution3DLib.metrics.foreground import foreground_box, measured_mask, otsu_threshold
+from SuperResolution3DLib.metrics.foreground import foreground_box, measured_mask
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.trust_calibration import SIGNALS
 from Training.evaluation.held_out import HeldOutVolume
 from Training.evaluation.methods import ModelMethod
+from Training.evaluation.subject import subject_mask
 
 SAMPLES = 100_000  # voxels of a volume; a share of 0.1 is then known to 0.002
-CLOSING = 2  # voxels: sulci and ventricles belong to the subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +35,6 @@ class TrustSamples:
     def rank_correlation(self, caution: np.ndarray) -> float:
         """Return Spearman's rank correlation of the subject's cautions (N,) with the errors."""
         return float(spearmanr(caution, self.errors).statistic)
-
-
-def subject_mask(hr: np.ndarray) -> np.ndarray:
-    """Return the voxels (D, H, W) that show the subject, dark parts inside it included, without blocks of zeros.
-
-    Raises:
-        VolumeError: the volume is constant.
-    """
-    dark = float(np.percentile(hr, 0.1))
-    bright = hr > dark + (otsu_threshold(hr) - dark) / 2
-    return ndimage.binary_fill_holes(ndimage.binary_closing(bright, iterations=CLOSING)) & measured_mask(hr)
 
 
 def trust_samples(volume: HeldOutVolume, method: ModelMethod, companion: Model) -> TrustSamples:

@@ -143,7 +143,8 @@ class Scoring:
         seconds = time.monotonic() - started
         measured = None
         if enlarged.from_lr:
-            measured = Measured(volume.lr(method.grid), plan.scale, method.grid, (enlarged.sr, volume.hr))
+            lr = volume.lr(method.grid)
+            measured = Measured(lr, plan.scale, method.grid, (enlarged.sr, volume.hr), entry.modality)
         sr = volume.without_padding(enlarged.sr)
         scores = self.evaluation.score(self._in_region(entry, sr), hr, volume.spacing, measured)
         doubts = {item.doubt for item in scores.features if item.doubt is not None}

@@ -16,7 +16,7 @@ from Training.evaluation.results import result_key
 from Training.evaluation.volume_scores import EvaluationConfig
 from Training.evaluation.zoom_box import ZoomBox
 
-VERSION = 4  # of what is measured; another one makes old results invalid
+VERSION = 5  # of what is measured; another one makes old results invalid
 
 
 @dataclass(frozen=True, eq=False)

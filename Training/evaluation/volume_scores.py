@@ -7,7 +7,7 @@ import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.forward.kspace import residual
-from SuperResolution3DLib.metrics import fourier_shell
+from SuperResolution3DLib.metrics import fourier_shell, scanning_rings
 from SuperResolution3DLib.metrics.evaluation_protocols import (
     PROTOCOLS,
     ComparedPair,
@@ -19,12 +19,15 @@ from SuperResolution3DLib.metrics.evaluation_protocols import (
 )
 from SuperResolution3DLib.metrics.fourier_shell import THRESHOLDS, ShellCorrelation, shell_correlation
 from SuperResolution3DLib.metrics.metrics import added_detail, psnr, ssim, ssim_slices, ssim_uniform
+from SuperResolution3DLib.metrics.scanning_rings import can_be_scanned, scan_rings, suspicious
 from SuperResolution3DLib.volumes.geometry import Grid, Scale
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from Training.evaluation import tissue
 from Training.evaluation.frechet import SliceFeatures
 from Training.evaluation.inception import Inception
 from Training.evaluation.perceptual_metrics import SMALLEST_SLICE, Lpips, Net
 from Training.evaluation.slice_pictures import VIEWS, SliceChoice, slice_shape
+from Training.evaluation.tissue import tissue_agreement
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class EvaluationConfig:
     """weights of the original FID Inception; without them there is no FID and no KID"""
     fourier_shell: bool = True
     """measure up to which frequency SR and HR agree"""
+    checks: bool = True
+    """look for patches whose detail is not the HR's, and compare what a simple analysis finds"""
     device: str = "cpu"
     """where the networks run"""
 
@@ -60,6 +65,8 @@ class Measured:
     grid: Grid = "center"
     padded: tuple[np.ndarray, np.ndarray] | None = None
     """SR and HR (D, H, W) with the padding that they are scored without; None: there is none"""
+    modality: str = ""
+    """of the HR, such as MR T1w"""
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ class Evaluation:
             sr: (D, H, W), canonical, on the HR's grid.
             hr: (D, H, W), canonical, in the unit of the SR.
             spacing: of both, mm (D, H, W).
-            measured: the LR; with it, data consistency and added detail are measured too.
+            measured: the LR; with it, data consistency, added detail and wrong patches are measured too.
 
         Raises:
             GeometryError: shapes that do not fit, or an axis shorter than a window of SSIM.
@@ -138,6 +145,10 @@ class Evaluation:
                 figures["added_detail"] = added_detail(whole_sr, whole_hr, measured.scale)
             except VolumeError as error:  # an HR without detail is no reason to give up the others
                 notes.append(f"added detail is left out: {error}")
+        if self.config.checks:
+            checked, left_out = _checks(sr, hr, measured)
+            figures |= checked
+            notes += left_out
         return VolumeScores(figures, features, shells, tuple(notes))
 
     def describe(self) -> list[str]:
@@ -151,6 +162,8 @@ class Evaluation:
             lines.append("FID and KID are left out: no weights of Inception were given")
         if self.config.fourier_shell:
             lines.append(fourier_shell.describe())
+        if self.config.checks:
+            lines += [scanning_rings.describe(), tissue.describe()]
         lines.append(
             "Data consistency: rms of degrade(SR) - LR below the LR's Nyquist frequency, in percent of the LR's range "
             "(0.5 to 99.5 percentile), padding included; detail above it leaves no residual, whether true or invented"
@@ -199,6 +212,20 @@ class Evaluation:
             "lpips_slices": scores.num_slices,
             "lpips_skipped": scores.num_skipped,
         }
+
+
+def _checks(sr: np.ndarray, hr: np.ndarray, measured: Measured | None) -> tuple[dict[str, float], list[str]]:
+    """Return the figures of the scan for wrong detail and of the simple analysis, and which are left out and why."""
+    figures: dict[str, float] = {}
+    patches = scan_rings(sr, hr, measured.modality) if measured is not None and can_be_scanned(hr.shape) else []
+    if measured is not None and patches:
+        figures["ring_patches"] = float(len(patches))
+        figures["ring_boxes"] = float(len(suspicious(patches, measured.scale)))
+        figures["ring_crossing"] = float(np.median([patch.crossing for patch in patches]))
+    try:
+        return figures | tissue_agreement(sr, hr), []
+    except VolumeError as error:
+        return figures, [f"tissue classes are left out: {error}"]
 
 
 def residual_percent(sr: np.ndarray, measured: Measured) -> float:

@@ -21,6 +21,7 @@ from Training.evaluation.results import (
     read_evaluation,
 )
 from Training.evaluation.subject_statistics import summarise
+from Training.reporting.checks import detail_section, help_section, is_of_boxes, picture_caption
 from Training.reporting.html_page import (
     TableText,
     bullets,
@@ -102,6 +103,8 @@ def report_page(report: Report) -> str:
         ("Spread over the volumes", _spread(report)),
         ("Trusted frequencies", _frequencies(report)),
         ("Data consistency", _consistency(report)),
+        ("Wrong detail", detail_section(report.results, _boxes(report))),
+        ("Does it help?", help_section(report.results)),
         ("Every volume", _volumes(report)),
         ("Methods and conventions", _conventions(report)),
         ("How to get this again", _origin(record)),
@@ -124,10 +127,18 @@ def _scores(report: Report) -> str:
 
 def _pictures(report: Report) -> str:
     what = "the red box of the whole views is enlarged on the right; the figures below are those of this volume."
-    named = [(path, path.stem.removeprefix(FIGURE)) for path in report.figures]
+    named = [(path, path.stem.removeprefix(FIGURE)) for path in report.figures if not is_of_boxes(path)]
     return "\n".join(
         picture(_content(path), path.suffix, f"Figure 2, {name}", f"{name}: {what}") for path, name in named
     )
+
+
+def _boxes(report: Report) -> list[str]:
+    return [
+        picture(_content(path), path.suffix, "Boxes", picture_caption(path))
+        for path in report.figures
+        if is_of_boxes(path)
+    ]
 
 
 def _spread(report: Report) -> str:
