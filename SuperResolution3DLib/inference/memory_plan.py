@@ -18,6 +18,7 @@ LARGEST_TAIL_TILE = 32  # LR voxels per axis; larger ones gain nothing and leave
 SMALLEST_TILE = 8  # LR voxels per axis
 NETWORKS_OVERLAP = 0.5  # of the windows of a network that needs them; every voxel lies in the middle half of one
 _WORKSPACE = 1.3  # of the activations: reordered copies that convolution libraries make
+_WORKSPACE_ON_CPU = 1.2  # likewise, and what lies unused between blocks that are kept
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
     """
     card, shape, volume_shape = run.card, run.needed, run.shape
     size = card.footprint()
+    tail_channels = (size.tail_channels_on_cpu if on_cpu else None) or size.tail_channels
     fixed_bytes = 4 * math.prod(volume_shape)
     if on_cpu:  # windows sum their weights, too
         fixed_bytes += 4 * run.result_voxels * (1 if run.edge is None else 2)
@@ -153,10 +155,10 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
         shape = _limited(volume_shape, run.edge)
 
     def trunk_bytes(tile: Shape) -> float:
-        return tile_bytes(tile, (around_trunk,) * 3, volume_shape, size.trunk_channels * itemsize)
+        return tile_bytes(tile, (around_trunk,) * 3, volume_shape, size.trunk_channels * itemsize, on_cpu=on_cpu)
 
     def tail_bytes(tile: Shape) -> float:
-        return tile_bytes(tile, around_tail, volume_shape, size.tail_channels * itemsize)
+        return tile_bytes(tile, around_tail, volume_shape, tail_channels * itemsize, on_cpu=on_cpu)
 
     trunk_tile = shape
     while fixed + trunk_bytes(trunk_tile) > device_bytes and max(trunk_tile) > smallest:
@@ -181,10 +183,10 @@ def size_text(num_bytes: int) -> str:
     return f"{num_bytes / GIB:.1f} GiB" if num_bytes >= GIB else f"{max(num_bytes / MIB, 1):.0f} MiB"
 
 
-def tile_bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int) -> float:
+def tile_bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int, *, on_cpu: bool = False) -> float:
     """Return the bytes of a tile with its halo, as far as the volume reaches."""
     padded = (min(size + 2 * reach, most) for size, reach, most in zip(tile, halo, shape, strict=True))
-    return _WORKSPACE * math.prod(padded) * bytes_per_voxel
+    return (_WORKSPACE_ON_CPU if on_cpu else _WORKSPACE) * math.prod(padded) * bytes_per_voxel
 
 
 def _limited(shape: Shape, edge: int) -> Shape:

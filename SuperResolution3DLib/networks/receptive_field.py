@@ -27,6 +27,8 @@ class Footprint:
     """LR voxels (D, H, W) that the tail sees beyond a tile, exact"""
     window: int | None = None
     """edge of the windows (LR voxels) that the network must run in; None: it runs whole or in tiles"""
+    tail_channels_on_cpu: int | None = None
+    """alive at once in the tail as the CPU computes it; None: as elsewhere"""
 
 
 def halo(scale: Scale, convolutions: list[tuple[int, int]]) -> Shape:

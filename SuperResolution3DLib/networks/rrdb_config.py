@@ -1,5 +1,6 @@
 """The size of the paper's generator, and what it takes and sees (no torch)."""
 
+import math
 from dataclasses import dataclass
 
 from SuperResolution3DLib.networks.generator_config import GeneratorConfig
@@ -34,4 +35,5 @@ class RRDBConfig(GeneratorConfig):
             None,
             tail_channels(self.tail_features, self.scale),
             halo(self.scale, [(1, stage + 1) for stage in range(stages)] + [(1, stages)] * 2),
+            tail_channels_on_cpu=2 * self.tail_features * math.prod(self.scale),  # a layer's input and output
         )
