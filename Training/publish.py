@@ -3,7 +3,7 @@
 python Training/publish.py RUN/best.safetensors Resources/Models --metrics validation=validation.json \
     --trunk-halo 8 --cpu-seconds 0.9
 
-The figures come from Testing/benchmarks: quality.py --json, trunk_halo.py and engine_speed.py; of models for thick
+The figures come from Testing/benchmarks: quality.py --json, trunk_halo.py and inference.py; of models for thick
 slices from metrics.json of evaluate.py --forward slice-profile. The weights stay as they
 are. A card that names volumes or paths, which the files of older versions do, is refused without --without-names.
 """

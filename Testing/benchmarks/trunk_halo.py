@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from engine_speed import an_lr_volume, whole_volume
+from inference import an_lr_volume, whole_volume
 
 from SuperResolution3DLib.inference import engine as engine_module
 from SuperResolution3DLib.inference.engine import Engine
