@@ -86,6 +86,7 @@ def super_resolve(
     warnings = range_warnings(volume, card, lr, wanted, volume.array.dtype.itemsize)
     for warned in warnings:
         monitor.warn(warned.code, warned.message)
+    outside = [warned for warned in warnings if warned.code != "intensity"]
     warnings += [Warned("file", warning) for warning in volume.warnings]  # told when the file was read
     run = Run(card, canonical.shape, region, settings.window)
     members = {"ensemble": settings.ensemble, "with_trust_map": companion is not None}
@@ -143,7 +144,7 @@ def super_resolve(
         output_grid=str(grid_text(result.shape, result.affine)),
         seconds=round(time.monotonic() - started, 3),
         data_consistency=consistency,
-        trust=calibration.sentence(trusted.mask_share) if calibration and trusted else None,
+        trust=calibration.sentence(trusted.mask_share, unlike=bool(outside)) if calibration and trusted else None,
         **{**vars(engine.report), "warnings": (*warnings, *engine.report.warnings)},
     )
     return Result(result, report, zero_filled, trust_map)

@@ -99,6 +99,14 @@ def test_the_map_lies_on_the_result_which_is_that_of_the_ensemble(a_model, a_com
     assert np.percentile(difference, 99) <= 1
 
 
+def test_a_volume_unlike_those_of_the_training_gets_a_mask_that_says_so(tmp_path, a_companion, a_phantom):
+    trust = replace(CALIBRATION, companion_sha256=a_companion.sha256).to_card()
+    model = a_tiny_model(tmp_path, trust=trust, spacing_range=(3.0, 5.0))
+    report = super_resolve(Volume(a_phantom.array, a_phantom.affine), model, FP32, companion=a_companion).report
+    assert report.trust.endswith("This volume is unlike those of the training, so not even that is known")
+    assert "unlike" not in CALIBRATION.sentence(0.2)
+
+
 def test_without_a_calibration_no_mask_is_offered(tmp_path, a_companion, a_phantom):
     with pytest.raises(ModelError, match="tiny was not calibrated, so nothing can be said of where it may be off"):
         super_resolve(Volume(a_phantom.array, a_phantom.affine), a_tiny_model(tmp_path), FP32, companion=a_companion)
