@@ -8,7 +8,7 @@ import torch
 
 from SuperResolution3DLib.errors import GeometryError, ModelError, VolumeError
 from SuperResolution3DLib.metrics.evaluation_protocols import compared_pair, reference
-from Training.evaluation import perceptual_metrics, slices
+from Training.evaluation import perceptual_metrics, slice_pictures
 from Training.evaluation.perceptual_metrics import Layers, Lpips
 
 SHAPE = (40, 50, 36)
@@ -100,7 +100,7 @@ def test_slices_become_images_of_three_equal_channels(a_stand_in: MeanDifference
 def test_batches_hold_no_more_pixels_than_allowed(a_stand_in: MeanDifference, a_pair, monkeypatch) -> None:
     expected = Lpips().score(*a_pair)
     a_stand_in.shapes.clear()
-    monkeypatch.setattr(slices, "BATCH_PIXELS", 4000)
+    monkeypatch.setattr(slice_pictures, "BATCH_PIXELS", 4000)
     assert Lpips().score(*a_pair).mean == pytest.approx(expected.mean, rel=1e-5)
     assert all(n * height * width <= 4000 for n, _, height, width in a_stand_in.shapes)
 
