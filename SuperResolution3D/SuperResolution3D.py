@@ -27,7 +27,6 @@ except ModuleNotFoundError:  # a source tree: the library lies beside this modul
 from SuperResolution3DSlicer.comparison.comparison import register_layout
 from SuperResolution3DSlicer.panel.model_file import model_of
 from SuperResolution3DSlicer.panel.panel import Panel
-from SuperResolution3DSlicer.panel.volume_model import scan_of
 from SuperResolution3DSlicer.runs.folder import sweep
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
 from SuperResolution3DSlicer.runs.outcome import Outcome
@@ -38,6 +37,7 @@ from SuperResolution3DSlicer.runs.task import Task
 from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution
 from SuperResolution3DSlicer.scene.checks import check_input
 from SuperResolution3DSlicer.scene.sample_data import register_sample_data
+from SuperResolution3DSlicer.scene.scan import scan_of
 from SuperResolution3DSlicer.self_test.self_test import SelfTest
 
 from SuperResolution3DLib.errors import CancelledError, SuperResolutionError

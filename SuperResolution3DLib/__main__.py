@@ -148,6 +148,7 @@ def _add_interpolate(parser: argparse.ArgumentParser) -> None:
     _add_grid(parser)
     add_interpolate_arguments(parser)
     add_choice_arguments(parser)
+    parser.add_argument("--events", action="store_true", help=EVENTS)
     _add_overwrite(parser)
 
 

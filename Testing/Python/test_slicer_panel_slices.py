@@ -9,7 +9,7 @@ from SuperResolution3DLib.models.installed_models import user_model_folder
 from Testing.Python.models import a_through_plane_file
 from Testing.Python.slice_stacks import PLANES, a_stack, from_dicom
 from Testing.Slicer import core, double
-from Testing.Slicer.volumes import add_volume, field_of_view_corners
+from Testing.Slicer.volumes import add_volume, field_of_view_corners, turned
 
 PATIENT = 240_000  # ms; other work may share the machine
 
@@ -46,12 +46,14 @@ def test_the_first_line_says_what_is_taken_for_the_slices_and_what_comes_of_them
     line = a_slice_panel.ui.planLabel
     assert a_slice_panel.ui.modelSelector.currentText == "between"
     assert line.text == (
-        "Oblique slices, 1 x 0.9 x 4 mm, thickness 3.2 mm (DICOM): result 1 x 0.9 x 0.903 mm, through-plane x4.43"
+        "Oblique slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 0.903 mm, through-plane x4.43"
     )
-    assert "Result: 21 x 18 x 31 voxels of 0.9 x 1 x 0.903 mm" in a_slice_panel.ui.forecastLabel.text
+    result = a_slice_panel.ui.forecastLabel.text.split("\n")[0]
+    assert result.startswith("Result: 21 x 18 x 31 voxels of 0.9 x 1 x 0.903 mm")
+    assert result.endswith("with the interpolated volume")
     a_slice_panel.choose(sliceThickness=3.5, targetSpacing=2.0)
     assert line.text == (
-        "Oblique slices, 1 x 0.9 x 4 mm, thickness 3.5 mm (as given): result 1 x 0.9 x 2 mm, through-plane x2"
+        "Oblique slices, 0.9 x 1 x 4 mm, thickness 3.5 mm (as given): result 0.9 x 1 x 2 mm, through-plane x2"
     )
     assert a_slice_panel.ui.noteLabel.text == ""
     a_slice_panel.choose(sliceThickness=5.0)
@@ -120,7 +122,7 @@ def test_a_run_tells_of_the_slices_and_its_result_is_compared(
     first, slices, agreement = ui.resultLabel.text.split("\n")
     assert first.startswith("head SRx4x1x1: done in ")
     assert slices == (
-        "Oblique slices, 1 x 0.9 x 4 mm, thickness 3.2 mm (DICOM): result 1 x 0.9 x 1 mm, through-plane x4."
+        "Oblique slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 1 mm, through-plane x4."
     )
     assert agreement.startswith("Agrees with the measured slices to ")
     assert agreement.endswith("what lies between them is estimated.")
@@ -128,3 +130,55 @@ def test_a_run_tells_of_the_slices_and_its_result_is_compared(
     assert "head SRx4x1x1 minus interpolated" in volumes()
     label = slicer.mrmlScene.GetSingletonNode("SuperResolution3DReferenceAxial", "vtkMRMLSliceNode").GetLayoutLabel()
     assert label == "SR - interpolated axial"
+
+
+# --- Where no model fits ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def a_far_stack(a_slice_panel) -> slicer.vtkMRMLScalarVolumeNode:
+    """Return slices that are farther apart than those of any training."""
+    array = np.random.default_rng(0).normal(500, 100, (5, 12, 14)).astype(np.float32)
+    return add_volume(core.start(), array, turned((0.9, 1.0, 11.0), (5, 6, 7), left_handed=True), "far")
+
+
+def test_slices_that_no_model_fits_are_interpolated(a_slice_panel, a_far_stack, monkeypatch) -> None:
+    ui = a_slice_panel.ui
+    from_dicom(monkeypatch, a_far_stack, "9", "9")
+    a_slice_panel.choose(inputVolume=a_far_stack)
+    assert ui.planLabel.text == "No model fits axial slices of 0.9 x 1 x 11 mm: consistent interpolation only"
+    assert (ui.applyButton.text, ui.applyButton.enabled, ui.reasonLabel.text) == ("Interpolate", True, "")
+    assert (ui.sliceThicknessBox.visible, ui.sliceThicknessBox.text) == (True, "9 mm (DICOM)")
+    assert not ui.estimateButton.enabled
+    a_slice_panel.choose(targetSpacing=2.2)
+    run(a_slice_panel)
+    assert ui.resultLabel.text == "far interpolated: interpolated between the measured slices, without a network."
+    node = slicer.util.getFirstNodeByName("far interpolated")
+    assert slicer.util.arrayFromVolume(node).shape == (25, 12, 14)
+    np.testing.assert_allclose(field_of_view_corners(node), field_of_view_corners(a_far_stack), atol=0.01)
+    assert "thickness 9 mm (from the file)" in ui.logText.toPlainText()
+    assert ui.comparisonButton.enabled
+    assert not ui.reportButton.enabled
+
+
+def test_what_cannot_be_interpolated_is_said(a_slice_panel, a_far_stack) -> None:
+    a_slice_panel.choose(inputVolume=a_far_stack)
+    a_slice_panel.choose(sliceThickness=40.0)
+    assert not a_slice_panel.ui.applyButton.enabled
+    assert a_slice_panel.ui.reasonLabel.text.startswith("A slice thickness of 40 mm is impossible")
+
+
+def test_a_model_that_is_chosen_nevertheless_is_run(a_slice_panel, a_far_stack) -> None:
+    a_slice_panel.choose(inputVolume=a_far_stack, model="between")
+    ui = a_slice_panel.ui
+    assert ui.applyButton.text == "Super-resolve"
+    assert ui.planLabel.text.endswith("through-plane x12.2, a model for slices 2 to 8 mm apart")
+    assert ui.noteLabel.text == "far has slices 11 mm apart; between was trained on 2 to 8 mm, so expect artefacts."
+
+
+def test_ticked_stacks_are_interpolated_one_after_another(a_slice_panel, a_far_stack) -> None:
+    array = np.random.default_rng(1).normal(500, 100, (4, 9, 10)).astype(np.float32)
+    other = add_volume(core.start(), array, np.diag([1, 1, 12, 1.0]), "other")
+    a_slice_panel.choose(inputVolume=a_far_stack, furtherInputs=[other], targetSpacing=3.0)
+    run(a_slice_panel)
+    assert {"far interpolated", "other interpolated"} <= set(volumes())

@@ -61,11 +61,11 @@ def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None)
 def describe(plan: Plan, forecast: Forecast) -> str:
     """Return the lines that a person reads before the run."""
     grid = in_own_language(grid_text(forecast.shape, forecast.affine))
-    result = (
-        _("Result: {grid}, {size} with the zero-filled volume")
-        if plan.with_zero_filled
-        else _("Result: {grid}, {size}")
-    )
+    result = _("Result: {grid}, {size}")
+    if plan.with_zero_filled and plan.stack is not None:
+        result = _("Result: {grid}, {size} with the interpolated volume")
+    elif plan.with_zero_filled:
+        result = _("Result: {grid}, {size} with the zero-filled volume")
     lines = [
         result.format(grid=grid, size=size_text(forecast.result_bytes)),
         _("Memory: up to {needed} of {free} free").format(

@@ -34,6 +34,8 @@ class ModelChoice:
         self._entries: list[tuple[str, str]] = []
         self.proposal: Sentence | None = None
         """what happens to the volume where nobody chooses a model"""
+        self.none_fits = False
+        """of the models that are installed, the volume that is shown"""
 
     @property
     def current(self) -> InstalledModel | None:
@@ -74,6 +76,7 @@ class ModelChoice:
         """
         choice = None if scan is None else choose(scan, self._models.values())
         self.proposal = None if choice is None else choice.sentence
+        self.none_fits = choice is not None and bool(choice.others) and not choice.fitting
         current = self.current_name
         was_blocked = self._combo.blockSignals(True)
         self._list(choice)

@@ -22,7 +22,14 @@ from SuperResolution3DSlicer.panel.run_control import RunControl
 from SuperResolution3DSlicer.panel.slice_fields import SliceFields
 from SuperResolution3DSlicer.panel.volume_model import VolumeModel
 from SuperResolution3DSlicer.runs import dependencies
-from SuperResolution3DSlicer.runs.requests import notes, requests_of, why_no_low_resolution, why_not
+from SuperResolution3DSlicer.runs.interpolation_task import Interpolation
+from SuperResolution3DSlicer.runs.requests import (
+    interpolations_of,
+    notes,
+    requests_of,
+    why_no_low_resolution,
+    why_not,
+)
 from SuperResolution3DSlicer.scene.node_observer import ChosenNodes
 from SuperResolution3DSlicer.scene.roi import place_at_centre
 
@@ -116,8 +123,10 @@ class Panel:
         running = self._runs.is_running
         if parameters is not None and not running:
             self._follow(parameters)
-        reason = why_not(parameters, self._models.current)
-        ui.applyButton.text = _("Cancel") if running else _("Super-resolve")
+        interpolations = self._interpolations
+        reason = why_not(parameters, self._models.current, interpolations)
+        start = _("Interpolate") if interpolations else _("Super-resolve")
+        ui.applyButton.text = _("Cancel") if running else start
         ui.applyButton.enabled = running or not reason
         tip = _("Computes the volume in a process of its own; Slicer stays usable.")
         ui.applyButton.toolTip = reason or (_("Ends the run; the scene stays as it is.") if running else tip)
@@ -127,7 +136,7 @@ class Panel:
         if parameters is None:
             return
         self._further.show([node for node in parameters.furtherInputs if node], parameters.inputVolume)
-        if reason:
+        if reason or interpolations:
             self._forecast.clear()
             self._show_notes([])
         elif not running:
@@ -156,11 +165,18 @@ class Panel:
         ui.windowSizeBox.enabled = ui.overlapBox.enabled = in_windows and not running
         ui.furtherInputsList.enabled = not running
         ui.zeroFilledBox.enabled = not running
-        ui.estimateButton.enabled = ui.applyButton.enabled and not running and not self._forecast.is_timing
+        can_estimate = ui.applyButton.enabled and self._models.current is not None
+        ui.estimateButton.enabled = can_estimate and not running and not self._forecast.is_timing
         why = why_no_low_resolution(parameters, self._degrading_model)
         why = _("Wait for the end of the run, or cancel it.") if running else why
         ui.simulateButton.enabled, ui.simulateButton.toolTip = not why, why or self._simulate_tip
         self._views.update()
+
+    @property
+    def _interpolations(self) -> list[Interpolation]:
+        """What is run where no model fits a stack of slices and nobody chose one nevertheless."""
+        is_offered = self._parameters is not None and self._models.current is None and self._models.none_fits
+        return interpolations_of(self._parameters) if is_offered else []
 
     @property
     def _degrading_model(self) -> InstalledModel | None:
@@ -193,6 +209,9 @@ class Panel:
             return
         try:
             self._follow(self._parameters)
+            if self._interpolations:
+                self._runs.interpolate(self._interpolations)
+                return
             requests = requests_of(self._parameters, self._models.current)
             dependencies.ensure_installed()
         except SuperResolutionError as error:

@@ -7,7 +7,7 @@ modules, which it does in any order.
 from typing import Annotated, Any
 
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
-from slicer.parameterNodeWrapper import Decimals, SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
+from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
 
 from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
@@ -33,8 +33,8 @@ class Parameters:
     windowSize: Annotated[int, WithinRange(SMALLEST_WINDOW, 128)] = PUBLISHED_WINDOW
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = DEFAULT_OVERLAP
     zeroFilled: bool = True
-    sliceThickness: Annotated[float, WithinRange(0.0, LARGEST_MM), Decimals(2)] = 0.0  # mm; 0: what the files say
-    targetSpacing: Annotated[float, WithinRange(0.0, LARGEST_MM), Decimals(2)] = 0.0  # mm; 0: automatic
+    sliceThickness: Annotated[float, WithinRange(0.0, LARGEST_MM)] = 0.0  # mm; 0: what the files say
+    targetSpacing: Annotated[float, WithinRange(0.0, LARGEST_MM)] = 0.0  # mm; 0: automatic
 
     def connect_widgets(self, ui: Any) -> int:
         """Tie all widgets that name a parameter to it, and return the tag to disconnect with.

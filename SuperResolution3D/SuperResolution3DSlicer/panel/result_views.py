@@ -48,6 +48,11 @@ class ResultViews:
             button.toolTip = (
                 _("There is no result of this input yet.") if result is None else f"{result.GetName()}: {tip}"
             )
+        if result is not None and not result.GetAttribute(REPORT_ATTRIBUTE):
+            self._ui.reportButton.enabled = False
+            self._ui.reportButton.toolTip = _("{name} was computed without a network and has no report.").format(
+                name=result.GetName()
+            )
         can_fade = self.comparison.can_fade
         for widget in (self._ui.fadeLabel, self._ui.fadeSlider):
             widget.visible = can_fade

@@ -12,8 +12,9 @@ from SuperResolution3DSlicer.forecast.forecast import forecast
 from SuperResolution3DSlicer.forecast.speed import Work
 from SuperResolution3DSlicer.panel.log_panel import LogPanel
 from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
+from SuperResolution3DSlicer.runs.interpolation_task import Interpolation
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
-from SuperResolution3DSlicer.runs.outcome import Outcome, describe_all, not_done, unchanged
+from SuperResolution3DSlicer.runs.outcome import Outcome, describe_all, describe_interpolations, not_done, unchanged
 from SuperResolution3DSlicer.runs.queue import RunQueue
 from SuperResolution3DSlicer.runs.run import Follower
 from SuperResolution3DSlicer.runs.task import Task
@@ -86,6 +87,10 @@ class RunControl:
             return "\n".join([added, *outcome.task.notes])
 
         self._start([LowResolution(input_node, card)], describe)
+
+    def interpolate(self, tasks: list[Interpolation]) -> None:
+        """Start one run for each stack of slices."""
+        self._start(tasks, describe_interpolations)
 
     def cancel(self) -> None:
         """End the run that is on, soon, and start no further one."""

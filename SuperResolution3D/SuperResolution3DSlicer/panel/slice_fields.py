@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DSlicer.runs.slice_words import source_word
+from SuperResolution3DSlicer.scene.scan import scan_of
 from SuperResolution3DSlicer.scene.slice_header import stack_of
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SliceFields:
-    """Shows them for a model for thick slices alone; 0 is what is taken where a person says nothing."""
+    """Shows them for a model for thick slices, and for slices that no model fits; 0 takes what nobody has to say."""
 
     def __init__(self, ui: Any) -> None:
         self._thickness, self._target = ui.sliceThicknessBox, ui.targetSpacingBox
@@ -28,7 +29,8 @@ class SliceFields:
         if self._seen is not None and node is not self._seen:
             parameters.sliceThickness = 0.0
         self._seen = node
-        is_shown = node is not None and model is not None and model.card.enlarges_slices_only
+        scan = scan_of(node)
+        is_shown = scan is not None and (scan.slices is not None if model is None else model.card.enlarges_slices_only)
         for widget in self._widgets:
             widget.visible = is_shown
         if is_shown:

@@ -6,13 +6,12 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.models.choice import Scan, plan_sentence, why_not
 from SuperResolution3DSlicer.panel.model_choice import ModelChoice
 from SuperResolution3DSlicer.runs.slice_words import stack_line
-from SuperResolution3DSlicer.scene.checks import check_input, node_affine
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
-from SuperResolution3DSlicer.scene.modality import modality_of
+from SuperResolution3DSlicer.scene.scan import scan_of
 from SuperResolution3DSlicer.scene.slice_header import stack_of
 
 if TYPE_CHECKING:
@@ -71,12 +70,3 @@ class VolumeModel:
         if reason is None:
             return plan
         return _("{plan}, a model {reason}").format(plan=plan, reason=in_own_language(reason))
-
-
-def scan_of(node: slicer.vtkMRMLScalarVolumeNode | None) -> Scan | None:
-    """Return what the header of a volume says; None where no run can use it."""
-    try:
-        check_input(node)
-    except SuperResolutionError:
-        return None
-    return Scan(node_affine(node), modality_of(node))

@@ -62,6 +62,20 @@ def _describe(outcome: Outcome) -> str:
     return "\n".join([sentence, *slices, consistency_sentence(report), *warnings, *outcome.task.notes])
 
 
+def describe_interpolations(outcomes: list[Outcome]) -> str:
+    """Say how runs without a network ended."""
+    lines = []
+    for outcome in outcomes:
+        if outcome.state != "done":
+            lines.append(" ".join([not_done(outcome), *unchanged([outcome])]))
+            continue
+        sentence = _("{name}: interpolated between the measured slices, without a network.").format(
+            name=outcome.node.GetName()
+        )
+        lines += [sentence, *outcome.task.notes]
+    return "\n".join(lines)
+
+
 def unchanged(outcomes: list[Outcome]) -> list[str]:
     """Return the sentence that the scene is unchanged, where nobody closed it or deleted an input meanwhile."""
     inputs = [node for outcome in outcomes for node in outcome.task.watched_nodes()]

@@ -1,5 +1,6 @@
 """From what is chosen in the panel to what is asked for, or to the sentence that says why nothing can be."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import slicer
@@ -9,11 +10,13 @@ from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.models.installed_models import InstalledModel, installed_models
 from SuperResolution3DSlicer.panel.choices import Region, Tiling
 from SuperResolution3DSlicer.panel.messages import with_full_stop
+from SuperResolution3DSlicer.runs.interpolation_task import Interpolation
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
 from SuperResolution3DSlicer.runs.volume_task import Request
 from SuperResolution3DSlicer.scene.checks import field_of_view_note, is_empty, modality_warning, spacing_warning
 from SuperResolution3DSlicer.scene.library_sentences import told
 from SuperResolution3DSlicer.scene.nodes import is_result
+from SuperResolution3DSlicer.scene.scan import scan_of
 
 if TYPE_CHECKING:
     from SuperResolution3DSlicer.panel.parameters import Parameters
@@ -56,12 +59,34 @@ def requests_of(parameters: "Parameters", model: InstalledModel | None) -> list[
     return requests
 
 
-def why_not(parameters: "Parameters | None", model: InstalledModel | None) -> str:
-    """Return why nothing can be run, in one sentence; "" when it can."""
+def interpolations_of(parameters: "Parameters") -> list[Interpolation]:
+    """Return what is offered where no model fits a stack of thick slices: one for each input; none elsewhere."""
+    scan = scan_of(parameters.inputVolume)
+    if scan is None or scan.slices is None:
+        return []
+    further = [node for node in parameters.furtherInputs if node is not None and node is not parameters.inputVolume]
+    return [
+        Interpolation(
+            node,
+            parameters.sliceThickness or None,
+            parameters.targetSpacing or None,
+            None if further else parameters.outputVolume,
+        )
+        for node in (parameters.inputVolume, *further)
+    ]
+
+
+def why_not(
+    parameters: "Parameters | None", model: InstalledModel | None, interpolations: Sequence[Interpolation] = ()
+) -> str:
+    """Return why nothing can be run, neither the model nor what is offered instead; "" when it can."""
     if parameters is None:
         return _("The scene is being closed.")
     try:
-        requests_of(parameters, model)
+        for interpolation in interpolations:
+            interpolation.check()
+        if not interpolations:
+            requests_of(parameters, model)
     except SuperResolutionError as error:
         return told(error)
     return ""

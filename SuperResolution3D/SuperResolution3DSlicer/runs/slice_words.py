@@ -48,7 +48,7 @@ def source_word(node: slicer.vtkMRMLScalarVolumeNode, source: ThicknessSource) -
 def _line(
     plane: str, in_plane: tuple[float, float], spacing: float, thickness: float, source: str, result: float
 ) -> str:
-    first, second = (f"{size:.3g}" for size in in_plane)
+    second, first = (f"{size:.3g}" for size in in_plane)  # as stored: the columns vary last
     return _(
         "{plane} slices, {first} x {second} x {spacing:.3g} mm, thickness {thickness:.3g} mm ({source}): result"
         " {first} x {second} x {result:.3g} mm, through-plane x{factor:.3g}"
