@@ -248,6 +248,7 @@ def wanted_files() -> set[str]:
     return (files_in(ROOT / "SuperResolution3D") | library | resources) - {
         "CMakeLists.txt",
         "SuperResolution3DLib/CMakeLists.txt",
+        "SuperResolution3DLib/README.md",  # of the command line, which is read in the repository
     }
 
 
