@@ -76,7 +76,7 @@ class ThePanel:
     def run(self) -> None:
         """Click Super-resolve and wait for the end."""
         self.click(self.ui.applyButton)
-        double.wait_until(lambda: self.ui.applyButton.text == "Super-resolve")
+        double.wait_until(lambda: self.ui.applyButton.text != "Cancel")
         double.turn(80)
 
 
