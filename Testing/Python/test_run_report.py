@@ -8,7 +8,7 @@ from run_reports import A_CONSISTENCY, a_report
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import InputError
 
-FILES = {"input", "output", "zero_filled", "model_file"}
+FILES = {"input", "output", "zero_filled", "model_file", "trust_map"}
 
 
 def values_of(report: Report) -> dict:
