@@ -111,7 +111,7 @@ def test_unusable_file_in_the_users_folder_is_left_out_of_the_list_and_named(mon
     with loaded_module(monkeypatch, tmp_path) as module:
         ui = ThePanel(module).ui
         models = [ui.modelSelector.itemText(row) for row in range(ui.modelSelector.count)]
-        assert models == ["rrdb-mr-brain-x4", "rrdb-mr-brain-x4-gan"]
+        assert models == ["rrdb-mr-brain-x4", "through-plane-mr", "rrdb-mr-brain-x4-gan"]
         sentence = "Not usable, the list's tooltip says why: a&lt;b.safetensors, slow.safetensors, unknown.safetensors."
         assert ui.modelCardLabel.text.endswith(sentence)
         assert "name must be a text, not 5" in ui.modelSelector.toolTip
@@ -169,7 +169,7 @@ def test_shipped_models_show_figures_of_the_same_volumes(monkeypatch, tmp_path) 
     with loaded_module(monkeypatch, tmp_path) as module:
         ui = ThePanel(module).ui
         assert "4 validation volumes, the same as rrdb-mr-brain-x4-gan: PSNR 24.9 dB" in ui.modelDetailsLabel.text
-        ui.modelSelector.currentIndex = 1
+        ui.modelSelector.currentIndex = ui.modelSelector.findText("rrdb-mr-brain-x4-gan")
         assert "4 validation volumes, the same as rrdb-mr-brain-x4: PSNR 24.6 dB" in ui.modelDetailsLabel.text
 
 

@@ -16,6 +16,7 @@ from Testing.Slicer.volumes import add_volume, turned
 from SuperResolution3DSlicer.scene import library_sentences
 
 OTHER_MODEL = f"{MODEL}-gan"
+FOR_SLICES = "through-plane-mr (does not fit: for pixels of 0.37 to 1.33 mm)"
 LIBRARY = MODULE_FILE.parents[1] / "SuperResolution3DLib"
 
 
@@ -35,7 +36,7 @@ def test_the_first_thing_in_the_panel_says_what_will_happen(a_panel, a_node) -> 
     a_panel.choose(inputVolume=a_node)
     assert line.visible
     assert line.text == f"For T1 brain: axial slices of 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm with {MODEL}"
-    assert entries(a_panel) == [MODEL, OTHER_MODEL]
+    assert entries(a_panel) == [MODEL, OTHER_MODEL, "", FOR_SLICES]
 
 
 def test_models_that_do_not_fit_stand_below_a_line_and_say_why(a_panel, a_node, tmp_path) -> None:
@@ -45,6 +46,7 @@ def test_models_that_do_not_fit_stand_below_a_line_and_say_why(a_panel, a_node, 
     a_panel.choose(inputVolume=a_node, model="")
     assert entries(a_panel) == [
         *(MODEL, OTHER_MODEL, ""),
+        FOR_SLICES,
         "a-finer-one (does not fit: for voxels of 0.5 to 1 mm)",
     ]
     assert a_panel.ui.modelSelector.currentText == MODEL

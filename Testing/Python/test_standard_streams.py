@@ -65,7 +65,7 @@ def test_letters_that_an_encoding_lacks_do_not_end_the_work(a_folder):
 
 def test_what_is_told_arrives_where_it_can_be_told(a_folder):
     assert exit_code("degrade größe.nrrd lr.nrrd --scale 2 >told 2>errors", a_folder) == ExitCode.OK
-    assert (a_folder / "told").read_text("utf-8").startswith("wrote lr.nrrd: 4 x 4 x 5 voxels")
+    assert (a_folder / "told").read_text("utf-8").startswith("wrote lr.nrrd: 5 x 4 x 4 voxels")
     assert (a_folder / "errors").read_text() == ""
 
 

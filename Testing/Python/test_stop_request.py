@@ -69,11 +69,11 @@ def test_a_validation_ends_at_once_and_goes_on_where_it_stood(tmp_path, monkeypa
     scored = []
     original = Validation._scores
 
-    def scores(self, sr, hr):
+    def scores(self, views):
         scored.append(len(scored))
         if len(scored) == 2:
             ask()
-        return original(self, sr, hr)
+        return original(self, views)
 
     monkeypatch.setattr(Validation, "_scores", scores)
     assert main(arguments(index, broken, **VALIDATING)) == EXIT_AGAIN
@@ -96,7 +96,7 @@ def test_scores_of_a_stopped_validation_are_not_taken_for_those_of_later_weights
     index = index_of(tmp_path)
     with monkeypatch.context() as patch:
         original = Validation._scores
-        patch.setattr(Validation, "_scores", lambda self, sr, hr: (ask(), original(self, sr, hr))[1])
+        patch.setattr(Validation, "_scores", lambda self, views: (ask(), original(self, views))[1])
         assert main(arguments(index, tmp_path / "run", **options)) == EXIT_AGAIN
     assert len(state_of(tmp_path / "run")["progress"]["scored"]) == 1
     longer = options | {"optimisation.steps": 4}
