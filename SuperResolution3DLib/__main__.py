@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.cli.job import COMMAND, EVENTS, OVERWRITE, add_job_arguments, job_of
 from SuperResolution3DLib.cli.slice_arguments import CONSISTENT, add_degrade_arguments, add_interpolate_arguments
 from SuperResolution3DLib.cli.standard_streams import never_fail
+from SuperResolution3DLib.cli.super_resolve_job import COMMAND, EVENTS, OVERWRITE, add_job_arguments, job_of
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.models.installed_models import MODELS_VARIABLE
 from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from SuperResolution3DLib.cli.cancellation import Cancellation
-from SuperResolution3DLib.cli.job import Job, job_of
 from SuperResolution3DLib.cli.progress import TerminalMonitor
 from SuperResolution3DLib.cli.standard_streams import never_fail
+from SuperResolution3DLib.cli.super_resolve_job import Job, job_of
 from SuperResolution3DLib.cli.worker import exit_code_of, run_job, summary
 from SuperResolution3DLib.errors import ExitCode, InputError, OutputError
 from SuperResolution3DLib.sentence import Sentence

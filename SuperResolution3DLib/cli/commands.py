@@ -1,4 +1,4 @@
-"""The commands degrade, interpolate, compare and blend. Each takes its parsed arguments."""
+"""The commands degrade, interpolate, compare and blend; that of super-resolve is in ``super_resolve_job``."""
 
 import argparse
 import math

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from SuperResolution3DLib.cli.cancellation import Cancellation
-from SuperResolution3DLib.cli.job import Event, Progress, encode
+from SuperResolution3DLib.cli.super_resolve_job import Event, Progress, encode
 from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
 

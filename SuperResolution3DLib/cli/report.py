@@ -1,4 +1,4 @@
-"""The report of a run: written to JSON by the worker, read back by the panel, by batch code and from a node."""
+"""The report of a run as JSON, for panel, batches and nodes; most of its fields: ``inference.computation``."""
 
 import json
 from collections.abc import Mapping

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, TextIO
 
 from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.cli.cancellation import Cancellation
-from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Done, Failed, Job, Started
 from SuperResolution3DLib.cli.progress import EventMonitor, TerminalMonitor, format_duration
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.standard_streams import never_fail, tolerant_stream
+from SuperResolution3DLib.cli.super_resolve_job import DEFAULT_OVERLAP, Done, Failed, Job, Started
 from SuperResolution3DLib.errors import (
     CancelledError,
     ExitCode,

@@ -9,8 +9,8 @@ import pytest
 from models import a_through_plane_file, a_through_plane_model
 
 from SuperResolution3DLib.__main__ import build_parser, main
-from SuperResolution3DLib.cli.job import Job, job_of
 from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.cli.super_resolve_job import Job, job_of
 from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.inference.settings import Settings
 from SuperResolution3DLib.inference.slice_stack import slice_stack

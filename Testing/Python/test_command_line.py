@@ -16,7 +16,7 @@ from models import a_tiny_card, a_tiny_model_file
 from SuperResolution3DLib import __version__
 from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.cli import worker
-from SuperResolution3DLib.cli.job import Job
+from SuperResolution3DLib.cli.super_resolve_job import Job
 from SuperResolution3DLib.errors import ExitCode
 from SuperResolution3DLib.models import installed_models
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume

@@ -24,7 +24,15 @@ NEVER = {
 GUI_MODULES = [
     f"{LIBRARY}.{name}"
     for name in (
-        *("errors", "free_memory", "volumes.geometry", "volumes.box", "models.model_card", "cli.job", "cli.report"),
+        *(
+            "errors",
+            "free_memory",
+            "volumes.geometry",
+            "volumes.box",
+            "models.model_card",
+            "cli.super_resolve_job",
+            "cli.report",
+        ),
         *("models.installed_models", "models.choice", "models.card_words", "sentence", "advice", "volumes.body_axes"),
         "cli.time_left",
         *("inference.computation", "inference.memory_plan", "inference.monitor", "inference.sliding_window"),
@@ -192,16 +200,16 @@ def test_a_cycle_is_found_and_shown() -> None:
 
 def test_an_import_of_a_higher_room_is_found_at_every_level() -> None:
     sources = {
-        f"{LIBRARY}.volumes.volume": f"def read():\n    from {LIBRARY}.cli import job\n",
-        f"{LIBRARY}.cli.job": f"from {LIBRARY}.volumes import volume\n",
+        f"{LIBRARY}.volumes.volume": f"def read():\n    from {LIBRARY}.cli import super_resolve_job\n",
+        f"{LIBRARY}.cli.super_resolve_job": f"from {LIBRARY}.volumes import volume\n",
         f"{LIBRARY}.networks.rrdb": f"from {LIBRARY}.models import model_card\n",
         f"{LIBRARY}.models.model_card": "",
-        f"{LIBRARY}.errors": f"from {LIBRARY}.cli import job\n",
+        f"{LIBRARY}.errors": f"from {LIBRARY}.cli import super_resolve_job\n",
     }
     assert room_violations(parse(sources), LIBRARY) == [
-        f"{LIBRARY}.volumes.volume:2 {LIBRARY}.cli.job",
+        f"{LIBRARY}.volumes.volume:2 {LIBRARY}.cli.super_resolve_job",
         f"{LIBRARY}.networks.rrdb:1 {LIBRARY}.models.model_card",
-        f"{LIBRARY}.errors:1 {LIBRARY}.cli.job",
+        f"{LIBRARY}.errors:1 {LIBRARY}.cli.super_resolve_job",
     ]
 
 

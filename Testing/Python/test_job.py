@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from run_reports import a_report
 
-from SuperResolution3DLib.cli.job import (
+from SuperResolution3DLib.cli.super_resolve_job import (
     Done,
     Failed,
     Job,

@@ -10,7 +10,7 @@ import slicer
 from panel_fixtures import AFFINE, SHAPE, a_panel  # noqa: F401 (fixture)
 
 from SuperResolution3DLib.advice import OTHER_DEVICE, SMALLER_REGION
-from SuperResolution3DLib.cli.job import Failed, decode, encode
+from SuperResolution3DLib.cli.super_resolve_job import Failed, decode, encode
 from SuperResolution3DLib.errors import InputError, ResourceError
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.sentence import Sentence

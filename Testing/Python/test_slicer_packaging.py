@@ -90,7 +90,11 @@ print(json.dumps({{item.__name__: item.__file__ for item in own}}))
 assert "torch" not in sys.modules
 """
     files = json.loads(run_python(tmp_path, [support_folder(tmp_path)], "-c", program).splitlines()[-1])
-    assert {"SuperResolution3D", "SuperResolution3DSlicer.panel.panel", "SuperResolution3DLib.cli.job"} <= set(files)
+    assert {
+        "SuperResolution3D",
+        "SuperResolution3DSlicer.panel.panel",
+        "SuperResolution3DLib.cli.super_resolve_job",
+    } <= set(files)
     start = the_trees.modules if tree == "installed" else ROOT
     assert [file for file in files.values() if not Path(file).is_relative_to(start)] == []
 

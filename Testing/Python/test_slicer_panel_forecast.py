@@ -11,7 +11,7 @@ import slicer
 from baseline_models import a_baseline_card
 
 import Testing.Slicer.module  # noqa: F401 - installs the double
-from SuperResolution3DLib.cli.job import Event, Progress, Started
+from SuperResolution3DLib.cli.super_resolve_job import Event, Progress, Started
 from SuperResolution3DLib.inference.memory_plan import GIB, Run, host_bytes, plan_tiles
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.installed_models import InstalledModel

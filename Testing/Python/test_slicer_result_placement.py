@@ -10,7 +10,7 @@ import pytest
 import slicer
 from core_fixtures import a_core  # noqa: F401 (fixture)
 
-from SuperResolution3DLib.cli.job import Job
+from SuperResolution3DLib.cli.super_resolve_job import Job
 from Testing.Slicer import double
 from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
 from Testing.Slicer.volumes import add_volume, affine_of, field_of_view_corners, turned, voxel_positions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from SuperResolution3DLib.cli.job import Done, Event, Progress, Started
+from SuperResolution3DLib.cli.super_resolve_job import Done, Event, Progress, Started
 from SuperResolution3DLib.errors import InputError
 from Testing.Slicer import double
 from Testing.Slicer.double.application import write_launcher

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from models import a_tiny_model, a_tiny_model_file
 
-from SuperResolution3DLib.cli.job import Job
+from SuperResolution3DLib.cli.super_resolve_job import Job
 from SuperResolution3DLib.cli.worker import run_process
 from SuperResolution3DLib.errors import ExitCode, InputError, ModelError
 from SuperResolution3DLib.forward.kspace import degrade, zero_fill

@@ -17,9 +17,9 @@ from models import a_tiny_model_file
 
 from SuperResolution3DLib.cli import worker
 from SuperResolution3DLib.cli.cancellation import Cancellation
-from SuperResolution3DLib.cli.job import Done, Event, Failed, Job, Progress, Started, decode
 from SuperResolution3DLib.cli.progress import EventMonitor, TerminalMonitor, format_duration
 from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.cli.super_resolve_job import Done, Event, Failed, Job, Progress, Started, decode
 from SuperResolution3DLib.cli.time_left import STAGES
 from SuperResolution3DLib.cli.worker import run_process
 from SuperResolution3DLib.errors import ExitCode, OutputError

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from vtk.util.numpy_support import vtk_to_numpy
 
-from SuperResolution3DLib.cli.job import Job
+from SuperResolution3DLib.cli.super_resolve_job import Job
 from SuperResolution3DLib.volumes.volume import read_volume
 from Testing.Slicer import core
 from Testing.Slicer.volumes import add_volume

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import slicer
 
-from SuperResolution3DLib.cli.job import Event, Progress, Started
+from SuperResolution3DLib.cli.super_resolve_job import Event, Progress, Started
 from SuperResolution3DLib.cli.time_left import WEIGHTS
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.inference.monitor import Warned

@@ -6,8 +6,8 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.cli.job import Job
 from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.cli.super_resolve_job import Job
 from SuperResolution3DLib.inference.slice_stack import slice_stack
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.box import Shape

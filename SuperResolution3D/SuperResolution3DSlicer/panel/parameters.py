@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
 from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
 
-from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP
+from SuperResolution3DLib.cli.super_resolve_job import DEFAULT_OVERLAP
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
 from SuperResolution3DSlicer.panel.choices import PUBLISHED_WINDOW, DataConsistency, Region, Tiling
 

@@ -14,8 +14,8 @@ import qt
 from slicer.i18n import tr as _
 
 import SuperResolution3DLib
-from SuperResolution3DLib.cli.job import Done, Event, Failed, Started, decode
 from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.cli.super_resolve_job import Done, Event, Failed, Started, decode
 from SuperResolution3DLib.errors import ExitCode, InputError
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 

@@ -10,7 +10,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.cli.job import Event, Progress
+from SuperResolution3DLib.cli.super_resolve_job import Event, Progress
 from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.inference.monitor import Warned

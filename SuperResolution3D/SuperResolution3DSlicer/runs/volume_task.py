@@ -6,8 +6,8 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.cli.job import DEFAULT_OVERLAP, Job
 from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.cli.super_resolve_job import DEFAULT_OVERLAP, Job
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.memory_plan import tail_halo
 from SuperResolution3DLib.inference.slice_stack import SliceStack

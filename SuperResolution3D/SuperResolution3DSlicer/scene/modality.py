@@ -4,7 +4,7 @@ import re
 
 import slicer
 
-from SuperResolution3DLib.cli.job import MODALITY
+from SuperResolution3DLib.cli.super_resolve_job import MODALITY
 
 MODALITY_ATTRIBUTE = "SuperResolution3D.Modality"  # of the nodes that are made here, which have no DICOM item
 DICOM_ATTRIBUTE = "DICOM.Modality"  # of the items that Slicer's DICOM import makes

@@ -8,8 +8,8 @@ import numpy as np
 import qt
 import slicer
 
-from SuperResolution3DLib.cli.job import Done, Failed, Progress, Started
 from SuperResolution3DLib.cli.report import Report
+from SuperResolution3DLib.cli.super_resolve_job import Done, Failed, Progress, Started
 from SuperResolution3DLib.inference.computation import DataConsistency
 from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.model_card import ModelCard, read_card
