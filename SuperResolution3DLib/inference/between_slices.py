@@ -13,16 +13,15 @@ from SuperResolution3DLib.forward.forward_model import ForwardModel
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
-from SuperResolution3DLib.inference.settings import Result, Settings
+from SuperResolution3DLib.inference.settings import Result, Settings, canonical_region
 from SuperResolution3DLib.inference.slice_engine import SliceEngine
 from SuperResolution3DLib.inference.slice_plan import SliceGrid
-from SuperResolution3DLib.inference.slice_report import SliceReport
 from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, slice_stack
 from SuperResolution3DLib.inference.thick_slices import check_result
 from SuperResolution3DLib.inference.trust.range_check import slice_warnings
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.volumes.body_axes import grid_text
-from SuperResolution3DLib.volumes.box import Box, box_shape, box_text, whole
+from SuperResolution3DLib.volumes.box import Box, box_shape, box_text
 from SuperResolution3DLib.volumes.geometry import crop_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
@@ -85,9 +84,7 @@ def between_slices(
     turn = stack.axis.to_slices_first
     slices = turn.to_canonical(volume.array)
     affine = turn.canonical_affine(volume.affine, volume.shape)
-    region = whole(slices.shape)
-    if settings.region is not None:
-        region = turn.box_to_canonical(settings.region, volume.shape)
+    region = canonical_region(volume, turn, settings.region)
     shape, noise = card.forward.get("shape", DEFAULT_SHAPE), card.forward.get("noise", DEFAULT_NOISE)
     profile = _turned(stack.profile(wanted, shape), mirrored=turn.flips[0])
     # A fixed range is not that of the volume, so its offset has to stay.
@@ -138,7 +135,7 @@ def between_slices(
             projected=projected,
             model_dependent=True,  # nobody knows the slices' true profile
         ),
-        slices=_report(stack, grid, wanted, residual),
+        slices=stack.report(profile, noise, wanted, residual),
         **{**vars(engine.report), "warnings": (*warnings, *engine.report.warnings)},
     )
     return Result(result, report, interpolated)
@@ -178,24 +175,3 @@ def _result_affine(affine: np.ndarray, profile: SliceProfile, region: Box, first
     cropped = crop_affine(affine, (0, region[1].start, region[2].start))
     edge_to_centre = profile.centres[0]
     return along_axis(cropped, 0, profile.hr_spacing, (first + 0.5) * profile.hr_spacing - edge_to_centre)
-
-
-def _report(stack: SliceStack, grid: SliceGrid, wanted: float, residual: float | None) -> SliceReport:
-    profile = grid.profile
-    return SliceReport(
-        axis=stack.axis.letter,
-        plane=stack.axis.description,
-        num_slices=profile.lr_size,
-        slice_spacing_mm=profile.spacing,
-        slice_thickness_mm=profile.thickness,
-        thickness_source=stack.thickness_source,
-        in_plane_spacing_mm=stack.axis.in_plane,
-        wanted_spacing_mm=wanted,
-        result_spacing_mm=profile.hr_spacing,
-        result_size=profile.hr_size,
-        field_of_view_mm=profile.hr_size * profile.hr_spacing,
-        profile=profile.shape,
-        noise=grid.noise,
-        residual_rms_percent=residual,
-        warnings=stack.warnings,
-    )

@@ -1,6 +1,7 @@
 """Sizes, bytes and seconds of a run, from the model's card and the volume's shape alone (no torch)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from SuperResolution3DLib.advice import SMALLER_REGION
@@ -152,7 +153,7 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
     smallest = SMALLEST_TILE
     if run.edge is not None:  # the windows are the tiles; they are neither widened nor halved
         around_trunk, around_tail, fixed, smallest = 0, (0, 0, 0), fixed_bytes, run.edge
-        shape = _limited(volume_shape, run.edge)
+        shape = limited(volume_shape, (run.edge,) * 3)
 
     def trunk_bytes(tile: Shape) -> float:
         return tile_bytes(tile, (around_trunk,) * 3, volume_shape, size.trunk_channels * itemsize, on_cpu=on_cpu)
@@ -160,21 +161,11 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
     def tail_bytes(tile: Shape) -> float:
         return tile_bytes(tile, around_tail, volume_shape, tail_channels * itemsize, on_cpu=on_cpu)
 
-    trunk_tile = shape
-    while fixed + trunk_bytes(trunk_tile) > device_bytes and max(trunk_tile) > smallest:
-        trunk_tile = halve(trunk_tile)
-    tail_tile = _limited(shape, max(LARGEST_TAIL_TILE, smallest))
-    while fixed + tail_bytes(tail_tile) > device_bytes and max(tail_tile) > smallest:
-        tail_tile = halve(tail_tile)
+    trunk_tile = fitting(shape, trunk_bytes, device_bytes - fixed, smallest)
+    largest = max(LARGEST_TAIL_TILE, smallest)
+    tail_tile = fitting(limited(shape, (largest,) * 3), tail_bytes, device_bytes - fixed, smallest)
     peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
-    if peak > device_bytes:
-        raise ResourceError(
-            Sentence(
-                "The run needs at least {needed} GiB and may use {allowed} GiB: {advice}, or close other programs that "
-                "use this memory",
-                {"needed": f"{peak / GIB:.2f}", "allowed": f"{device_bytes / GIB:.2f}", "advice": SMALLER_REGION},
-            )
-        )
+    check_peak(peak, device_bytes, SMALLER_REGION)
     return TilePlan(trunk_tile, around_trunk, tail_tile, around_tail, int(peak))
 
 
@@ -189,9 +180,33 @@ def tile_bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int, *, 
     return (_WORKSPACE_ON_CPU if on_cpu else _WORKSPACE) * math.prod(padded) * bytes_per_voxel
 
 
-def _limited(shape: Shape, edge: int) -> Shape:
-    depth, height, width = (min(size, edge) for size in shape)
+def limited(shape: Shape, most: Shape) -> Shape:
+    """Return a shape that is nowhere larger than ``most``."""
+    depth, height, width = (min(size, edge) for size, edge in zip(shape, most, strict=True))
     return depth, height, width
+
+
+def fitting(tile: Shape, needed: Callable[[Shape], float], allowed: float, smallest: int = SMALLEST_TILE) -> Shape:
+    """Halve a tile along its longest axis until the bytes that it needs are allowed, or it is as small as may be."""
+    while needed(tile) > allowed and max(tile) > smallest:
+        tile = halve(tile)
+    return tile
+
+
+def check_peak(peak: float, allowed: float, advice: Sentence) -> None:
+    """Refuse a run whose smallest tiles do not fit; both in bytes.
+
+    Raises:
+        ResourceError: the peak is larger than what is allowed.
+    """
+    if peak > allowed:
+        raise ResourceError(
+            Sentence(
+                "The run needs at least {needed} GiB and may use {allowed} GiB: {advice}, or close other programs that "
+                "use this memory",
+                {"needed": f"{peak / GIB:.2f}", "allowed": f"{allowed / GIB:.2f}", "advice": advice},
+            )
+        )
 
 
 def halve(tile: Shape) -> Shape:

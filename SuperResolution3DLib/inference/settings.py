@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.computation import Computation
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.volumes.box import Box
+from SuperResolution3DLib.volumes.box import Box, box_text, whole
+from SuperResolution3DLib.volumes.geometry import Orientation
 from SuperResolution3DLib.volumes.volume import Volume
 
 CONSISTENCY = ("off", "check", "project")
@@ -45,3 +46,20 @@ class Result:
     """the interpolation without a network on the same grid, when it was asked for"""
     trust_map: Volume | None = None
     """uint8 on the same grid, when it was asked for: 100 and above is where the estimate may be off"""
+
+
+def canonical_region(volume: Volume, orientation: Orientation, region: Box | None) -> Box:
+    """Return the voxels (D, H, W) of a region in the order that an orientation gives a volume; None stands for all.
+
+    Raises:
+        InputError: the region is empty or reaches beyond the volume.
+    """
+    if region is None:
+        return whole(orientation.to_canonical(volume.array).shape)
+    for part, size in zip(region, volume.shape, strict=True):
+        if not 0 <= part.start < part.stop <= size:
+            shape = " x ".join(map(str, volume.shape))
+            raise InputError(
+                f"Region {box_text(region)} does not lie in the volume of {shape} voxels (slices, rows, columns)"
+            )
+    return orientation.box_to_canonical(region, volume.shape)

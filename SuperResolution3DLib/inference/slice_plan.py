@@ -1,16 +1,20 @@
 """Sizes and bytes of a run between thick slices, from the card and the slices' grid alone (no torch)."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from SuperResolution3DLib.advice import SMALLER_REGION_OR_COARSER
-from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
-from SuperResolution3DLib.inference.memory_plan import GIB, SMALLEST_TILE, TilePlan, halve, tile_bytes, trunk_halo
+from SuperResolution3DLib.inference.memory_plan import (
+    TilePlan,
+    check_peak,
+    fitting,
+    limited,
+    tile_bytes,
+    trunk_halo,
+)
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape
 
 LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
@@ -95,21 +99,10 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     def tail_bytes(tile: Shape) -> float:
         return tile_bytes(tile, size.tail_halo, (hr_size, *shape[1:]), size.tail_channels * itemsize)
 
-    trunk_tile = _fitting((shape[0], rows, columns), trunk_bytes, device_bytes - fixed)
-    tail_tile = _fitting(_limited((hr_size, rows, columns), LARGEST_TAIL_TILE), tail_bytes, device_bytes - fixed)
+    trunk_tile = fitting((shape[0], rows, columns), trunk_bytes, device_bytes - fixed)
+    tail_tile = fitting(limited((hr_size, rows, columns), LARGEST_TAIL_TILE), tail_bytes, device_bytes - fixed)
     peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
-    if peak > device_bytes:
-        raise ResourceError(
-            Sentence(
-                "The run needs at least {needed} GiB and may use {allowed} GiB: {advice}, or close other programs that "
-                "use this memory",
-                {
-                    "needed": f"{peak / GIB:.2f}",
-                    "allowed": f"{device_bytes / GIB:.2f}",
-                    "advice": SMALLER_REGION_OR_COARSER,
-                },
-            )
-        )
+    check_peak(peak, device_bytes, SMALLER_REGION_OR_COARSER)
     return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))
 
 
@@ -120,15 +113,3 @@ def in_trunk_voxels(pixels: slice, fold: int) -> slice:
 
 def _fold(card: ModelCard) -> int:
     return int(card.config["unshuffle"])
-
-
-def _limited(shape: Shape, most: Shape) -> Shape:
-    depth, height, width = (min(size, edge) for size, edge in zip(shape, most, strict=True))
-    return depth, height, width
-
-
-def _fitting(tile: Shape, needed: Callable[[Shape], float], allowed: float) -> Shape:
-    """Halve a tile along its longest axis until it fits or is as small as may be."""
-    while needed(tile) > allowed and max(tile) > SMALLEST_TILE:
-        tile = halve(tile)
-    return tile

@@ -10,7 +10,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_SHAPE
 from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, find_slice_axis
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
-from SuperResolution3DLib.inference.slice_report import ThicknessSource
+from SuperResolution3DLib.inference.slice_report import SliceReport, ThicknessSource
 from SuperResolution3DLib.volumes.box import Shape
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
 
@@ -81,6 +81,33 @@ class SliceStack:
     def profile(self, target_spacing: float, shape: ProfileShape = DEFAULT_SHAPE) -> SliceProfile:
         """Return the slices over the HR grid of their own field of view, its voxels nearest to the target size."""
         return SliceProfile.over_slices(shape, self.thickness, self.centres, target_spacing)
+
+    def report(self, profile: SliceProfile, noise: float, wanted: float, residual: float | None) -> SliceReport:
+        """Return what is told of this stack and of a result on a profile's grid.
+
+        Args:
+            profile: what was taken for the slices, with the result's grid.
+            noise: of the interpolation.
+            wanted: voxel size that was wanted along the slice axis, mm.
+            residual: RMS by which the slices, made anew, differ from those measured, % of the range, if computed.
+        """
+        return SliceReport(
+            axis=self.axis.letter,
+            plane=self.axis.description,
+            num_slices=profile.lr_size,
+            slice_spacing_mm=profile.spacing,
+            slice_thickness_mm=profile.thickness,
+            thickness_source=self.thickness_source,
+            in_plane_spacing_mm=self.axis.in_plane,
+            wanted_spacing_mm=wanted,
+            result_spacing_mm=profile.hr_spacing,
+            result_size=profile.hr_size,
+            field_of_view_mm=profile.hr_size * profile.hr_spacing,
+            profile=profile.shape,
+            noise=noise,
+            residual_rms_percent=residual,
+            warnings=self.warnings,
+        )
 
 
 def slice_stack(

@@ -8,7 +8,7 @@ import torch
 
 from SuperResolution3DLib import __version__
 from SuperResolution3DLib.advice import SMALLER_REGION
-from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, VolumeError
+from SuperResolution3DLib.errors import CancelledError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
 from SuperResolution3DLib.free_memory import free_memory
@@ -17,7 +17,7 @@ from SuperResolution3DLib.inference.computation import Computation, DataConsiste
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB, Run, host_bytes
 from SuperResolution3DLib.inference.monitor import Monitor, Warned
-from SuperResolution3DLib.inference.settings import Result, Settings
+from SuperResolution3DLib.inference.settings import Result, Settings, canonical_region
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_ensemble
 from SuperResolution3DLib.inference.trust.range_check import range_warnings
@@ -26,7 +26,7 @@ from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import grid_text
-from SuperResolution3DLib.volumes.box import Box, box_shape, box_start, box_text, scaled, tiles, whole
+from SuperResolution3DLib.volumes.box import box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
@@ -76,7 +76,7 @@ def super_resolve(
     check_intensities(volume.array)
     orientation = Orientation.of(volume.affine)
     canonical = volume.canonical()
-    region = _canonical_region(volume, orientation, settings.region)
+    region = canonical_region(volume, orientation, settings.region)
     # A fixed range is not that of the volume, so its offset has to stay.
     offset = 0 if model.intensity.policy == "fixed" else large_offset(canonical.array)
     measured = without_offset(canonical.array, offset)
@@ -234,15 +234,6 @@ def _check_memory(needed: int) -> None:
                 {"needed": f"{needed / GIB:.2f}", "allowed": f"{allowed / GIB:.2f}", "advice": SMALLER_REGION},
             )
         )
-
-
-def _canonical_region(volume: Volume, orientation: Orientation, region: Box | None) -> Box:
-    if region is None:
-        return whole(volume.canonical().shape)
-    for part, size in zip(region, volume.shape, strict=True):
-        if not 0 <= part.start < part.stop <= size:
-            raise InputError(f"Region {box_text(region)} does not lie in the volume of {_size(volume)}")
-    return orientation.box_to_canonical(region, volume.shape)
 
 
 def _make_consistent(

@@ -63,23 +63,8 @@ def interpolate_slices(
         lowest, highest = min(lowest, float(lr.min())), max(highest, float(lr.max()))
         result[block] = cast_like(hr, result.dtype, offset)
     affine = along_axis(volume.affine, axis, profile.hr_spacing, (profile.hr_spacing - profile.spacing) / 2)
-    report = SliceReport(
-        axis=stack.axis.letter,
-        plane=stack.axis.description,
-        num_slices=profile.lr_size,
-        slice_spacing_mm=profile.spacing,
-        slice_thickness_mm=profile.thickness,
-        thickness_source=stack.thickness_source,
-        in_plane_spacing_mm=stack.axis.in_plane,
-        wanted_spacing_mm=wanted,
-        result_spacing_mm=profile.hr_spacing,
-        result_size=profile.hr_size,
-        field_of_view_mm=profile.hr_size * profile.hr_spacing,
-        profile=shape,
-        noise=noise,
-        residual_rms_percent=100 * math.sqrt(squares / volume.array.size) / max(highest - lowest, 1e-300),
-        warnings=stack.warnings,
-    )
+    residual = 100 * math.sqrt(squares / volume.array.size) / max(highest - lowest, 1e-300)
+    report = stack.report(profile, noise, wanted, residual)
     isotropic = replace(volume.with_array(result, affine), slice_thickness=None, slice_spacing=None)
     return isotropic, report
 
