@@ -77,7 +77,7 @@ def test_every_axis_is_sliced_and_every_patch_is_another_scan():
 
 def test_a_sample_is_a_function_of_seed_and_number():
     config = replace(PLAIN, flips=True, intensity_jitter=0.2, appearance=AppearanceConfig(True, 0.3, 0.02))
-    config = replace(config, slices=replace(SLICES, blur=1.0))
+    config = replace(config, slices=replace(SLICES, blur=1.0, movement=1.0, gain=0.05))
     one, same, other = (a_dataset(a_volume(), config, seed)[7] for seed in (1, 1, 2))
     for first, second in zip(one[:4], same[:4], strict=True):
         torch.testing.assert_close(first, second, rtol=0, atol=0)
@@ -181,6 +181,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(an_index, tmp_path
         ({"data.patch_size": 11}, "must be a multiple of network.config.unshuffle"),
         ({"loss.adversarial_weight": 0.1}, "fitted to pixels alone"),
         ({"data.slices.gap": 1.0}, "data.slices.gap must be in"),
+        ({"data.slices.movement": -1.0}, "data.slices.movement must be 0 or more, got -1.0"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(an_index, tmp_path, changed, message, capsys):

@@ -1,8 +1,9 @@
 """Patches of thick slices with the isotropic voxels that they were made of, another scan for each patch.
 
 Slices act along one axis only, so a patch is cut within their plane before it is degraded, and each patch has its own
-slice axis, spacing, thickness, gap, profile and noise. A column of the isotropic volume a few slices longer than the
-patch is degraded and interpolated, then the margin is cut off:
+slice axis, spacing, thickness, gap, profile, noise, and movement and gain of its slices, of which the HR has nothing.
+A column of the isotropic volume a few slices longer than the patch is degraded and interpolated, then the margin is cut
+off:
 
     isotropic column   | . . . . . . . . . . . . . . . . . . . . . |
     slices             |   +     +     +     +     +     +     +   |
@@ -30,6 +31,7 @@ from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from Training.data.appearance import draw_appearance
 from Training.data.data_config import DataConfig
 from Training.data.patches import Patches, SampleOrder
+from Training.data.slice_faults import draw_faults, movement_margin
 from Training.data.slices_config import SlicesConfig
 from Training.data.training_volume import TrainingVolume
 
@@ -110,7 +112,8 @@ class SlicePatchDataset(Dataset[Patches]):
         axis = int(random.choice(self.axes[chosen]))
         zoom = random.uniform(1, config.slices.zoom) if random.random() < 0.5 else 1.0
         scan = draw_scan(config.slices, math.floor((shape[axis] - 1) * zoom) + 1, random)
-        places = [np.arange(scan.told.hr_size if i == axis else config.patch_size) / zoom for i in range(3)]
+        edge = config.patch_size + 2 * movement_margin(config.slices)
+        places = [np.arange(scan.told.hr_size if i == axis else edge) / zoom for i in range(3)]
         size = [math.ceil(place[-1]) + 1 for place in places]
         centre = COARSE * coarse.foreground[random.integers(len(coarse.foreground))]
         jitter = random.integers(-(config.patch_size // 4), config.patch_size // 4 + 1, size=3)
@@ -139,6 +142,10 @@ class SlicePatchDataset(Dataset[Patches]):
             for axis in (1, 2):
                 hr = gaussian_filter1d(hr, blur, axis=axis, mode="nearest")
         lr = multiply_axes(hr, [scan.measured.matrix(), None, None])
+        lr = draw_faults(config, len(lr), random).apply(lr)
+        margin = movement_margin(config)
+        inside = (slice(None), *(slice(margin, size - margin) for size in hr.shape[1:]))
+        lr, hr, measured = lr[inside], hr[inside], measured[inside]
         if noise := self.config.appearance.noise:
             level = noise * random.random() ** 2  # most scans are quiet
             lr = lr + np.float32(level) * random.standard_normal(lr.shape, np.float32)
@@ -176,15 +183,16 @@ def _slice_axes(volume: TrainingVolume, config: DataConfig) -> list[int]:
             f"{volume.name}: no thick slices can be made of voxels of {spacing} mm (D, H, W), too far from isotropic"
         )
     longest = math.ceil(config.slices.spacing[0] * (config.slices.num_slices + 2 * MARGIN_SLICES))
+    edge = config.patch_size + 2 * movement_margin(config.slices)
     shape = volume.hr.shape
     fitting = [
         axis
         for axis in range(3)
-        if shape[axis] >= longest and min(size for i, size in enumerate(shape) if i != axis) >= config.patch_size
+        if shape[axis] >= longest and min(size for i, size in enumerate(shape) if i != axis) >= edge
     ]
     if not fitting:
         raise VolumeError(
-            f"{volume.name}: {shape} voxels (D, H, W) are fewer than a patch needs, {config.patch_size} within the "
+            f"{volume.name}: {shape} voxels (D, H, W) are fewer than a patch needs, {edge} within the "
             f"plane and {longest} through it; use a smaller data.patch_size or fewer data.slices.num_slices"
         )
     return fitting

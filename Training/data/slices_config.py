@@ -21,6 +21,11 @@ class SlicesConfig:
     the detail, as scanners deliver them. ``spacing`` is then counted in the finer voxels"""
     blur: float = 0.0
     """Largest standard deviation of a blur within the plane, pixels; half of the patches have none"""
+    movement: float = 0.0
+    """Farthest that a slice is moved along either axis of its plane, pixels; half of the patches have none. In half of
+    the others odd slices move against even ones, as in an interleaved scan, in the rest each for itself"""
+    gain: float = 0.0
+    """Largest share by which a slice's intensities are scaled, in the same patterns; half of the patches have none"""
 
     def __post_init__(self) -> None:
         if self.num_slices < 2:
@@ -35,5 +40,6 @@ class SlicesConfig:
             raise ValueError(f"data.slices.gap must be in [0, 1), got {self.gap}")
         if not 1 <= self.zoom < math.inf:
             raise ValueError(f"data.slices.zoom must be 1 or more, got {self.zoom}")
-        if not 0 <= self.blur < math.inf:
-            raise ValueError(f"data.slices.blur must be 0 or more, got {self.blur}")
+        for name in ("blur", "movement", "gain"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"data.slices.{name} must be 0 or more, got {getattr(self, name)}")
