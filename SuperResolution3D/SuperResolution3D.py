@@ -177,6 +177,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         zeroFilled: bool = False,
         sliceThickness: float | None = None,
         targetSpacing: float | None = None,
+        slicePlane: str | None = None,
     ) -> slicer.vtkMRMLScalarVolumeNode:
         """Super-resolve a volume, wait for the result and return its node; windows are repainted meanwhile.
 
@@ -192,11 +193,13 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
             zeroFilled: also add the zero-filled volume, for thick slices the interpolated one.
             sliceThickness: mm, for a model for thick slices; None takes what the DICOM files say, else the spacing.
             targetSpacing: mm between slices, for such a model; None is the pixel size, but 0.4 mm at least.
+            slicePlane: axial, coronal or sagittal, the slices' nearest, for such a model; None takes the plane across
+                the largest voxel size.
 
         Raises:
             SuperResolutionError: why there is no result, in one sentence; the scene is unchanged.
         """
-        chosen = model_of(model, scan_of(volumeNode))
+        chosen = model_of(model, scan_of(volumeNode, slicePlane))
         request = Request(
             volumeNode,
             chosen,
@@ -209,6 +212,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
             zeroFilled,
             sliceThickness,
             targetSpacing,
+            slicePlane,
         )
         request.check()
         return self._wait(SuperResolution(request))

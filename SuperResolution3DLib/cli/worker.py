@@ -28,6 +28,7 @@ from SuperResolution3DLib.errors import (
     is_out_of_memory,
 )
 from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.inference.slice_stack import axis_in_file
 from SuperResolution3DLib.models.choice import AUTO, Scan, choose
 from SuperResolution3DLib.models.installed_models import find_model, usable_models
 from SuperResolution3DLib.models.model_card import read_card
@@ -221,7 +222,8 @@ def _with_modality(volume: Volume, modality: str | None) -> Volume:
 
 def _choose_model(job: Job, volume: Volume, monitor: Monitor) -> Path:
     """Return the file of the best model for a volume, and tell which it is and why."""
-    choice = choose(Scan(volume.affine, volume.modality, job.axis, job.target_spacing), usable_models())
+    scan = Scan(volume.affine, volume.modality, job.axis or axis_in_file(volume), job.target_spacing)
+    choice = choose(scan, usable_models())
     if choice.best is None:
         raise ModelError(f"{choice.sentence}; name a model with --model to use it nevertheless, or see `interpolate`")
     monitor.tell(str(choice.sentence))

@@ -94,6 +94,21 @@ def find_slice_axis(affine: np.ndarray, axis: str | None = None) -> SliceAxis:
     )
 
 
+def axis_of_plane(affine: np.ndarray, plane: str) -> str:
+    """Return K, J or I, the axis along which slices of a plane lie: axial, coronal or sagittal, the nearest one.
+
+    Args:
+        affine: (4, 4), any orientation, left-handed and oblique too; each axis is nearest to one plane's normal.
+        plane: one of PLANES.
+
+    Raises:
+        InputError: another name of a plane.
+    """
+    if plane not in PLANES:
+        raise InputError(f"The plane of slices is one of {', '.join(PLANES)}, not {plane!r}")
+    return AXES[Orientation.of(affine).order[PLANES.index(plane)]]
+
+
 def _largest(affine: np.ndarray) -> int:
     spacing = voxel_spacing(affine)
     smallest, middle, largest = sorted(spacing)

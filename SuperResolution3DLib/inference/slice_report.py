@@ -6,6 +6,7 @@ from typing import Any, Literal
 from SuperResolution3DLib.forward.slice_profile import ProfileShape
 
 ThicknessSource = Literal["given", "file", "assumed"]
+AxisSource = Literal["given", "found"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class SliceReport:
     noise: float
     residual_rms_percent: float | None
     warnings: tuple[str, ...]
+    axis_source: AxisSource = "found"
 
     def to_dict(self) -> dict[str, Any]:
         """Return this report as it is written to JSON."""
@@ -39,9 +41,11 @@ class SliceReport:
         wanted = f", {self.wanted_spacing_mm:.4g} mm were wanted"
         adjusted = wanted if abs(self.wanted_spacing_mm - self.result_spacing_mm) > 5e-4 else ""
         source = {"given": "as given", "file": "from the file", "assumed": "assumed to be the spacing"}
+        axis = {"given": "as given", "found": "found"}[self.axis_source]
         result = f"{self.result_spacing_mm:.4g} mm between slices{adjusted}"
+        factor = self.slice_spacing_mm / self.result_spacing_mm
         return (
             f"{self.plane} slices of {sizes} mm, thickness {self.slice_thickness_mm:.3g} mm "
-            f"({source[self.thickness_source]}): {result}, through-plane "
-            f"x{self.slice_spacing_mm / self.result_spacing_mm:.3g}, field of view {self.field_of_view_mm:.2f} mm kept"
+            f"({source[self.thickness_source]}): {result}, through-plane x{factor:.3g}, field of view "
+            f"{self.field_of_view_mm:.2f} mm kept, slice axis {axis}"
         )

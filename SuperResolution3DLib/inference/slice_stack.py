@@ -10,7 +10,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_SHAPE
 from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, find_slice_axis
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
-from SuperResolution3DLib.inference.slice_report import SliceReport, ThicknessSource
+from SuperResolution3DLib.inference.slice_report import AxisSource, SliceReport, ThicknessSource
 from SuperResolution3DLib.volumes.box import Shape
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
 
@@ -54,6 +54,9 @@ class SliceStack:
 
     thickness_source: ThicknessSource
     """given by the person, read from the file, or assumed to be the spacing"""
+
+    axis_source: AxisSource = "found"
+    """given by the person, or found by the spacing"""
 
     warnings: tuple[str, ...] = ()
     """what should be known before the thickness is trusted"""
@@ -107,6 +110,7 @@ class SliceStack:
             noise=noise,
             residual_rms_percent=residual,
             warnings=self.warnings,
+            axis_source=self.axis_source,
         )
 
 
@@ -126,7 +130,7 @@ def slice_stack(
         GeometryError: no unique slice axis, or slices that are too uneven.
         ValueError: another number of centres than of slices.
     """
-    found = find_slice_axis(volume.affine, axis or _axis_in_file(volume))
+    found = find_slice_axis(volume.affine, axis or axis_in_file(volume))
     num_slices = volume.shape[found.axis]
     if centres is None:
         centres = [found.spacing * index for index in range(num_slices)]
@@ -140,7 +144,14 @@ def slice_stack(
     warnings = []
     if thickness is not None and in_file is not None and abs(thickness - in_file) > CONTRADICTION * in_file:
         warnings.append(f"A slice thickness of {thickness:g} mm was given and the file says {in_file:g} mm")
-    return SliceStack(found, tuple(float(c - centres[0]) for c in centres), chosen, source, tuple(warnings))
+    return SliceStack(
+        found,
+        tuple(float(c - centres[0]) for c in centres),
+        chosen,
+        source,
+        "found" if axis is None else "given",
+        tuple(warnings),
+    )
 
 
 def along_axis(affine: np.ndarray, axis: int, spacing: float, shift: float) -> np.ndarray:
@@ -153,7 +164,7 @@ def along_axis(affine: np.ndarray, axis: int, spacing: float, shift: float) -> n
     return moved
 
 
-def _axis_in_file(volume: Sliced) -> str | None:
+def axis_in_file(volume: Sliced) -> str | None:
     """Return the one axis that has the slice spacing of the file's header; None if that is no help."""
     told, spacings = volume.slice_spacing, voxel_spacing(volume.affine)
     if told is None or max(spacings) < MARGIN * min(spacings):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import GeometryError, InputError
-from SuperResolution3DLib.forward.slice_axis import AXES, find_slice_axis
+from SuperResolution3DLib.forward.slice_axis import AXES, axis_of_plane, find_slice_axis
 
 SPACING = {"axial": (0.7, 0.8, 4.0), "coronal": (0.7, 4.0, 0.8), "sagittal": (4.0, 0.7, 0.8)}  # along R, A, S
 
@@ -85,3 +85,19 @@ def test_two_large_spacings_ask_for_the_axis():
 def test_an_unknown_axis_is_refused():
     with pytest.raises(InputError, match="one of K, J, I, not 'D'"):
         find_slice_axis(an_affine((1.0, 1.0, 3.0)), "D")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("signs", list(product((1, -1), repeat=3)))
+@pytest.mark.parametrize("degrees", [0.0, 20.0])
+def test_the_axis_of_a_plane_is_the_one_across_it_whatever_the_spacing(order, signs, degrees):
+    affine = an_affine((2.0, 2.0, 2.0), order, signs, degrees)
+    found = {plane: axis_of_plane(affine, plane) for plane in ("sagittal", "coronal", "axial")}
+    assert list(found.values()) == ["IJK"[order.index(axis)] for axis in range(3)]
+    for plane, letter in found.items():
+        assert find_slice_axis(affine, letter).plane == plane
+
+
+def test_another_name_of_a_plane_is_refused():
+    with pytest.raises(InputError, match="The plane of slices is one of axial, coronal, sagittal, not 'oblique'"):
+        axis_of_plane(np.eye(4), "oblique")

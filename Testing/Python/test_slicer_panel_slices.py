@@ -1,4 +1,4 @@
-"""Thick slices in the panel: what it says of them, its two fields, a run with the real worker, and the comparison."""
+"""Thick slices in the panel: what it says of them, its fields, a run with the real worker, and the comparison."""
 
 import numpy as np
 import pytest
@@ -46,14 +46,14 @@ def test_the_first_line_says_what_is_taken_for_the_slices_and_what_comes_of_them
     line = a_slice_panel.ui.planLabel
     assert a_slice_panel.ui.modelSelector.currentText == "between"
     assert line.text == (
-        "Oblique slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 0.903 mm, through-plane x4.43"
+        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 0.903 mm, through-plane x4.43"
     )
     result = a_slice_panel.ui.forecastLabel.text.split("\n")[0]
     assert result.startswith("Result: 21 x 18 x 31 voxels of 0.9 x 1 x 0.903 mm")
     assert result.endswith("with the interpolated volume")
     a_slice_panel.choose(sliceThickness=3.5, targetSpacing=2.0)
     assert line.text == (
-        "Oblique slices, 0.9 x 1 x 4 mm, thickness 3.5 mm (as given): result 0.9 x 1 x 2 mm, through-plane x2"
+        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.5 mm (as given): result 0.9 x 1 x 2 mm, through-plane x2"
     )
     assert a_slice_panel.ui.noteLabel.text == ""
     a_slice_panel.choose(sliceThickness=5.0)
@@ -122,7 +122,8 @@ def test_a_run_tells_of_the_slices_and_its_result_is_compared(
     first, slices, agreement = ui.resultLabel.text.split("\n")
     assert first.startswith("head SRx4x1x1: done in ")
     assert slices == (
-        "Oblique slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 1 mm, through-plane x4."
+        "Oblique axial slices (found), 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 1 mm, through-plane"
+        " x4."
     )
     assert agreement.startswith("Agrees with the measured slices to ")
     assert agreement.endswith("what lies between them is estimated.")
@@ -152,7 +153,11 @@ def test_slices_that_no_model_fits_are_interpolated(a_slice_panel, a_far_stack, 
     assert not ui.estimateButton.enabled
     a_slice_panel.choose(targetSpacing=3.0)
     run(a_slice_panel)
-    assert ui.resultLabel.text == "far interpolated: interpolated between the measured slices, without a network."
+    assert ui.resultLabel.text == (
+        "far interpolated: interpolated between the measured slices, without a network.\n"
+        "Oblique axial slices (found), 0.9 x 1 x 15 mm, thickness 9 mm (DICOM): result 0.9 x 1 x 3 mm, through-plane"
+        " x5."
+    )
     node = slicer.util.getFirstNodeByName("far interpolated")
     assert slicer.util.arrayFromVolume(node).shape == (25, 12, 14)
     np.testing.assert_allclose(field_of_view_corners(node), field_of_view_corners(a_far_stack), atol=0.01)

@@ -23,7 +23,7 @@ from SuperResolution3DSlicer.forecast.speed import Speed, Work
 from SuperResolution3DSlicer.forecast.speed_probe import STACK, TimedTile
 from SuperResolution3DSlicer.runs.process import WorkerProcess
 from SuperResolution3DSlicer.runs.run import Follower, Run
-from SuperResolution3DSlicer.runs.slice_words import stack_line
+from SuperResolution3DSlicer.runs.slice_words import plan_line, planned
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, Request
 from SuperResolution3DSlicer.scene.checks import spacing_warning
 from SuperResolution3DSlicer.scene.slice_header import SliceHeader, stack_of
@@ -145,7 +145,10 @@ def test_what_slices_cannot_be_is_refused_before_the_run(a_core, a_model, values
 
 def test_an_isotropic_volume_is_no_stack(a_core, a_model) -> None:
     node = add_volume(a_core, np.ones((9, 9, 9), np.float32), np.eye(4))
-    with pytest.raises(InputError, match=r"1 mm isotropic, stands out\. Choose a model for all three axes."):
+    sentence = (
+        r"1 mm isotropic, stands out\. Say under Slices which plane they have, or choose a model for all three axes."
+    )
+    with pytest.raises(InputError, match=sentence):
         Request(node, a_model).check()
 
 
@@ -206,6 +209,6 @@ def test_a_volume_is_cut_into_the_slices_that_a_model_is_for(a_core, a_model, af
     assert spacing[axis] == pytest.approx(4 * voxel_spacing(affine)[axis])
     assert stack_of(low).thickness_source == "file"
     assert stack_of(low).thickness == pytest.approx(spacing[axis])
-    assert " mm (simulated): result" in stack_line(low, stack_of(low), None)
+    assert " mm (simulated): result" in plan_line(low, planned(stack_of(low), None))
     result = SuperResolution3DLogic().superResolve(low, str(a_model.path), device="cpu")
     assert report_of(result)["slices"]["axis"] == slices

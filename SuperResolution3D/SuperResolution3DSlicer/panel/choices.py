@@ -34,6 +34,29 @@ class Region(Enum):
         return {Region.WHOLE: _("Whole volume"), Region.ROI: _("Preview of a ROI")}[value]
 
 
+class Slices(Enum):
+    """Along which of the body's directions the thick slices lie, told by their plane."""
+
+    AUTOMATIC = "automatic"
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+
+    @property
+    def plane(self) -> str | None:
+        """What a person says of it; None leaves it to be found."""
+        return None if self is Slices.AUTOMATIC else self.value
+
+    @staticmethod
+    def label(value: "Slices") -> str:
+        return {
+            Slices.AUTOMATIC: _("Automatic"),
+            Slices.AXIAL: _("Axial"),
+            Slices.CORONAL: _("Coronal"),
+            Slices.SAGITTAL: _("Sagittal"),
+        }[value]
+
+
 class Tiling(Enum):
     """How the input is cut."""
 

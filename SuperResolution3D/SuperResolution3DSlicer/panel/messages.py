@@ -18,16 +18,22 @@ def with_full_stop(sentence: str) -> str:
     return sentence if not sentence or sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 
-def warning_sentence(warned: Warned, input_node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
+def warning_sentence(
+    warned: Warned, input_node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard, plane: str | None = None
+) -> str:
     """Return a warning of the worker's report; what the panel tells before the run it tells in the same words after it.
 
     Args:
         warned: of the report.
         input_node: of the run.
         card: of its model.
+        plane: of its slices, as a person gave it.
     """
-    own = {"spacing": spacing_warning, "modality": modality_warning}.get(warned.code)
-    told = "" if own is None else own(input_node, card)  # nothing where the volume was changed meanwhile
+    told = ""  # also where the volume was changed meanwhile
+    if warned.code == "spacing":
+        told = spacing_warning(input_node, card, plane)
+    elif warned.code == "modality":
+        told = modality_warning(input_node, card)
     return told or with_full_stop(warned.message)
 
 

@@ -51,7 +51,7 @@ class Panel:
         self._chosen = ChosenNodes(self.later)
         self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel, ui.modelDetailsLabel)
         self._volume_model = VolumeModel(self._models, ui.planLabel)
-        self._slice_fields = SliceFields(ui)
+        self._slice_fields = SliceFields(ui, self._models)
         self._devices = DeviceChoice(ui.deviceSelector, self._on_device, self._take_device)
         self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
         self._forecast = ForecastDisplay(ui.forecastLabel, lambda: logic.newProcess(), self.later)
@@ -148,8 +148,9 @@ class Panel:
 
     def _follow(self, parameters: "Parameters") -> None:
         """Show the model and the device that a script or another panel chose; a run takes what is shown."""
+        self._slice_fields.forget(parameters)
         self._volume_model.follow(parameters)
-        self._slice_fields.follow(parameters, self._models.current)
+        self._slice_fields.show(parameters)
         if parameters.device != self._devices.current:
             self._take_device()
 
@@ -197,7 +198,7 @@ class Panel:
             return ""
         names = ["device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled"]
         if self._models.current is not None and self._models.current.card.enlarges_slices_only:
-            names += ["sliceThickness", "targetSpacing"]
+            names += ["slices", "sliceThickness", "targetSpacing"]
         values = [f"{name} {getattr(parameters, name)}" for name in names]
         return ", ".join([f"model {self._models.current_name}", *values])
 
@@ -259,7 +260,8 @@ class Panel:
         except InputError as error:
             self._show_result(str(error))
             return
-        self._runs.simulate(original, self._degrading_model.card, lambda lr: self._take_simulated(lr, original))
+        card, plane = self._degrading_model.card, self._parameters.slices.plane
+        self._runs.simulate(original, card, plane, lambda lr: self._take_simulated(lr, original))
 
     def _take_simulated(
         self, lr_node: slicer.vtkMRMLScalarVolumeNode, original: slicer.vtkMRMLScalarVolumeNode

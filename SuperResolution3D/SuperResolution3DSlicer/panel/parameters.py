@@ -11,7 +11,7 @@ from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, WithinR
 
 from SuperResolution3DLib.cli.super_resolve_job import DEFAULT_OVERLAP
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
-from SuperResolution3DSlicer.panel.choices import PUBLISHED_WINDOW, DataConsistency, Region, Tiling
+from SuperResolution3DSlicer.panel.choices import PUBLISHED_WINDOW, DataConsistency, Region, Slices, Tiling
 
 LARGEST_MM = 100.0  # of a slice or between two
 
@@ -33,6 +33,7 @@ class Parameters:
     windowSize: Annotated[int, WithinRange(SMALLEST_WINDOW, 128)] = PUBLISHED_WINDOW
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = DEFAULT_OVERLAP
     zeroFilled: bool = True
+    slices: Slices = Slices.AUTOMATIC
     sliceThickness: Annotated[float, WithinRange(0.0, LARGEST_MM)] = 0.0  # mm; 0: what the files say
     targetSpacing: Annotated[float, WithinRange(0.0, LARGEST_MM)] = 0.0  # mm; 0: automatic
 

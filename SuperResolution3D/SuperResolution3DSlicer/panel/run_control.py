@@ -74,6 +74,7 @@ class RunControl:
         self,
         input_node: slicer.vtkMRMLScalarVolumeNode,
         card: ModelCard,
+        plane: str | None,
         on_done: Callable[[slicer.vtkMRMLScalarVolumeNode], None],
     ) -> None:
         """Start degrading a volume; ``on_done`` is given the LR volume."""
@@ -86,7 +87,7 @@ class RunControl:
             added = _("{lr} was added; the original is the HR reference.").format(lr=outcome.node.GetName())
             return "\n".join([added, *outcome.task.notes])
 
-        self._start([LowResolution(input_node, card)], describe)
+        self._start([LowResolution(input_node, card, plane)], describe)
 
     def interpolate(self, tasks: list[Interpolation]) -> None:
         """Start one run for each stack of slices."""

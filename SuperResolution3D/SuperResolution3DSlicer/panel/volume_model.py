@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.models.choice import Scan, plan_sentence, why_not
 from SuperResolution3DSlicer.panel.model_choice import ModelChoice
-from SuperResolution3DSlicer.runs.slice_words import stack_line
+from SuperResolution3DSlicer.runs.slice_words import plan_line, planned
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 from SuperResolution3DSlicer.scene.scan import scan_of
 from SuperResolution3DSlicer.scene.slice_header import stack_of
@@ -36,7 +36,7 @@ class VolumeModel:
         elif node is not self._seen[0]:
             parameters.model = node.GetAttribute(CHOSEN_ATTRIBUTE) or "" if node is not None else ""
         self._seen = (node, parameters.model)
-        scan = scan_of(node)
+        scan = scan_of(node, parameters.slices.plane)
         self._models.show(scan, parameters.model)
         line = self._line_of(scan, parameters)
         self._line.text = line
@@ -63,8 +63,8 @@ class VolumeModel:
         if current.card.enlarges_slices_only:
             node = parameters.inputVolume
             try:
-                stack = stack_of(node, parameters.sliceThickness or None)
-                plan = stack_line(node, stack, parameters.targetSpacing or None)
+                stack = stack_of(node, parameters.sliceThickness or None, parameters.slices.plane)
+                plan = plan_line(node, planned(stack, parameters.targetSpacing or None))
             except InputError:  # told where the run is refused
                 return ""
         if reason is None:

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import GeometryError, VolumeError
-from SuperResolution3DLib.forward.slice_axis import AXES, find_slice_axis
+from SuperResolution3DLib.forward.slice_axis import AXES, axis_of_plane, find_slice_axis
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.geometry import Orientation, voxel_spacing
@@ -23,9 +23,11 @@ THICK_VOXELS = 4  # of an HR volume, that a simulated slice stands for
 class LowResolution:
     """Degrades a volume as a model expects it: through k-space by its scale, or into thick slices."""
 
-    def __init__(self, input_node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> None:
+    def __init__(self, input_node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard, plane: str | None = None) -> None:
+        """Take the HR volume, the model, and the plane of the slices to be made; None leaves it to be found."""
         self.input_node = input_node
         self.card = card
+        self._plane = plane
         self.title = input_node.GetName()
         self.notes: list[str] = []
         self._placement: Placement | None = None
@@ -108,12 +110,13 @@ class LowResolution:
     def _slices(self) -> tuple[int, float]:
         """Return the axis of the slices to be made (0, 1, 2 for K, J, I) and their spacing in mm.
 
-        They are four voxels apart, or as near to that as the model was trained on: along the axis whose spacing stands
-        out, else axial.
+        They are four voxels apart, or as near to that as the model was trained on: in the plane that was given, else
+        along the axis whose spacing stands out, else axial.
         """
         affine = node_affine(self.input_node)
+        given = None if self._plane is None else axis_of_plane(affine, self._plane)
         try:
-            axis = find_slice_axis(affine).axis
+            axis = find_slice_axis(affine, given).axis
         except GeometryError:
             axis = Orientation.of(affine).order[0]
         low, high = self.card.slice_spacing_range or (0.0, math.inf)

@@ -57,7 +57,9 @@ def _describe(outcome: Outcome) -> str:
     sentence = _("{name}: done in {time} on {device}.").format(
         name=outcome.node.GetName(), time=duration(report.seconds), device=report.device
     )
-    warnings = [warning_sentence(warned, request.input_node, request.card) for warned in report.warnings]
+    warnings = [
+        warning_sentence(warned, request.input_node, request.card, request.slice_plane) for warned in report.warnings
+    ]
     slices = [] if report.slices is None else [f"{report_line(request.input_node, report.slices)}."]
     return "\n".join([sentence, *slices, consistency_sentence(report), *warnings, *outcome.task.notes])
 

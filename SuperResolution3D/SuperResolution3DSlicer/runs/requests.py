@@ -51,6 +51,7 @@ def requests_of(parameters: "Parameters", model: InstalledModel | None) -> list[
             parameters.zeroFilled,
             parameters.sliceThickness or None,
             parameters.targetSpacing or None,
+            parameters.slices.plane,
         )
         for node in (parameters.inputVolume, *further)
     ]
@@ -61,7 +62,7 @@ def requests_of(parameters: "Parameters", model: InstalledModel | None) -> list[
 
 def interpolations_of(parameters: "Parameters") -> list[Interpolation]:
     """Return what is offered where no model fits a stack of thick slices: one for each input; none elsewhere."""
-    scan = scan_of(parameters.inputVolume)
+    scan = scan_of(parameters.inputVolume, parameters.slices.plane)
     if scan is None or scan.slices is None:
         return []
     further = [node for node in parameters.furtherInputs if node is not None and node is not parameters.inputVolume]
@@ -70,6 +71,7 @@ def interpolations_of(parameters: "Parameters") -> list[Interpolation]:
             node,
             parameters.sliceThickness or None,
             parameters.targetSpacing or None,
+            parameters.slices.plane,
             None if further else parameters.outputVolume,
         )
         for node in (parameters.inputVolume, *further)
@@ -99,7 +101,7 @@ def why_no_low_resolution(parameters: "Parameters | None", model: InstalledModel
     try:
         if parameters.inputVolume is None:
             raise InputError(_("Choose an input volume."))
-        LowResolution(parameters.inputVolume, _chosen(model).card).check()
+        LowResolution(parameters.inputVolume, _chosen(model).card, parameters.slices.plane).check()
     except SuperResolutionError as error:
         return str(error)
     return ""
@@ -108,9 +110,12 @@ def why_no_low_resolution(parameters: "Parameters | None", model: InstalledModel
 def notes(requests: list[Request], parameters: "Parameters") -> list[str]:
     """Return what a person should know before the run."""
     warnings = [
-        warning(request.input_node, request.card)
+        warning
         for request in requests
-        for warning in (modality_warning, spacing_warning)
+        for warning in (
+            modality_warning(request.input_node, request.card),
+            spacing_warning(request.input_node, request.card, request.slice_plane),
+        )
     ]
     found = [warning for warning in warnings if warning]
     found += [with_full_stop(warning) for request in requests if request.stack for warning in request.stack.warnings]

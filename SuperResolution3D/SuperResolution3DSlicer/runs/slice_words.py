@@ -7,36 +7,32 @@ from SuperResolution3DLib.inference.slice_report import SliceReport, ThicknessSo
 from SuperResolution3DLib.inference.slice_stack import SliceStack
 from SuperResolution3DSlicer.scene.slice_header import THICKNESS_ATTRIBUTE
 
-PLANES = {"axial": _("Axial"), "coronal": _("Coronal"), "sagittal": _("Sagittal")}
+STRAIGHT = {"axial": _("Axial"), "coronal": _("Coronal"), "sagittal": _("Sagittal")}
+OBLIQUE = {"axial": _("Oblique axial"), "coronal": _("Oblique coronal"), "sagittal": _("Oblique sagittal")}
 
 
-def stack_line(node: slicer.vtkMRMLScalarVolumeNode, stack: SliceStack, target_spacing: float | None) -> str:
-    """Say what a run would make of a volume's slices.
+def planned(stack: SliceStack, target_spacing: float | None) -> SliceReport:
+    """Return what a run would take for a volume's slices and make of them.
 
     Args:
-        node: the volume.
-        stack: its slices.
+        stack: the slices.
         target_spacing: mm wanted between slices; None is the pixel size, but 0.4 mm at least.
 
     Raises:
         InputError: a target spacing that does not suit the slices.
     """
-    result = stack.profile(stack.target_spacing(target_spacing)).hr_spacing
-    source = source_word(node, stack.thickness_source)
-    return _line(stack.axis.description, stack.axis.in_plane, stack.spacing, stack.thickness, source, result)
+    wanted = stack.target_spacing(target_spacing)
+    return stack.report(stack.profile(wanted), noise=0.0, wanted=wanted, residual=None)
+
+
+def plan_line(node: slicer.vtkMRMLScalarVolumeNode, slices: SliceReport) -> str:
+    """Say what a run would make of a volume's slices; that they were found needs no word."""
+    return _line(node, slices, _("{plane} slices"))
 
 
 def report_line(node: slicer.vtkMRMLScalarVolumeNode, slices: SliceReport) -> str:
     """Say what a run made of a volume's slices."""
-    source = source_word(node, slices.thickness_source)
-    return _line(
-        slices.plane,
-        slices.in_plane_spacing_mm,
-        slices.slice_spacing_mm,
-        slices.slice_thickness_mm,
-        source,
-        slices.result_spacing_mm,
-    )
+    return _line(node, slices, _("{plane} slices (found)"))
 
 
 def source_word(node: slicer.vtkMRMLScalarVolumeNode, source: ThicknessSource) -> str:
@@ -45,20 +41,21 @@ def source_word(node: slicer.vtkMRMLScalarVolumeNode, source: ThicknessSource) -
     return {"given": _("as given"), "file": in_file, "assumed": _("assumed")}[source]
 
 
-def _line(
-    plane: str, in_plane: tuple[float, float], spacing: float, thickness: float, source: str, result: float
-) -> str:
-    second, first = (f"{size:.3g}" for size in in_plane)  # as stored: the columns vary last
+def _line(node: slicer.vtkMRMLScalarVolumeNode, slices: SliceReport, found: str) -> str:
+    template = _("{plane} slices (as given)") if slices.axis_source == "given" else found
+    name = next(plane for plane in STRAIGHT if plane in slices.plane)
+    plane = (STRAIGHT if slices.plane == name else OBLIQUE)[name]
+    second, first = (f"{size:.3g}" for size in slices.in_plane_spacing_mm)  # as stored: the columns vary last
     return _(
-        "{plane} slices, {first} x {second} x {spacing:.3g} mm, thickness {thickness:.3g} mm ({source}): result"
+        "{slices}, {first} x {second} x {spacing:.3g} mm, thickness {thickness:.3g} mm ({source}): result"
         " {first} x {second} x {result:.3g} mm, through-plane x{factor:.3g}"
     ).format(
-        plane=PLANES.get(plane, _("Oblique")),
+        slices=template.format(plane=plane),
         first=first,
         second=second,
-        spacing=spacing,
-        thickness=thickness,
-        source=source,
-        result=result,
-        factor=spacing / result,
+        spacing=slices.slice_spacing_mm,
+        thickness=slices.slice_thickness_mm,
+        source=source_word(node, slices.thickness_source),
+        result=slices.result_spacing_mm,
+        factor=slices.slice_spacing_mm / slices.result_spacing_mm,
     )

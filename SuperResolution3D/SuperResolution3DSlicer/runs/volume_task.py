@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.super_resolve_job import DEFAULT_OVERLAP, Job
 from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.forward.slice_axis import axis_of_plane
 from SuperResolution3DLib.inference.memory_plan import tail_halo
 from SuperResolution3DLib.inference.slice_stack import SliceStack
 from SuperResolution3DLib.models.installed_models import InstalledModel
@@ -56,6 +57,8 @@ class Request:
     """mm, for a model for thick slices; None takes what the files say, else the slice spacing"""
     target_spacing: float | None = None
     """mm between slices, for such a model; None is the pixel size, but 0.4 mm at least"""
+    slice_plane: str | None = None
+    """axial, coronal or sagittal, the slices' nearest, for such a model; None leaves it to be found"""
 
     @property
     def card(self) -> ModelCard:
@@ -98,7 +101,9 @@ class Request:
         Raises:
             InputError: an impossible thickness, or no slice axis.
         """
-        return stack_of(self.input_node, self.slice_thickness) if self.card.enlarges_slices_only else None
+        if not self.card.enlarges_slices_only:
+            return None
+        return stack_of(self.input_node, self.slice_thickness, self.slice_plane)
 
     def job(self) -> Job:
         """Return the worker's job; the names of its volumes are relative to the folder in which it works.
@@ -106,6 +111,7 @@ class Request:
         Raises:
             InputError: a setting that no run can use, or a ROI outside the volume.
         """
+        is_axis_given = self.card.enlarges_slices_only and self.slice_plane is not None
         return Job(
             Path("input.nrrd"),
             Path("result.nrrd"),
@@ -119,6 +125,7 @@ class Request:
             modality=modality_of(self.input_node) or None,
             slice_thickness=self.slice_thickness if self.card.enlarges_slices_only else None,
             target_spacing=self.target_spacing if self.card.enlarges_slices_only else None,
+            axis=axis_of_plane(node_affine(self.input_node), self.slice_plane) if is_axis_given else None,
             events=True,
         )
 

@@ -6,7 +6,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
-from SuperResolution3DLib.forward.slice_axis import find_slice_axis
+from SuperResolution3DLib.forward.slice_axis import axis_of_plane, find_slice_axis
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.body_axes import spacing_text
@@ -59,10 +59,16 @@ def is_empty(node: slicer.vtkMRMLVolumeNode) -> bool:
     return node.GetImageData() is None or node.GetImageData().GetNumberOfPoints() == 0
 
 
-def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
-    """Return a sentence if the voxel spacing lies outside the range that the model was trained on, else nothing."""
+def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard, plane: str | None = None) -> str:
+    """Return a sentence if the voxel spacing lies outside the range that the model was trained on, else nothing.
+
+    Args:
+        node: of the run.
+        card: of its model.
+        plane: axial, coronal or sagittal, the slices' nearest, as a person gave it; None leaves it to be found.
+    """
     if card.enlarges_slices_only:
-        return _slice_warning(node, card)
+        return _slice_warning(node, card, plane)
     if card.covers(voxel_spacing(node_affine(node))):
         return ""
     low, high = card.spacing_range
@@ -77,10 +83,11 @@ def spacing_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> st
     )
 
 
-def _slice_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard) -> str:
+def _slice_warning(node: slicer.vtkMRMLScalarVolumeNode, card: ModelCard, plane: str | None) -> str:
     """Return a sentence if pixels or slices are not like those of the training; no stack is told of elsewhere."""
+    affine = node_affine(node)
     try:
-        slices = find_slice_axis(node_affine(node))
+        slices = find_slice_axis(affine, None if plane is None else axis_of_plane(affine, plane))
     except GeometryError:
         return ""
     values = {"name": node.GetName(), "model": card.name}

@@ -69,7 +69,7 @@ IN_THE_PANEL = {  # what the command line does by options the panel does by cont
     OTHER_DEVICE.template: _("choose CPU or Automatic under Device"),
     SMALLER_REGION.template: _("choose a smaller part under Region"),
     SMALLER_REGION_OR_COARSER.template: _("choose a smaller part under Region"),
-    NAME_THE_AXIS.template: _("choose another model"),
+    NAME_THE_AXIS.template: _("say under Slices which plane they have"),
 }
 
 

@@ -3,15 +3,25 @@
 import slicer
 
 from SuperResolution3DLib.errors import SuperResolutionError
+from SuperResolution3DLib.forward.slice_axis import axis_of_plane
+from SuperResolution3DLib.inference.slice_stack import axis_in_file
 from SuperResolution3DLib.models.choice import Scan
-from SuperResolution3DSlicer.scene.checks import check_input, node_affine
+from SuperResolution3DSlicer.scene.checks import check_input
 from SuperResolution3DSlicer.scene.modality import modality_of
+from SuperResolution3DSlicer.scene.slice_header import SliceHeader
 
 
-def scan_of(node: slicer.vtkMRMLScalarVolumeNode | None) -> Scan | None:
-    """Return what the header of a volume says; None where no run can use it."""
+def scan_of(node: slicer.vtkMRMLScalarVolumeNode | None, plane: str | None = None) -> Scan | None:
+    """Return what the header of a volume says, and a person of its slices; None where no run can use it.
+
+    Args:
+        node: the volume.
+        plane: axial, coronal or sagittal, the slices' nearest; None leaves it to be found.
+    """
     try:
         check_input(node)
     except SuperResolutionError:
         return None
-    return Scan(node_affine(node), modality_of(node))
+    header = SliceHeader.of(node)
+    axis = axis_in_file(header) if plane is None else axis_of_plane(header.affine, plane)
+    return Scan(header.affine, modality_of(node), axis)

@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.forward.slice_axis import axis_of_plane
 from SuperResolution3DLib.inference.slice_stack import SliceStack, slice_stack
 from SuperResolution3DLib.volumes.body_axes import spacing_text
 from SuperResolution3DLib.volumes.box import Shape
@@ -41,24 +42,27 @@ class SliceHeader:
         return SliceHeader(node_affine(node), (k, j, i), thickness, _of_dicom(node, SPACING_TAG))
 
 
-def stack_of(node: slicer.vtkMRMLScalarVolumeNode, thickness: float | None = None) -> SliceStack:
+def stack_of(
+    node: slicer.vtkMRMLScalarVolumeNode, thickness: float | None = None, plane: str | None = None
+) -> SliceStack:
     """Return how the slices of a volume lie and how thick they are.
 
     Args:
         node: scalar volume with voxels.
         thickness: mm, as a person gives it; None takes what the files say, else the slice spacing.
+        plane: axial, coronal or sagittal, the slices' nearest, as a person gives it; None leaves it to be found.
 
     Raises:
-        InputError: an impossible thickness, or no axis that stands out as that of thick slices.
+        InputError: an impossible thickness, or no plane is given and no axis stands out as that of thick slices.
     """
     header = SliceHeader.of(node)
     try:
-        return slice_stack(header, thickness)
+        return slice_stack(header, thickness, None if plane is None else axis_of_plane(header.affine, plane))
     except GeometryError as error:
         raise InputError(
             _(
-                "{name} is no stack of thick slices: none of its voxel sizes, {sizes}, stands out. Choose a model for"
-                " all three axes."
+                "{name} is no stack of thick slices: none of its voxel sizes, {sizes}, stands out. Say under"
+                " Slices which plane they have, or choose a model for all three axes."
             ).format(name=node.GetName(), sizes=in_own_language(spacing_text(header.affine)))
         ) from error
 
