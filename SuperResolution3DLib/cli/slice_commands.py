@@ -44,7 +44,7 @@ def interpolate(options: argparse.Namespace, describe: Callable[[Volume], str]) 
         InputError: an unusable volume or output, no slice axis, or an impossible thickness or target spacing.
     """
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:
-        volume = read_volume(options.lr, choice_of(options))
+        volume = read_volume(options.lr, choice_of(options), uneven_slices=True)
 
         from SuperResolution3DLib.inference.slice_stack import slice_stack
         from SuperResolution3DLib.inference.thick_slices import interpolate_slices

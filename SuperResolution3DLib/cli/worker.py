@@ -61,7 +61,7 @@ def run_job(job: Job, monitor: Monitor, loaded: "dict[Path, Model] | None" = Non
         read_card(find_model(job.model))
     with results:
         _step(monitor, "read", 0, 2)
-        volume = _with_modality(read_volume(job.input, choice_of(job)), job.modality)
+        volume = _with_modality(read_volume(job.input, choice_of(job), uneven_slices=True), job.modality)
         if job.region is not None:
             _check_region(job.region, volume)
         _step(monitor, "read", 1, 2)

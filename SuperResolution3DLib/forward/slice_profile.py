@@ -18,14 +18,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.volumes.slice_positions import NARROWEST, mean_spacing
 
 ProfileShape = Literal["gaussian", "rectangular"]
 SHAPES: tuple[ProfileShape, ...] = get_args(ProfileShape)
 
 GAUSSIAN_REACH = 3.0  # standard deviations (1.27 thicknesses) at which a Gaussian is cut off; 0.3 % lie beyond
 THICKEST = 3.0  # slice spacings
-LARGEST_UNEVENNESS = 0.1  # of the mean spacing
-NARROWEST = 1e-6  # mm: what is left of a length that a header has rounded
 _FWHM = 2 * math.sqrt(2 * math.log(2))  # of a Gaussian, in standard deviations
 
 
@@ -130,28 +129,6 @@ class SliceProfile:
         to 1, so a constant stays what it is.
         """
         return _matrix(self)
-
-
-def mean_spacing(centres: Sequence[float]) -> float:
-    """Return the mean distance between slice centres in mm.
-
-    Raises:
-        GeometryError: fewer than two slices, or two neighbours whose distance is more than 10 % off the mean.
-    """
-    if len(centres) < 2:
-        raise GeometryError(f"A stack has 2 slices at least, not {len(centres)}")
-    distances = np.diff(np.asarray(centres, dtype=np.float64))
-    spacing = float(distances.mean())
-    uneven = np.abs(distances - spacing) > LARGEST_UNEVENNESS * abs(spacing) + NARROWEST
-    if not spacing > 0 or uneven.any():
-        worst = int(np.abs(distances - spacing).argmax())
-        places = ", ".join(f"{index} and {index + 1}" for index in np.flatnonzero(uneven)[:5]) or "0 and 1"
-        raise GeometryError(
-            f"The slices lie unevenly: {distances[worst]:.4g} mm between slices {worst} and {worst + 1} where "
-            f"{spacing:.4g} mm is the mean and {LARGEST_UNEVENNESS:.0%} off is allowed (slices {places}, counted from "
-            "0); remove the misplaced slices"
-        )
-    return spacing
 
 
 def check_thickness(thickness: float, spacing: float) -> None:

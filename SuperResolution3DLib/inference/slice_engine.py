@@ -139,8 +139,8 @@ class SliceEngine(Engine):
             if not isinstance(network, ThroughPlaneNet):
                 raise TypeError(f"{type(network).__name__} is no through-plane network")
             last = tile.shape[2] - 1
-            inside = SliceQuery(query.positions[query.positions <= last].to(self.device), query.slices.to(self.device))
-            return network.tail(network.trunk(tile), inside)
+            inside = query.part(0, int((query.positions <= last).sum()))
+            return network.tail(network.trunk(tile), SliceQuery(*(part.to(self.device) for part in inside)))
 
         return is_accurate(self.model.network, self.device, dtype, volume, compute)
 

@@ -32,9 +32,16 @@ class SliceGrid:
     """of the interpolation that the network adds to"""
 
     def result_voxels(self, slices: slice) -> slice:
-        """Return the result voxels that stand for some of the slices, from edge to edge."""
-        ratio = self.profile.hr_size / self.profile.lr_size
-        return slice(round(slices.start * ratio), round(slices.stop * ratio))
+        """Return the result voxels that stand for some of the slices, from edge to edge, midway between two centres."""
+        first, last = (self._edge(slices.start), self._edge(slices.stop))
+        return slice(first, last)
+
+    def _edge(self, number: int) -> int:
+        """Return the result voxel nearest to the lower edge of a slice."""
+        centres, size = self.profile.centres, self.profile.hr_size
+        if number in (0, len(centres)):
+            return size if number else 0
+        return round((centres[number - 1] + centres[number]) / 2 / self.profile.hr_spacing)
 
 
 @dataclass(frozen=True)

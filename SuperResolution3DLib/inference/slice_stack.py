@@ -1,22 +1,23 @@
 """A stack of thick slices as its header tells it, before a voxel is read (no torch)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
-from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_SHAPE
 from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, find_slice_axis
-from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness, mean_spacing
+from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness
 from SuperResolution3DLib.inference.slice_report import AxisSource, SliceReport, ThicknessSource
 from SuperResolution3DLib.volumes.box import Shape
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
+from SuperResolution3DLib.volumes.slice_positions import mean_spacing, unevenness
 
 LARGEST_FACTOR = 32  # result voxels per slice; 8.75 mm slices at 0.4 mm are 22
 CONTRADICTION = 0.2  # of the file's thickness, above which a given one is worth a warning
 SAME_SPACING = 0.01  # relative; headers round to a few digits
+SCANNED: Final = "K"  # the axis along which a DICOM series stacks its slices
 
 
 class Sliced(Protocol):
@@ -37,6 +38,10 @@ class Sliced(Protocol):
     @property
     def slice_spacing(self) -> float | None:
         """mm between the centres of neighbouring slices, where the file says it."""
+
+    @property
+    def slice_positions(self) -> tuple[float, ...] | None:
+        """mm of each slice (K) from the first one, where they are uneven."""
 
 
 @dataclass(frozen=True)
@@ -111,47 +116,47 @@ class SliceStack:
             residual_rms_percent=residual,
             warnings=self.warnings,
             axis_source=self.axis_source,
+            unevenness_percent=round(100 * unevenness(self.centres), 3),
         )
 
 
-def slice_stack(
-    volume: Sliced, thickness: float | None = None, axis: str | None = None, centres: Sequence[float] | None = None
-) -> SliceStack:
+def slice_stack(volume: Sliced, thickness: float | None = None, axis: str | None = None) -> SliceStack:
     """Say how the slices of a volume lie and how thick they are.
 
     Args:
-        volume: any orientation; its voxels are not looked at.
+        volume: any orientation; its voxels are not looked at. Uneven slices are taken where they lie.
         thickness: mm; by default what the file says, else the slice spacing.
         axis: K, J or I; by default the one that has the slice spacing which the file says, else the largest spacing.
-        centres: slice centres in mm along the axis, rising, where they are uneven; by default evenly spaced.
 
     Raises:
         InputError: an impossible thickness or name of an axis.
-        GeometryError: no unique slice axis, or slices that are too uneven.
-        ValueError: another number of centres than of slices.
+        GeometryError: no unique slice axis, slices that are too uneven, or uneven ones and another axis than theirs.
+        ValueError: another number of positions than of slices.
     """
     found = find_slice_axis(volume.affine, axis or axis_in_file(volume))
     num_slices = volume.shape[found.axis]
-    if centres is None:
-        centres = [found.spacing * index for index in range(num_slices)]
+    centres = volume.slice_positions or tuple(found.spacing * index for index in range(num_slices))
+    if volume.slice_positions is not None and found.letter != SCANNED:
+        raise GeometryError(
+            f"The slices lie unevenly along axis {SCANNED}, which is therefore the slice axis and not {found.letter}; "
+            f"choose --axis {SCANNED}"
+        )
     if len(centres) != num_slices:
-        raise ValueError(f"{num_slices} slices have as many centres, not {len(centres)}")
+        raise ValueError(f"{num_slices} slices have as many positions, not {len(centres)}")
     spacing = mean_spacing(centres)
     in_file = volume.slice_thickness
     source: ThicknessSource = "given" if thickness is not None else "file" if in_file is not None else "assumed"
     chosen = thickness if thickness is not None else in_file if in_file is not None else spacing
     check_thickness(chosen, spacing)
     warnings = []
+    if volume.slice_positions is not None:
+        warnings.append(
+            f"The slices lie unevenly, their distances up to {100 * unevenness(centres):.2g} % off the mean of "
+            f"{spacing:.4g} mm; each is taken where it lies"
+        )
     if thickness is not None and in_file is not None and abs(thickness - in_file) > CONTRADICTION * in_file:
         warnings.append(f"A slice thickness of {thickness:g} mm was given and the file says {in_file:g} mm")
-    return SliceStack(
-        found,
-        tuple(float(c - centres[0]) for c in centres),
-        chosen,
-        source,
-        "found" if axis is None else "given",
-        tuple(warnings),
-    )
+    return SliceStack(found, centres, chosen, source, "found" if axis is None else "given", tuple(warnings))
 
 
 def along_axis(affine: np.ndarray, axis: int, spacing: float, shift: float) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 
 from SuperResolution3DLib import __version__
 from SuperResolution3DLib.advice import SMALLER_REGION
-from SuperResolution3DLib.errors import CancelledError, ResourceError, VolumeError
+from SuperResolution3DLib.errors import CancelledError, GeometryError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
 from SuperResolution3DLib.free_memory import free_memory
@@ -29,6 +29,7 @@ from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
+from SuperResolution3DLib.volumes.slice_positions import unevenness
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
 SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much
@@ -60,6 +61,7 @@ def super_resolve(
     Raises:
         VolumeError: an axis is too short, the volume is constant or beyond what float32 holds, or the result is not
             finite.
+        GeometryError: uneven slices and a model that takes even ones; of thick slices: no unique slice axis.
         InputError: an ensemble of a model whose grid does not allow it, or a trust map of a region.
         ModelError: a companion without a calibration, or another one than that of the calibration.
         ResourceError: the result does not fit.
@@ -70,7 +72,7 @@ def super_resolve(
     if model.card.enlarges_slices_only:
         return between_slices(volume, model, settings, monitor, with_interpolated=with_zero_filled)
     card, started = model.card, time.monotonic()
-    _check_size(volume)
+    _check_grid(volume, card)
     if settings.ensemble:
         check_ensemble(card)
     check_intensities(volume.array)
@@ -217,7 +219,12 @@ def _size(volume: Volume) -> str:
     return f"{' x '.join(map(str, volume.shape))} voxels (slices, rows, columns)"
 
 
-def _check_size(volume: Volume) -> None:
+def _check_grid(volume: Volume, card: ModelCard) -> None:
+    if volume.slice_positions is not None:
+        raise GeometryError(
+            f"The slices lie unevenly, their distances up to {100 * unevenness(volume.slice_positions):.2g} % off the "
+            f"mean, and {card.name} takes even ones; use a model for thick slices, or resample the volume evenly first"
+        )
     if min(volume.shape) < SMALLEST_AXIS:
         raise VolumeError(
             f"A volume of {_size(volume)} is too small: the network needs {SMALLEST_AXIS} voxels along each axis"

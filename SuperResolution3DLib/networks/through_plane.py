@@ -34,11 +34,11 @@ class SliceQuery(NamedTuple):
     positions: Tensor
     """(M,), counted in slices from the centre of the first one, from 0 to the number of slices - 1"""
     slices: Tensor
-    """(2,): slice spacing in pixels of the plane, slice thickness as a share of the spacing"""
+    """(2, M): spacing of the slices around each position in pixels of the plane, slice thickness as a share of it"""
 
     def part(self, first: int, last: int) -> "SliceQuery":
         """Return the query for the positions ``first`` to ``last`` - 1."""
-        return SliceQuery(self.positions[first:last], self.slices)
+        return SliceQuery(self.positions[first:last], self.slices[:, first:last])
 
 
 class ThroughPlaneNet(Generator):
@@ -93,7 +93,7 @@ class ThroughPlaneNet(Generator):
     def _modulation(self, t: Tensor, slices: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """Return the factors of the slice below and above and the offset, (1, C, M, 1, 1) each; t from 0 to 1."""
         spacing, thickness = slices[0] / SPACING_UNIT, slices[1]
-        inputs = torch.stack([t, 2 * t * (1 - t), spacing.expand_as(t), thickness.expand_as(t)], dim=1)
+        inputs = torch.stack([t, 2 * t * (1 - t), spacing, thickness], dim=1)
         modulation = self.modulation(inputs.to(dtype))
         below, above, offset = modulation.t()[None, :, :, None, None].chunk(3, dim=1)
         return 1 + below, 1 + above, offset
@@ -103,15 +103,16 @@ def slice_query(profile: SliceProfile, pixel: float, first: int = 0, last: int |
     """Return the query for the HR voxels of a profile's grid, all or those from ``first`` to ``last`` - 1.
 
     Args:
-        profile: the slices and their HR grid; uneven slices are counted as they lie.
+        profile: the slices and their HR grid; around uneven slices each position has its own spacing.
         pixel: spacing within the plane, mm.
         first: HR voxel.
         last: HR voxel.
     """
     wanted = profile.hr_centres[first:last]
     positions = np.interp(wanted, profile.centres, np.arange(profile.lr_size))
-    slices = [profile.spacing / pixel, profile.thickness / profile.spacing]
-    return SliceQuery(torch.from_numpy(positions).float(), torch.tensor(slices, dtype=torch.float32))
+    spacing = np.diff(profile.centres)[np.minimum(positions.astype(int), profile.lr_size - 2)]
+    slices = np.stack([spacing / pixel, profile.thickness / spacing])
+    return SliceQuery(torch.from_numpy(positions).float(), torch.from_numpy(slices).float())
 
 
 def _in_plane(in_features: int, out_features: int) -> nn.Conv3d:

@@ -47,6 +47,10 @@ class Volume:
     slice_spacing: float | None = None
     """mm between the centres of neighbouring slices, as a DICOM file or a BIDS sidecar says; None when unknown"""
 
+    slice_positions: tuple[float, ...] | None = None
+    """mm of each slice (K) from the first one along their normal, where a DICOM series has uneven ones: the affine has
+    their mean spacing then; None where the affine tells"""
+
     forms: Forms | None = None
     """sform and qform of a NIfTI file, which results of the same anatomy keep"""
 
@@ -82,10 +86,10 @@ class Volume:
         if affine is None:
             return replace(self, array=array)
         forms = self.forms and self.forms.moved(self.affine, affine)
-        return replace(self, array=array, affine=affine, forms=forms)
+        return replace(self, array=array, affine=affine, forms=forms, slice_positions=None)
 
 
-def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
+def read_volume(path: str | Path, series: str | Choice | None = None, *, uneven_slices: bool = False) -> Volume:
     """Read a scalar 3D volume from a file or from a folder with a DICOM series.
 
     The voxels keep the type that the file stores (rescaled CT is in HU; NIfTI with a slope becomes float). A fourth
@@ -94,6 +98,7 @@ def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
     Args:
         path: a .nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, .mgz or .mgh file, or a folder of DICOM slices.
         series: the SeriesInstanceUID to read, where a folder holds several, or a choice that also says which echo.
+        uneven_slices: take DICOM slices whose distances are up to 10 % off their mean; otherwise they are refused.
 
     Raises:
         VolumeError: nothing there, not permitted, no image, cut short or damaged, not scalar 3D, an axis shorter than
@@ -110,7 +115,7 @@ def read_volume(path: str | Path, series: str | Choice | None = None) -> Volume:
         option = choice.options()[0].split()[0]
         raise VolumeError(f"{path} is a file and {option} chooses among the DICOM series of a folder; omit it")
     try:
-        volume = _read_folder(path, choice) if path.is_dir() else _read_file(path)
+        volume = _read_folder(path, choice, uneven_slices=uneven_slices) if path.is_dir() else _read_file(path)
     except OSError as error:
         raise VolumeError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
     check_affine(volume.affine)
@@ -245,9 +250,10 @@ def _towards_zero(bound: int, source: np.dtype) -> float:
     return float(rounded)
 
 
-def _read_folder(path: Path, choice: Choice) -> Volume:
-    found = read_series(path, choice)
-    return Volume(found.array, found.affine, found.modality, found.slice_thickness, found.slice_spacing)
+def _read_folder(path: Path, choice: Choice, *, uneven_slices: bool) -> Volume:
+    found = read_series(path, choice, uneven_slices=uneven_slices)
+    sizes = found.slice_thickness, found.slice_spacing
+    return Volume(found.array, found.affine, found.modality, *sizes, found.slice_positions)
 
 
 def _read_file(path: Path) -> Volume:
@@ -261,7 +267,9 @@ def _read_file(path: Path) -> Volume:
         return Volume(*mgz.read(path))
     if extension in nifti.EXTENSIONS:
         image = nifti.read(path)
-        return Volume(image.array, image.affine, "", *read_slice_sizes(path), image.forms, image.warnings)
+        return Volume(
+            image.array, image.affine, "", *read_slice_sizes(path), forms=image.forms, warnings=image.warnings
+        )
     check_utf8(path, VolumeError)  # ITK ends the process
     return Volume(*itk_image.read(path), "", *read_slice_sizes(path))
 

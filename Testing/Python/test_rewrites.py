@@ -119,7 +119,7 @@ def test_a_rewritten_network_between_slices_gives_the_same_volume(unshuffle):
     rewritten = copy.deepcopy(network)
     rewrite_for_cpu(rewritten)
     assert isinstance(rewritten.conv_last, BlockConvolution) == (unshuffle > 1)
-    query = SliceQuery(torch.arange(13) / 4, torch.tensor([5.0, 1.0]))
+    query = SliceQuery(torch.arange(13) / 4, torch.tensor([[5.0], [1.0]]).expand(2, 13))
     slices = torch.randn(1, 1, 4, 6, 12)
     assert distance(rewritten(slices, query), network(slices, query)) < 1e-5
 

@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import norm, truncnorm
 
 from SuperResolution3DLib.errors import GeometryError, InputError
-from SuperResolution3DLib.forward.slice_profile import SliceProfile, mean_spacing
+from SuperResolution3DLib.forward.slice_profile import SliceProfile
+from SuperResolution3DLib.volumes.slice_positions import mean_spacing
 
 EVEN = (0.0, 4.0, 8.0, 12.0, 16.0)
 UNEVEN = (7.0, 11.1, 14.9, 19.2, 23.0)  # by up to 7.5 %, not from 0

@@ -101,17 +101,25 @@ def test_auto_is_the_pixel_size_but_not_below_0_4_mm():
 
 def test_uneven_slices_are_used_as_they_lie():
     centres = np.arange(13) * 4.0 + np.random.default_rng(4).uniform(-0.19, 0.19, 13)
-    volume = Volume(np.zeros((13, 4, 4)), np.diag([1.0, 1.0, 4.0, 1]))
-    volume.array[:] = centres[:, None, None]  # each voxel says where it lies
-    result, _ = interpolate_slices(volume, slice_stack(volume, centres=centres), 0.8, noise=0)
-    heights, middle = in_mm(result)[..., 2] + centres[0], slice(15, -15)  # away from where the border is repeated
+    centres -= centres[0]
+    even = Volume(np.zeros((13, 4, 4)), np.diag([1.0, 1.0, centres[-1] / 12, 1]))
+    even.array[:] = centres[:, None, None]  # each voxel says where it lies
+    uneven = replace(even, slice_positions=tuple(centres))
+    result, report = interpolate_slices(uneven, target_spacing=0.8, noise=0)
+    heights, middle = in_mm(result)[..., 2], slice(15, -15)  # away from where the border is repeated
     np.testing.assert_allclose(result.array[middle], heights[middle], atol=0.05)
-    even, _ = interpolate_slices(volume, slice_stack(volume), 0.8, noise=0)
-    assert np.abs(even.array[middle] - heights[middle]).max() > 0.1
+    assert np.abs(interpolate_slices(even, target_spacing=0.8, noise=0)[0].array[middle] - heights[middle]).max() > 0.1
+    assert result.slice_positions is None and report.residual_rms_percent < 1e-9
+    off = 100 * np.abs(np.diff(centres) * 12 / centres[-1] - 1).max()
+    assert report.unevenness_percent == pytest.approx(off, abs=1e-3)
+    assert f"1 x 1 x 3.98 mm, uneven by up to {off:.2g} %, thickness" in report.sentence
+    assert f"distances up to {off:.2g} % off the mean" in report.warnings[0]
     with pytest.raises(GeometryError, match="slices 1 and 2, 2 and 3"):
-        slice_stack(volume, centres=[0, 4, 9.5, *centres[3:]])
-    with pytest.raises(ValueError, match="13 slices have as many centres, not 2"):
-        slice_stack(volume, centres=(2.0, 6.0))
+        slice_stack(replace(even, slice_positions=(0, 4, 9.5, *centres[3:])))
+    with pytest.raises(GeometryError, match=r"lie unevenly along axis K, .* choose --axis K"):
+        slice_stack(uneven, axis="J")
+    with pytest.raises(ValueError, match="13 slices have as many positions, not 2"):
+        slice_stack(replace(even, slice_positions=(2.0, 6.0)))
 
 
 def test_the_report_says_where_the_thickness_came_from():

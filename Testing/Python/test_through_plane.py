@@ -45,7 +45,10 @@ def test_positions_are_counted_in_slices_also_where_these_lie_unevenly():
     assert query.positions[7].item() == pytest.approx((7.5 - 2.5) / 5.1, abs=1e-6)
     assert query.positions[10].item() == pytest.approx(1 + (10.5 - 7.6) / 4.9, abs=1e-6)
     assert at[0] < 2.5 and query.positions[0] == 0 and query.positions[-1] == 2  # beyond: the outermost slice
-    assert query.slices.tolist() == pytest.approx([10.0, 0.8])
+    np.testing.assert_allclose(query.slices[:, :8], np.tile([[5.1 / 0.5], [4.0 / 5.1]], 8), rtol=1e-6)
+    np.testing.assert_allclose(query.slices[:, 8:], np.tile([[4.9 / 0.5], [4.0 / 4.9]], 7), rtol=1e-6)
+    part = slice_query(uneven, 0.5, 6, 11)
+    assert all(torch.equal(*pair) for pair in zip(part, query.part(6, 11), strict=True))
 
 
 def test_a_voxel_is_computed_from_the_two_slices_around_it(a_model):
@@ -53,7 +56,7 @@ def test_a_voxel_is_computed_from_the_two_slices_around_it(a_model):
     features = torch.randn(1, 4, 5, 6, 6)
     changed = features.clone()
     changed[:, :, 3:] += 1
-    query = SliceQuery(torch.arange(0, 1.9, 0.25), torch.tensor([4.0, 1.0]))
+    query = SliceQuery(torch.arange(0, 1.9, 0.25), torch.tensor([[4.0], [1.0]]).expand(2, 8))
     with torch.no_grad():
         torch.testing.assert_close(network.tail(features, query), network.tail(changed, query))
         moved = query._replace(positions=query.positions + 1.5)
@@ -64,7 +67,7 @@ def test_the_answer_depends_on_spacing_and_thickness(a_model):
     features, at = torch.randn(1, 4, 5, 6, 6), torch.linspace(0, 4, 9)
     with torch.no_grad():
         found = [
-            a_model.network.tail(features, SliceQuery(at, torch.tensor(s)))
+            a_model.network.tail(features, SliceQuery(at, torch.tensor(s)[:, None].expand(2, 9)))
             for s in ([4.0, 1.0], [8.0, 1.0], [4.0, 0.7])
         ]
     assert not torch.allclose(found[0], found[1]) and not torch.allclose(found[0], found[2])
@@ -81,7 +84,7 @@ def test_pixel_unshuffle_is_torchs_and_undoes_the_shuffle():
 def test_an_untrained_network_begins_with_nothing():
     network = ThroughPlaneNet(ThroughPlaneConfig(4, 1, 2))
     network.silence()
-    assert not network(torch.randn(1, 1, 3, 4, 4), SliceQuery(torch.tensor([0.5]), torch.tensor([4.0, 1.0]))).any()
+    assert not network(torch.randn(1, 1, 3, 4, 4), SliceQuery(torch.tensor([0.5]), torch.tensor([[4.0], [1.0]]))).any()
 
 
 def test_the_config_refuses_what_cannot_be_built():

@@ -32,6 +32,8 @@ class SliceHeader:
     """mm; None when unknown"""
     slice_spacing: float | None
     """mm between the centres of neighbouring slices; None when unknown"""
+    slice_positions: tuple[float, ...] | None = None
+    """mm of each slice from the first one, where they are uneven"""
 
     @staticmethod
     def of(node: slicer.vtkMRMLScalarVolumeNode) -> "SliceHeader":

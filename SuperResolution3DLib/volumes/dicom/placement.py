@@ -1,10 +1,13 @@
 """Where a stack of slices lies: its order, its affine, and whether it is an even and upright stack at all."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.volumes.dicom.frames import Frame
 from SuperResolution3DLib.volumes.itk_image import LPS_TO_RAS
+from SuperResolution3DLib.volumes.slice_positions import LARGEST_UNEVENNESS, unevenness
 
 SPACING_TOLERANCE = 0.01  # of the distance between two slices
 DRIFT_TOLERANCE = 0.1  # of a pixel, over the whole stack
@@ -12,14 +15,28 @@ ROUNDINGS = (0.1, 0.01, 0.001)  # mm, that exporters round positions to
 LONGEST_EXCEPTION = 3  # gaps; more alike ones in a row are a spacing of their own and no missing files
 
 
-def place(frames: list[Frame], name: str) -> tuple[list[Frame], np.ndarray]:
-    """Return the frames in the order of their normal and the affine to RAS mm of the volume that they make.
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """The volume that frames make."""
 
-    A line is fitted through all positions, so that what an exporter rounded away does not add up.
+    frames: list[Frame]
+    """in the order of their normal"""
+    affine: np.ndarray
+    """(4, 4), to RAS mm"""
+    positions: tuple[float, ...] | None
+    """mm of each along the normal from the first one, where they are uneven"""
+
+
+def place(frames: list[Frame], name: str, *, uneven: bool = False) -> Placed:
+    """Order the frames of a volume by their normal and find its affine.
+
+    A line is fitted through all positions, so that what an exporter rounded away does not add up. Uneven slices have
+    the affine whose first and last slice lie where theirs do.
 
     Args:
         frames: at least two, parallel.
         name: of the series and its folder, for the messages.
+        uneven: take slices whose distances are up to 10 % off their mean.
 
     Raises:
         VolumeError: slices of different size or two at one position.
@@ -32,13 +49,20 @@ def place(frames: list[Frame], name: str) -> tuple[list[Frame], np.ndarray]:
     positions = np.array([frame.position for frame in frames])
     rounding = _rounding(positions)
     heights = positions @ normal
-    spacing = _check_gaps(frames, heights, float(rounding @ np.abs(normal)), name)
+    tolerance = SPACING_TOLERANCE * float(np.median(np.diff(heights))) + float(rounding @ np.abs(normal))
+    spacing, start = np.polyfit(np.arange(len(frames)), heights, 1)
+    own: tuple[float, ...] | None = None
+    if uneven and not _is_even(heights, tolerance) and unevenness(heights) <= LARGEST_UNEVENNESS:
+        own = tuple(float(height - heights[0]) for height in heights)
+        spacing, start = own[-1] / (len(own) - 1), heights[0]
+    else:
+        _check_gaps(frames, heights, tolerance, name, uneven=uneven)
     _check_upright(frames, positions, normal, float(np.linalg.norm(rounding)), name)
     to_lps = np.eye(4)
     to_lps[:3, :2] = directions * frames[0].pixel_spacing
     to_lps[:3, 2] = normal * spacing
-    to_lps[:3, 3] = positions.mean(axis=0) - normal * spacing * (len(frames) - 1) / 2
-    return frames, LPS_TO_RAS @ to_lps
+    to_lps[:3, 3] = positions.mean(axis=0) + normal * (start - heights.mean())
+    return Placed(frames, LPS_TO_RAS @ to_lps, own)
 
 
 def _check_alike(frames: list[Frame], name: str) -> None:
@@ -69,8 +93,19 @@ def _rounding(positions: np.ndarray) -> np.ndarray:
     return steps
 
 
-def _check_gaps(frames: list[Frame], heights: np.ndarray, rounding: float, name: str) -> float:
-    """Return the even spacing (mm) of slices at sorted heights; refuse doubled, missing and uneven ones."""
+def _off_grid(heights: np.ndarray) -> np.ndarray:
+    """Return how far sorted heights lie off the even grid that fits them best, in mm."""
+    numbers = np.arange(len(heights))
+    return heights - np.polyval(np.polyfit(numbers, heights, 1), numbers)
+
+
+def _is_even(heights: np.ndarray, tolerance: float) -> bool:
+    gaps = np.diff(heights)
+    return bool(np.abs(_off_grid(heights)).max() <= tolerance and gaps.max() <= 1.5 * np.median(gaps))
+
+
+def _check_gaps(frames: list[Frame], heights: np.ndarray, tolerance: float, name: str, *, uneven: bool) -> None:
+    """Refuse doubled, missing and uneven slices at sorted heights (mm), where a few are uneven too."""
     gaps = np.diff(heights)
     usual = float(np.median(gaps))
     narrow, wide = int(gaps.argmin()), int(gaps.argmax())
@@ -79,14 +114,11 @@ def _check_gaps(frames: list[Frame], heights: np.ndarray, rounding: float, name:
             f"Two of the {len(frames)} DICOM slices in {name} are at one position, {_pair(frames, narrow)} at "
             f"{heights[narrow]:.6g} mm along the normal; keep one slice for each position (one echo, one time point)"
         )
-    tolerance = SPACING_TOLERANCE * usual + rounding
-    numbers = np.arange(len(frames))
-    spacing, start = np.polyfit(numbers, heights, 1)
-    residuals = heights - start - spacing * numbers
+    if _is_even(heights, tolerance):
+        return
+    residuals = _off_grid(heights)
     worst = int(np.abs(residuals).argmax())
-    if abs(residuals[worst]) <= tolerance and gaps[wide] <= 1.5 * usual:
-        return float(spacing)
-    odd = np.abs(gaps - usual) > tolerance
+    odd = np.abs(gaps - usual) > (LARGEST_UNEVENNESS * usual if uneven else tolerance)
     off_grid = f"{frames[worst].name} {abs(residuals[worst]):.3g} mm off an even grid (at most {tolerance:.2g})"
     if not odd.any() or _longest_run(odd) > LONGEST_EXCEPTION:
         third = max(len(gaps) // 3, 1)
@@ -102,9 +134,10 @@ def _check_gaps(frames: list[Frame], heights: np.ndarray, rounding: float, name:
             f"apart where the others are {usual:.6g} mm; find the missing files"
         )
     furthest = int(np.abs(gaps - usual).argmax())
+    limit = f"more than {LARGEST_UNEVENNESS:.0%} off" if uneven else f"which puts {off_grid}"
     raise GeometryError(
         f"The DICOM slices in {name} are unevenly spaced: {_pair(frames, furthest)} are {gaps[furthest]:.6g} mm "
-        f"apart and the others are {usual:.6g} mm, which puts {off_grid}; resample the series evenly first"
+        f"apart and the others are {usual:.6g} mm, {limit}; resample the series evenly first"
     )
 
 

@@ -1,4 +1,4 @@
-"""DICOM series: a folder of slices becomes one volume, if the slices are evenly stacked along their normal."""
+"""DICOM series: a folder of slices becomes one volume, if the slices are stacked along their normal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,10 +28,17 @@ class SeriesVolume:
     """mm, as all slices say; None if they do not"""
     slice_spacing: float | None
     """mm between the centres of neighbours, as all slices say; None if they do not"""
+    slice_positions: tuple[float, ...] | None
+    """mm of each slice along the normal from the first one; None where the affine tells them"""
 
 
-def read_series(folder: Path, choice: Choice) -> SeriesVolume:
+def read_series(folder: Path, choice: Choice, *, uneven_slices: bool = False) -> SeriesVolume:
     """Read one volume of a folder, not of folders below it; its slices are sorted by their position.
+
+    Args:
+        folder: of the slices.
+        choice: which of its volumes.
+        uneven_slices: take slices whose distances are up to 10 % off their mean.
 
     Raises:
         VolumeError: no DICOM, several volumes and none chosen, a chosen one that is not there, fewer than two slices,
@@ -52,13 +59,14 @@ def read_series(folder: Path, choice: Choice) -> SeriesVolume:
         stack = choose(stacks_of(frames), choice, uid, folder)
         if len(stack.frames) < 2:
             raise VolumeError(f"The DICOM series {uid} in {folder} has 1 slice and a volume needs 2 at least")
-        frames, affine = place(stack.frames, str(folder))
+        placed = place(stack.frames, str(folder), uneven=uneven_slices)
         return SeriesVolume(
-            array=read_pixels(frames),
-            affine=affine,
+            array=read_pixels(placed.frames),
+            affine=placed.affine,
             modality=str(images[0].header.get("Modality") or ""),
-            slice_thickness=_common(frame.thickness for frame in frames),
-            slice_spacing=_common(frame.slice_spacing for frame in frames),
+            slice_thickness=_common(frame.thickness for frame in placed.frames),
+            slice_spacing=_common(frame.slice_spacing for frame in placed.frames),
+            slice_positions=placed.positions,
         )
 
 
