@@ -2,7 +2,7 @@
 
 from SuperResolution3DLib.sentence import Sentence
 
-OTHER_DEVICE = Sentence("choose --device cpu or auto")
-SMALLER_REGION = Sentence("choose a smaller region with --region")
-SMALLER_REGION_OR_COARSER = Sentence("choose a smaller region with --region or a larger --target-spacing")
-NAME_THE_AXIS = Sentence("name the slice axis with --axis K, J or I (slices, rows, columns)")
+OTHER_DEVICE = Sentence("advice-device")
+SMALLER_REGION = Sentence("advice-region")
+SMALLER_REGION_OR_COARSER = Sentence("advice-region-or-spacing")
+NAME_THE_AXIS = Sentence("advice-axis")

@@ -23,10 +23,10 @@ class SuperResolutionError(Exception):
     exit_code = ExitCode.BAD_INPUT
 
     @property
-    def sentence(self) -> Sentence | None:
-        """The message as a sentence that a panel can translate; None where it is plain text."""
-        first = self.args[0] if self.args else None
-        return first if isinstance(first, Sentence) else None
+    def sentence(self) -> Sentence:
+        """The message; plain text has the code of the class."""
+        first = self.args[0] if self.args else type(self).__name__
+        return first if isinstance(first, Sentence) else Sentence(self.code, {}, str(first))
 
 
 class InputError(SuperResolutionError):

@@ -66,7 +66,7 @@ def run_batch(jobs: list[Job], folder: Path) -> int:
     failed = 0
     with Cancellation() as cancellation:
         monitor = TerminalMonitor(cancellation, len(jobs))
-        code = exit_code_of(lambda: _make(folder), lambda _code, message: monitor.tell(f"error: {message}"))
+        code = exit_code_of(lambda: _make(folder), lambda sentence: monitor.tell(f"error: {sentence}"))
         if code != ExitCode.OK:
             return code
         for job in jobs:
@@ -86,8 +86,8 @@ def _run(job: Job, monitor: TerminalMonitor, loaded: "dict[Path, Model]") -> Exi
     def run() -> None:
         monitor.tell(summary(run_job(job, monitor, loaded)))
 
-    def fail(code: str, message: str | Sentence) -> None:
-        monitor.tell(f"error: {job.input}: {message}")
+    def fail(sentence: Sentence) -> None:
+        monitor.tell(f"error: {job.input}: {sentence}")
 
     return exit_code_of(run, fail)
 

@@ -8,6 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from SuperResolution3DLib.errors import CancelledError
+from SuperResolution3DLib.sentence import Sentence
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,7 +40,7 @@ class Cancellation:
     def raise_if_cancelled(self) -> None:
         """Raise ``CancelledError`` if the flag is set."""
         if self.is_cancelled():
-            raise CancelledError("Cancelled; nothing was written")
+            raise CancelledError(Sentence("cancelled"))
 
     def watch_stdin(self) -> None:
         """Set the flag when stdin ends, if it is a pipe: the program at its other end is gone or wants no result."""

@@ -8,7 +8,8 @@ from typing import Any, TextIO
 from SuperResolution3DLib.cli.cancellation import Cancellation
 from SuperResolution3DLib.cli.super_resolve_job import Event, Progress, encode
 from SuperResolution3DLib.cli.time_left import TimeLeft
-from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.sentence import Warned
 
 SECONDS_BETWEEN_UPDATES = 0.1  # of progress; the first and the last of a stage always come
 
@@ -51,8 +52,8 @@ class EventMonitor(CancellableMonitor):
     def show(self, progress: Progress) -> None:
         self.send(progress)
 
-    def warn(self, code: str, message: str) -> None:
-        self.send(Warned(code, message))
+    def warn(self, warned: Warned) -> None:
+        self.send(warned)
 
 
 class TerminalMonitor(CancellableMonitor):
@@ -77,8 +78,8 @@ class TerminalMonitor(CancellableMonitor):
             self._bar.n = round(100 * (max(self._run - 1, 0) + self._time_left.share) / self._num_runs)
             self._bar.refresh()
 
-    def warn(self, code: str, message: str) -> None:
-        self.tell(f"warning: {message}")
+    def warn(self, warned: Warned) -> None:
+        self.tell(f"warning: {warned}")
 
     def tell(self, sentence: str) -> None:
         """Print a line above the bar."""

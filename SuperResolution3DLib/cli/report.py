@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.slice_report import SliceReport
+from SuperResolution3DLib.sentence import Warned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,9 @@ class Report(Computation):
             known["data_consistency"] = DataConsistency(**_known(DataConsistency, known["data_consistency"]))
             if known.get("slices") is not None:
                 known["slices"] = SliceReport(**_known(SliceReport, known["slices"]))
-            known["warnings"] = tuple(Warned(**_known(Warned, warned)) for warned in known["warnings"])
+            known["warnings"] = tuple(Warned.from_values(_known(Warned, warned)) for warned in known["warnings"])
             return cls(**known)
-        except TypeError as error:
+        except (TypeError, KeyError) as error:
             raise InputError(f"{source} is no report of a run that this version can read: {error}") from error
 
 
@@ -79,7 +79,8 @@ def _known(kind: type[Any], values: object) -> dict[str, Any]:
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"it has {values!r} where a JSON object is expected")
-    if missing := [item.name for item in fields(kind) if item.default is MISSING and item.name not in values]:
+    required = [item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING]
+    if missing := [name for name in required if name not in values]:
         raise TypeError(f"it lacks {', '.join(missing)}")
     return {
         item.name: tuple(value) if isinstance(value := values[item.name], list) else value

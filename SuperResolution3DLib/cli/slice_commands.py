@@ -55,7 +55,7 @@ def interpolate(options: argparse.Namespace, describe: Callable[[Volume], str]) 
         result, report = interpolate_slices(volume, stack, target)
         results.write_volume(options.output, result)
         results.place()
-    for warning in report.warnings:
-        log.warning(warning)
+    for warned in stack.warnings:
+        log.warning(warned)
     print(f"wrote {options.output}: {describe(result)}, {CONSISTENT} interpolation")
     print(report.sentence)

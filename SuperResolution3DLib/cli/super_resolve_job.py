@@ -6,14 +6,14 @@ import math
 import re
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.slice_arguments import add_stack_arguments
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_WINDOW
 from SuperResolution3DLib.models.choice import AUTO
-from SuperResolution3DLib.sentence import Sentence
+from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.box import Box, box_text
 from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
 
@@ -226,17 +226,12 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Failed:
+class Failed(Sentence):
     """The last event of a run that wrote nothing."""
-
-    code: str
-    message: str
-    sentence: Sentence | None = None
-    """the message, where a panel can translate it and name its own controls"""
 
 
 Event = Started | Progress | Warned | Done | Failed
-_NAMES: dict[type, str] = {
+_NAMES: dict[type[Any], str] = {
     Started: "started",
     Progress: "progress",
     Warned: "warning",
@@ -258,13 +253,13 @@ def decode(line: str) -> Event | None:
             return None
         for kind, name in _NAMES.items():
             known = {item.name for item in fields(kind)}
-            required = {item.name for item in fields(kind) if item.default is MISSING}
+            required = {item.name for item in fields(kind) if item.default is item.default_factory is MISSING}
             if values.get("event") == name and required <= values.keys():
+                if kind in (Warned, Failed):
+                    return kind.from_values(values)
                 if kind is Done and values["report"] is not None:
                     values["report"] = Report.from_values(values["report"], "The report of the worker")
-                if kind is Failed and values.get("sentence") is not None:
-                    values["sentence"] = Sentence.from_values(values["sentence"])
                 return kind(**{key: values[key] for key in known & values.keys()})
-    except (KeyError, ValueError, InputError):
+    except (KeyError, TypeError, ValueError, InputError):
         return None
     return None

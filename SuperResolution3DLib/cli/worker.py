@@ -23,7 +23,6 @@ from SuperResolution3DLib.errors import (
     ExitCode,
     InputError,
     ModelError,
-    ResourceError,
     SuperResolutionError,
     is_out_of_memory,
 )
@@ -134,46 +133,45 @@ def run_with_events(output: Path, work: Callable[[Monitor], Report | None]) -> E
         def run() -> None:
             monitor.send(Done(str(output), work(monitor)))
 
-        def fail(code: str, message: str | Sentence) -> None:
-            print_error(code, message)
-            monitor.send(Failed(code, str(message), message if isinstance(message, Sentence) else None))
+        def fail(sentence: Sentence) -> None:
+            print_error(sentence)
+            monitor.send(Failed(**vars(sentence)))
 
         return exit_code_of(run, fail)
 
 
-def exit_code_of(run: Callable[[], None], fail: Callable[[str, str | Sentence], None]) -> ExitCode:
+def exit_code_of(run: Callable[[], None], fail: Callable[[Sentence], None]) -> ExitCode:
     """Run and turn every end into an exit code.
 
     Args:
         run: the work.
-        fail: is told the code and the one sentence of an error; a bug's traceback goes to stderr.
+        fail: is told the one sentence of an error; a bug's traceback goes to stderr.
     """
     try:
         run()
     except SuperResolutionError as error:
-        fail(error.code, error.sentence or str(error))
+        fail(error.sentence)
         return error.exit_code
     except Exception as error:
         if is_out_of_memory(error):
-            advised = Sentence("Out of memory: {advice}, or close other programs", {"advice": SMALLER_REGION})
-            fail(ResourceError.code, advised)
+            fail(Sentence("memory-full", {"advice": SMALLER_REGION}))
             return ExitCode.OUT_OF_MEMORY
         if isinstance(error, ImportError):
-            fail(InputError.code, f"A library cannot be loaded ({error}); install it again, or close other programs")
+            fail(Sentence("input-library", {"reason": str(error)}))
             return ExitCode.BAD_INPUT
         if isinstance(error, OSError) and error.strerror:  # of the machine, in a place that nobody thought of
-            where = f"{error.filename}: " if error.filename else ""
-            fail(InputError.code, f"{where}{error.strerror}; check permissions, names, free space and open files")
+            values = {"file": str(error.filename or ""), "reason": error.strerror}
+            fail(Sentence("input-system-file" if error.filename else "input-system", values))
             return ExitCode.BAD_INPUT
         traceback.print_exc()
-        fail("bug", f"This is a bug of the program ({type(error).__name__}: {error})")
+        fail(Sentence("bug", {"error": f"{type(error).__name__}: {error}"}))
         return ExitCode.BUG
     return ExitCode.OK
 
 
-def print_error(code: str, message: str | Sentence) -> None:
+def print_error(sentence: Sentence) -> None:
     """Tell a person what went wrong."""
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    print(f"error: {sentence}", file=sys.stderr, flush=True)
 
 
 def _run_for_a_person(job: Job) -> ExitCode:
@@ -186,9 +184,9 @@ def _run_for_a_person(job: Job) -> ExitCode:
             monitor.close()
             print(summary(report), file=sys.stderr)
 
-        def fail(code: str, message: str | Sentence) -> None:
+        def fail(sentence: Sentence) -> None:
             monitor.close()
-            print_error(code, message)
+            print_error(sentence)
 
         return exit_code_of(run, fail)
 
@@ -265,7 +263,7 @@ def _step(monitor: Monitor, stage: str, done: int, total: int) -> None:
 
 def _raise_if_cancelled(monitor: Monitor) -> None:
     if monitor.is_cancelled():
-        raise CancelledError("Cancelled; nothing was written")
+        raise CancelledError(Sentence("cancelled"))
 
 
 def summary(report: Report) -> str:

@@ -113,18 +113,11 @@ def _largest(affine: np.ndarray) -> int:
     spacing = voxel_spacing(affine)
     smallest, middle, largest = sorted(spacing)
     if largest < MARGIN * smallest:
-        raise GeometryError(
-            Sentence(
-                "The volume is isotropic, {sizes}, so there is nothing between slices to be computed; use a model or a "
-                "method for all three axes, or {advice}",
-                {"sizes": spacing_text(affine), "advice": NAME_THE_AXIS},
-            )
-        )
+        raise GeometryError(Sentence("geometry-isotropic", {"sizes": spacing_text(affine), "advice": NAME_THE_AXIS}))
     if largest < MARGIN * middle:
         raise GeometryError(
             Sentence(
-                "No axis of {sizes} stands out as the slice axis, whose spacing is at least {margin} times each of the "
-                "others; {advice}",
+                "geometry-no-slice-axis",
                 {"sizes": spacing_text(affine), "margin": f"{MARGIN:g}", "advice": NAME_THE_AXIS},
             )
         )

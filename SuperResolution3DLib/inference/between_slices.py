@@ -12,7 +12,7 @@ from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE,
 from SuperResolution3DLib.forward.forward_model import ForwardModel
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
-from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.settings import Result, Settings, canonical_region
 from SuperResolution3DLib.inference.slice_engine import SliceEngine
 from SuperResolution3DLib.inference.slice_plan import SliceGrid
@@ -74,13 +74,10 @@ def between_slices(
     stack = stack_of(volume, settings)
     wanted = stack.target_spacing(settings.target_spacing)
     check_result(slices_bytes(volume, settings), wanted)
-    warnings = [
-        *slice_warnings(volume, card, stack.axis),
-        *(Warned("slices", text) for text in stack.warnings),
-    ]
+    warnings = [*slice_warnings(volume, card, stack.axis), *stack.warnings]
     for warned in warnings:
-        monitor.warn(warned.code, warned.message)
-    warnings += [Warned("file", warning) for warning in volume.warnings]  # told when the file was read
+        monitor.warn(warned)
+    warnings += volume.warnings  # told when the file was read
     turn = stack.axis.to_slices_first
     slices = turn.to_canonical(volume.array)
     affine = turn.canonical_affine(volume.affine, volume.shape)

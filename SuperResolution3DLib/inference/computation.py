@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.slice_report import SliceReport
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.box import Shape
 
 

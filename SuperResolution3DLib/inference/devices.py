@@ -26,9 +26,7 @@ def choose_device(name: str) -> torch.device:
     if kind != "cuda" or not (number.isdigit() or not number):
         raise InputError(f"The device is auto, cpu, cuda or cuda:N, got {name!r}")
     if not torch.cuda.is_available():
-        raise InputError(
-            Sentence("No CUDA GPU can be used by this installation of PyTorch: {advice}", {"advice": OTHER_DEVICE})
-        )
+        raise InputError(Sentence("input-no-gpu", {"advice": OTHER_DEVICE}))
     index = int(number or 0)
     if index >= torch.cuda.device_count():
         raise InputError(f"There is no GPU {index}: {torch.cuda.device_count()} found, counted from 0")
@@ -50,20 +48,11 @@ def usable_device(name: str) -> tuple[torch.device, str]:
     except (MemoryError, RuntimeError) as error:
         reason = reason_of(error)
         if name == "auto":
-            return torch.device("cpu"), f"The GPU cannot be used ({reason}): using the CPU"
+            return torch.device("cpu"), reason
+        values = {"device": name, "reason": reason, "advice": OTHER_DEVICE}
         if is_out_of_memory(error):
-            raise ResourceError(
-                Sentence(
-                    "{device} has no memory left ({reason}): close other programs that use it, or {advice}",
-                    {"device": name, "reason": reason, "advice": OTHER_DEVICE},
-                )
-            ) from error
-        raise InputError(
-            Sentence(
-                "{device} cannot be used by this installation of PyTorch ({reason}): {advice}",
-                {"device": name, "reason": reason, "advice": OTHER_DEVICE},
-            )
-        ) from error
+            raise ResourceError(Sentence("memory-gpu-taken", values)) from error
+        raise InputError(Sentence("input-gpu-unusable", values)) from error
     return device, ""
 
 

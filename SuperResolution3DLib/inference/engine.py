@@ -34,14 +34,14 @@ from SuperResolution3DLib.inference.memory_plan import (
     plan_tiles,
     trunk_is_exact,
 )
-from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.precision import converted, is_accurate
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.kept_memory import give_back_memory, kept_memory
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.trilinear import trilinear
-from SuperResolution3DLib.sentence import Sentence
+from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.box import (
     Box,
     Shape,
@@ -79,9 +79,9 @@ class Engine:
         self.report = EngineReport()
         self.scale = model.card.scale
         self.grid: Grid = "center" if model.card.grid == "center" else "corner"
-        self.device, problem = usable_device(self.settings.device)
-        if problem:
-            self._warn("device", problem)
+        self.device, reason = usable_device(self.settings.device)
+        if reason:
+            self._warn("device-gpu", reason=reason)
         self.precision = choose_precision(self.settings.precision, self.device)
         self.network = model.network
         self.window, self.overlap = self.settings.window, self.settings.overlap
@@ -109,7 +109,7 @@ class Engine:
         region = region or whole(lr.shape)
         volume = torch.from_numpy(np.ascontiguousarray(lr, dtype=np.float32))
         if self.network.window not in (None, self.window):
-            self._warn("window", f"Windows of {self.window} LR voxels; the model was made for {self.network.window}")
+            self._warn("window", size=self.window, made_for=self.network.window)
         plan: TilePlan | None = None
         while True:
             try:
@@ -215,8 +215,7 @@ class Engine:
         self._check_cancelled()
         network = self.model.network
         if self.precision != "fp32" and not self._is_accurate(DTYPES[self.precision], volume):
-            name = device_name(self.device)
-            self._warn("precision", f"{self.precision} is not accurate enough on {name}: computing in fp32")
+            self._warn("precision", precision=self.precision, device=device_name(self.device))
             self.precision = "fp32"
         self.network = converted(network, self.device, DTYPES[self.precision])
         self.report.device, self.report.precision = device_name(self.device), self.precision
@@ -243,7 +242,7 @@ class Engine:
             raise error
         if not may_choose:
             values = {"reason": reason_of(error), "advice": OTHER_DEVICE}
-            raise InputError(Sentence("The GPU failed ({reason}): {advice}", values)) from error
+            raise InputError(Sentence("input-gpu-failed", values)) from error
         return reason_of(error)
 
     def _after_failure(self, reason: str, plan: TilePlan | None) -> TilePlan | None:
@@ -254,18 +253,17 @@ class Engine:
                 torch.cuda.empty_cache()
         smaller = plan.halved() if plan is not None and self.window is None and not reason else None
         if smaller is not None:
-            self._warn("memory", f"Out of memory on {name}: halving the tiles")
+            self._warn("memory-halved", device=name)
             return smaller
         if self.device.type == "cpu":
-            values = {"device": "the CPU", "advice": SMALLER_REGION}
-            raise ResourceError(Sentence("Out of memory on {device} even with the smallest tiles: {advice}", values))
+            raise ResourceError(Sentence("memory-on-cpu", {"advice": SMALLER_REGION}))
         if self.settings.device != "auto":
             values = {"device": name, "advice": SMALLER_REGION, "other": OTHER_DEVICE}
-            raise ResourceError(
-                Sentence("Out of memory on {device} even with the smallest tiles: {advice}, or {other}", values)
-            )
-        why = f"{name} cannot be used ({reason})" if reason else f"Out of memory on {name} even with the smallest tiles"
-        self._warn("device" if reason else "memory", f"{why}: using the CPU")
+            raise ResourceError(Sentence("memory-gpu", values))
+        if reason:
+            self._warn("device", device=name, reason=reason)
+        else:
+            self._warn("memory-cpu", device=name)
         self.device = torch.device("cpu")
         self.precision = choose_precision(self.settings.precision, self.device)
         return None
@@ -280,11 +278,12 @@ class Engine:
 
     def _check_cancelled(self) -> None:
         if self.monitor.is_cancelled():
-            raise CancelledError("Cancelled; nothing was written")
+            raise CancelledError(Sentence("cancelled"))
 
-    def _warn(self, code: str, message: str) -> None:
-        self.report.warnings.append(Warned(code, message))
-        self.monitor.warn(code, message)
+    def _warn(self, code: str, **values: object) -> None:
+        warned = Warned(code, values)
+        self.report.warnings.append(warned)
+        self.monitor.warn(warned)
 
 
 def _shape(volume: Tensor) -> Shape:

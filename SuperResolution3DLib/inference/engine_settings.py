@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.sentence import Warned
 
 
 @dataclass(frozen=True)

@@ -202,8 +202,7 @@ def check_peak(peak: float, allowed: float, advice: Sentence) -> None:
     if peak > allowed:
         raise ResourceError(
             Sentence(
-                "The run needs at least {needed} GiB and may use {allowed} GiB: {advice}, or close other programs that "
-                "use this memory",
+                "memory-needed",
                 {"needed": f"{peak / GIB:.2f}", "allowed": f"{allowed / GIB:.2f}", "advice": advice},
             )
         )

@@ -1,14 +1,6 @@
 """What the engine tells of a run while it lasts, and asks: whether to go on."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Warned:
-    """Something that does not stop the run."""
-
-    code: str
-    message: str
+from SuperResolution3DLib.sentence import Warned
 
 
 class Monitor:
@@ -17,7 +9,7 @@ class Monitor:
     def progress(self, stage: str, done: int, total: int) -> None:
         """Hear that ``done`` of the ``total`` steps of a stage (one of ``STAGES``) are behind."""
 
-    def warn(self, code: str, message: str) -> None:
+    def warn(self, warned: Warned) -> None:
         """Hear of something that does not stop the run."""
 
     def tell(self, sentence: str) -> None:

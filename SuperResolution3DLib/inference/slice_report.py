@@ -27,7 +27,6 @@ class SliceReport:
     profile: ProfileShape
     noise: float
     residual_rms_percent: float | None
-    warnings: tuple[str, ...]
     axis_source: AxisSource = "found"
     unevenness_percent: float = 0.0
     """by which the distance of two neighbours is off the mean at most; each slice was taken where it lies"""

@@ -10,6 +10,7 @@ from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_SHAPE
 from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, find_slice_axis
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness
 from SuperResolution3DLib.inference.slice_report import AxisSource, SliceReport, ThicknessSource
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.box import Shape
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
 from SuperResolution3DLib.volumes.slice_positions import mean_spacing, unevenness
@@ -63,7 +64,7 @@ class SliceStack:
     axis_source: AxisSource = "found"
     """given by the person, or found by the spacing"""
 
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     """what should be known before the thickness is trusted"""
 
     @property
@@ -114,7 +115,6 @@ class SliceStack:
             profile=profile.shape,
             noise=noise,
             residual_rms_percent=residual,
-            warnings=self.warnings,
             axis_source=self.axis_source,
             unevenness_percent=round(100 * unevenness(self.centres), 3),
         )
@@ -150,12 +150,9 @@ def slice_stack(volume: Sliced, thickness: float | None = None, axis: str | None
     check_thickness(chosen, spacing)
     warnings = []
     if volume.slice_positions is not None:
-        warnings.append(
-            f"The slices lie unevenly, their distances up to {100 * unevenness(centres):.2g} % off the mean of "
-            f"{spacing:.4g} mm; each is taken where it lies"
-        )
+        warnings.append(Warned("slices-uneven", {"off": 100 * unevenness(centres), "spacing": spacing}))
     if thickness is not None and in_file is not None and abs(thickness - in_file) > CONTRADICTION * in_file:
-        warnings.append(f"A slice thickness of {thickness:g} mm was given and the file says {in_file:g} mm")
+        warnings.append(Warned("slices-thickness", {"given": thickness, "in_file": in_file}))
     return SliceStack(found, centres, chosen, source, "found" if axis is None else "given", tuple(warnings))
 
 

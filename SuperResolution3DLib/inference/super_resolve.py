@@ -16,7 +16,7 @@ from SuperResolution3DLib.inference.between_slices import between_slices, slices
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB, Run, host_bytes
-from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.settings import Result, Settings, canonical_region
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_ensemble
@@ -87,9 +87,9 @@ def super_resolve(
     wanted = box_shape(settings.region or whole(volume.shape))
     warnings = range_warnings(volume, card, lr, wanted, volume.array.dtype.itemsize)
     for warned in warnings:
-        monitor.warn(warned.code, warned.message)
-    outside = [warned for warned in warnings if warned.code != "intensity"]
-    warnings += [Warned("file", warning) for warning in volume.warnings]  # told when the file was read
+        monitor.warn(warned)
+    outside = [warned for warned in warnings if warned.kind != "intensity"]
+    warnings += volume.warnings  # told when the file was read
     run = Run(card, canonical.shape, region, settings.window)
     members = {"ensemble": settings.ensemble, "with_trust_map": companion is not None}
     _check_memory(host_bytes(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, **members))
@@ -123,7 +123,7 @@ def super_resolve(
         zero_filled = in_file(zero_fill(measured.astype(np.float32), card.scale, grid, box))
     trust_map = _from_canonical(volume, orientation, trusted.percent, affine) if trusted is not None else None
     # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
-    unlike = any(warned.code in ("modality", "spacing") for warned in warnings)
+    unlike = any(warned.kind in ("modality", "spacing") for warned in warnings)
     consistency = DataConsistency(
         mode=settings.data_consistency,
         residual_rms_percent=residual_rms_percent,
@@ -237,7 +237,7 @@ def _check_memory(needed: int) -> None:
     if needed > allowed:
         raise ResourceError(
             Sentence(
-                "The result takes {needed} GiB of main memory and may use {allowed} GiB: {advice}",
+                "memory-result",
                 {"needed": f"{needed / GIB:.2f}", "allowed": f"{allowed / GIB:.2f}", "advice": SMALLER_REGION},
             )
         )
@@ -261,7 +261,7 @@ def _make_consistent(
         slabs = tiles(whole(lr.shape), (SLAB, lr.shape[1], lr.shape[2]))
         for number, slab in enumerate(slabs):
             if monitor.is_cancelled():
-                raise CancelledError("Cancelled; nothing was written")
+                raise CancelledError(Sentence("cancelled"))
             box = scaled(slab, card.scale)
             sr[box] -= zero_fill(difference, card.scale, _grid(card), box).numpy()
             monitor.progress("consistency", number + 1, len(slabs) + 1)

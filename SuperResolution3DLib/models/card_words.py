@@ -10,10 +10,5 @@ def reach_of(card: ModelCard) -> Sentence:
     low, high = (f"{value:g}" for value in card.spacing_range)
     if card.slice_spacing_range is not None:
         near, far = (f"{value:g}" for value in card.slice_spacing_range)
-        return Sentence(
-            "Fills slices {near} to {far} mm apart, with pixels of {low} to {high} mm",
-            {"near": near, "far": far, "low": low, "high": high},
-        )
-    return Sentence(
-        "{scale}, from voxels of {low} to {high} mm", {"scale": scale_words(card.scale), "low": low, "high": high}
-    )
+        return Sentence("reach-slices", {"near": near, "far": far, "low": low, "high": high})
+    return Sentence("reach", {"scale": scale_words(card.scale), "low": low, "high": high})

@@ -50,7 +50,7 @@ class Scan:
         if self.slices is None:
             return _sizes(self.affine)
         values = {"plane": Sentence(self.slices.plane), "sizes": _sizes(self.affine)}
-        return Sentence("{plane} slices of {sizes}", values)
+        return Sentence("size-of-slices", values)
 
     @property
     def interpolation(self) -> Sentence:
@@ -84,17 +84,17 @@ class Choice:
         if self._highest:
             *names, last = sorted(model.card.name for model in self._highest if model.card)
             several = {"models": ", ".join(names), "last": last}
-            return Sentence("{models} and {last} fit equally well: choose one", several)
+            return Sentence("choice-equal", several)
         values: dict[str, object] = {
             "size": self.scan.size,
             "modality": self.scan.modality,
             "method": self.scan.interpolation,
         }
         if self.others and all(_modality(self.scan, model.card) for model, _ in self.others if model.card):
-            return Sentence("No model is for {modality}: {method} interpolation only", values)
+            return Sentence("choice-no-modality", values)
         if self.scan.slices is None:
-            return Sentence("No model fits {size} voxels: {method} interpolation only", values)
-        return Sentence("No model fits {size}: {method} interpolation only", values)
+            return Sentence("choice-no-voxels", values)
+        return Sentence("choice-no-slices", values)
 
     @property
     def _highest(self) -> tuple[InstalledModel, ...]:
@@ -134,33 +134,33 @@ def plan_sentence(scan: Scan, card: ModelCard) -> Sentence:
     """
     values: dict[str, object] = {"after": _after(scan, _result_spacing(scan, card)), "model": card.name}
     if card.enlarges_slices_only and scan.slices is not None:
-        values |= {"plane": Sentence(scan.slices.plane.capitalize()), "before": _sizes(scan.affine)}
-        return Sentence("{plane} slices {before} -> {after} with {model}", values)
+        values |= {"plane": Sentence(f"{scan.slices.plane}-first"), "before": _sizes(scan.affine)}
+        return Sentence("plan-slices", values)
     values |= {"subject": card.subject or card.modality, "before": scan.size}
-    return Sentence("For {subject}: {before} -> {after} with {model}", values)
+    return Sentence("plan", values)
 
 
 def _network(scan: Scan, card: ModelCard) -> Sentence | None:
     if card.network in NETWORKS:
         return None
-    return Sentence("needs a newer version, its network is {network}", {"network": card.network})
+    return Sentence("unfit-network", {"network": card.network})
 
 
 def _modality(scan: Scan, card: ModelCard) -> Sentence | None:
     if card.fits_modality(scan.modality):
         return None
-    return Sentence("for {trained}, not for {modality}", {"trained": card.modality, "modality": scan.modality})
+    return Sentence("unfit-modality", {"trained": card.modality, "modality": scan.modality})
 
 
 def _slices(scan: Scan, card: ModelCard) -> Sentence | None:
     if not card.enlarges_slices_only:
         return None
     if scan.slices is None:
-        return Sentence("for stacks of slices, and no axis stands out as theirs")
+        return Sentence("unfit-no-slices")
     if card.slice_spacing_range is None or card.covers_slices(scan.slices.spacing):
         return None
     low, high = (f"{value:g}" for value in card.slice_spacing_range)
-    return Sentence("for slices {low} to {high} mm apart", {"low": low, "high": high})
+    return Sentence("unfit-slices", {"low": low, "high": high})
 
 
 def _spacing(scan: Scan, card: ModelCard) -> Sentence | None:
@@ -168,8 +168,7 @@ def _spacing(scan: Scan, card: ModelCard) -> Sentence | None:
     if card.covers(spacing):
         return None
     low, high = (f"{value:g}" for value in card.spacing_range)
-    template = "for pixels of {low} to {high} mm" if card.enlarges_slices_only else "for voxels of {low} to {high} mm"
-    return Sentence(template, {"low": low, "high": high})
+    return Sentence("unfit-pixels" if card.enlarges_slices_only else "unfit-voxels", {"low": low, "high": high})
 
 
 RULES: tuple[Rule, ...] = (_network, _modality, _slices, _spacing)
@@ -179,10 +178,10 @@ def _sizes(affine: np.ndarray) -> Sentence:
     """Say voxel sizes in mm, with the directions of the body where nothing else tells them."""
     axes, spacing = BodyAxes.of(affine), voxel_spacing(affine)
     if is_isotropic(spacing):
-        return Sentence("{sizes} mm", {"sizes": f"{spacing[0]:.3g}"})
+        return Sentence("size", {"sizes": f"{spacing[0]:.3g}"})
     if THROUGH_PLANE in axes.names:
-        return Sentence("{sizes} mm", {"sizes": axes.by(spacing)})
-    return axes.say("{sizes} mm", sizes=axes.by(spacing))
+        return Sentence("size", {"sizes": axes.by(spacing)})
+    return axes.say("size-along", sizes=axes.by(spacing))
 
 
 def _result_spacing(scan: Scan, card: ModelCard) -> tuple[float, ...]:
@@ -197,6 +196,5 @@ def _result_spacing(scan: Scan, card: ModelCard) -> tuple[float, ...]:
 def _after(scan: Scan, spacing: Sequence[float]) -> Sentence:
     """Say the voxel sizes of a result (K, J, I), in the order of those of its scan."""
     if not is_isotropic(spacing):
-        return Sentence("{sizes} mm", {"sizes": BodyAxes.of(scan.affine).by(spacing)})
-    template = "{sizes} mm" if is_isotropic(scan.spacing) else "{sizes} mm isotropic"
-    return Sentence(template, {"sizes": f"{spacing[0]:.3g}"})
+        return Sentence("size", {"sizes": BodyAxes.of(scan.affine).by(spacing)})
+    return Sentence("size" if is_isotropic(scan.spacing) else "size-isotropic", {"sizes": f"{spacing[0]:.3g}"})

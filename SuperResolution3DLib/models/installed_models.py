@@ -9,6 +9,7 @@ from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError, ModelError
 from SuperResolution3DLib.models.model_card import SUFFIX, ModelCard, read_card
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.output_place import is_file, status
 
 MODELS_VARIABLE = "SUPERRES3D_MODELS"
@@ -20,7 +21,7 @@ class InstalledModel:
 
     path: Path
     card: ModelCard | None
-    problem: str = ""
+    problem: Sentence | None = None
 
 
 def user_model_folder() -> Path:
@@ -75,13 +76,13 @@ def installed_models() -> list[InstalledModel]:
         try:
             files = [path for path in folder.iterdir() if path.name.endswith(SUFFIX)]
         except OSError as error:
-            found.append(InstalledModel(folder, None, f"The folder cannot be read ({error.strerror})"))
+            found.append(InstalledModel(folder, None, Sentence("model-folder", {"reason": error.strerror})))
             continue
         for path in sorted(files, key=lambda path: path.stem):  # NAME before NAME-gan
             try:
                 card = read_card(path)
             except ModelError as error:
-                found.append(InstalledModel(path, None, str(error)))
+                found.append(InstalledModel(path, None, error.sentence))
                 continue
             if card.name not in names:
                 names.add(card.name)

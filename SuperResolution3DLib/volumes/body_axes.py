@@ -38,12 +38,10 @@ class BodyAxes:
         """Return numbers of the file's axes (K, J, I) in the order that is told: ``0.5 x 0.5 x 5``."""
         return " x ".join(_number(values[axis], digits) for axis in self.order)
 
-    def say(self, template: str, **values: str) -> Sentence:
+    def say(self, code: str, **values: str) -> Sentence:
         """Return a sentence that ends in the names in brackets: ``(left-right, front-back, through-plane)``."""
         first, second, third = (Sentence(name) for name in self.names)
-        return Sentence(
-            template + " ({first}, {second}, {third})", {**values, "first": first, "second": second, "third": third}
-        )
+        return Sentence(code, {**values, "first": first, "second": second, "third": third})
 
 
 def through_plane_axis(spacing: Sequence[float]) -> int | None:
@@ -56,21 +54,21 @@ def spacing_text(affine: np.ndarray) -> Sentence:
     """Return voxel sizes: ``3.2 x 3.2 x 5 mm (left-right, front-back, through-plane)``, or ``3.2 mm isotropic``."""
     axes, spacing = BodyAxes.of(affine), voxel_spacing(affine)
     if is_isotropic(spacing):
-        return Sentence("{sizes} mm isotropic", {"sizes": _number(spacing[0], 3)})
-    return axes.say("{sizes} mm", sizes=axes.by(spacing))
+        return Sentence("size-isotropic", {"sizes": _number(spacing[0], 3)})
+    return axes.say("size-along", sizes=axes.by(spacing))
 
 
 def shape_text(shape: Sequence[int], affine: np.ndarray) -> Sentence:
     """Return numbers of voxels (K, J, I): ``128 x 160 x 24 voxels (left-right, front-back, through-plane)``."""
     axes = BodyAxes.of(affine)
-    return axes.say("{shape} voxels", shape=axes.by(shape))
+    return axes.say("shape-along", shape=axes.by(shape))
 
 
 def grid_text(shape: Sequence[int], affine: np.ndarray, digits: int = 3) -> Sentence:
     """Return voxels (K, J, I) and their size: ``128 x 160 x 24 voxels of 0.5 x 0.5 x 5 mm (left-right, ...)``."""
     axes, spacing = BodyAxes.of(affine), voxel_spacing(affine)
     sizes = _number(spacing[0], digits) if is_isotropic(spacing, digits) else axes.by(spacing, digits)
-    return axes.say("{shape} voxels of {sizes} mm", shape=axes.by(shape), sizes=sizes)
+    return axes.say("grid-along", shape=axes.by(shape), sizes=sizes)
 
 
 def is_isotropic(spacing: Sequence[float], digits: int = 3) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.errors import readable
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.intensity import LARGEST_OFFSET
 from SuperResolution3DLib.volumes.nifti_forms import Forms, orientation_of
 from SuperResolution3DLib.volumes.nifti_header import (
@@ -38,7 +39,7 @@ class NiftiImage:
     affine: np.ndarray
     """(4, 4) to RAS mm"""
     forms: Forms | None
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
 
 def read(path: Path) -> NiftiImage:
@@ -53,10 +54,8 @@ def read(path: Path) -> NiftiImage:
     affine, forms, warnings = orientation_of(header, readable(path.name))
     bits, told = 8 * np.dtype(DATATYPES[int(header["datatype"])]).itemsize, int(header["bitpix"])
     if told not in (0, bits):
-        warning = (
-            f"{readable(path.name)} says {told} bits a voxel (bitpix), and its data type has {bits}, which is used"
-        )
-        warnings = (*warnings, warning)
+        values = {"name": readable(path.name), "told": told, "bits": bits}
+        warnings = (*warnings, Warned("file-bits", values))
     return NiftiImage(_read_voxels(path, header, num_bytes), affine, forms, warnings)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.geometry import check_affine
 
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # lowest three bits of xyzt_units: none, metre, mm, micrometre
@@ -33,7 +34,7 @@ class Forms:
         return (used, other) if self.uses_sform else (other, used)
 
 
-def orientation_of(header: np.ndarray, name: str) -> tuple[np.ndarray, Forms | None, tuple[str, ...]]:
+def orientation_of(header: np.ndarray, name: str) -> tuple[np.ndarray, Forms | None, tuple[Warned, ...]]:
     """Return the affine (4, 4) to RAS mm that is used, what else the header told, and what a person should know of it.
 
     The sform is used where it is valid, as by nibabel, else the qform, else the voxel sizes alone, as by ITK.
@@ -47,14 +48,14 @@ def orientation_of(header: np.ndarray, name: str) -> tuple[np.ndarray, Forms | N
             orientation.
     """
     unit = int(header["xyzt_units"]) & 7
-    warnings = [] if unit in MM_PER_UNIT else [f"{name} names an unknown unit of length ({unit}); mm are assumed"]
+    warnings = [] if unit in MM_PER_UNIT else [Warned("file-unit", {"name": name, "unit": unit})]
     mm = np.diag([*[MM_PER_UNIT.get(unit, 1.0)] * 3, 1.0])
     codes = int(header["sform_code"]), int(header["qform_code"])
     with np.errstate(all="ignore"):  # fields that are no numbers are told below
         sform = mm @ np.vstack([header["srow"].astype(np.float64), (0, 0, 0, 1)]) if codes[0] > 0 else None
         qform = mm @ _qform(header) if codes[1] > 0 else None
     if sform is None and qform is None:
-        warnings.append(f"{name} says no orientation (sform and qform codes are 0); only its voxel sizes are used")
+        warnings.append(Warned("file-no-orientation", {"name": name}))
         sizes = np.abs(header["pixdim"][1:4].astype(np.float64))
         return mm @ np.diag([-sizes[0], -sizes[1], sizes[2], 1]), None, tuple(warnings)
     sizes = mm[0, 0] * np.abs(header["pixdim"][1:4].astype(np.float64))
@@ -67,15 +68,13 @@ def orientation_of(header: np.ndarray, name: str) -> tuple[np.ndarray, Forms | N
     used = np.asarray(used)
     for form, problem, other_form in (("sform", problems[0], "qform"), ("qform", problems[1], "sform")):
         if problem:
-            warnings.append(f"The {form} of {name} cannot be used, so its {other_form} is: {problem}")
+            values = {"form": form, "name": name, "other_form": other_form, "problem": problem}
+            warnings.append(Warned("file-form", values))
     if not all(usable) or other is None or _voxels_apart(used, other) < SAME_VOXELS:
         code = codes[0] if uses_sform else codes[1]
         return used, Forms(codes if all(usable) else (code, code), uses_sform, None), tuple(warnings)
     apart = _largest_distance(used, other, header)
-    warnings.append(
-        f"{name} has two orientations, sform and qform, that lie up to {apart:.3g} mm apart at the volume's corners; "
-        "the sform is used, and NIfTI results keep both"
-    )
+    warnings.append(Warned("file-two-forms", {"name": name, "apart": apart}))
     return used, Forms(codes, uses_sform, other), tuple(warnings)
 
 

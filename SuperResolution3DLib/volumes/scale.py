@@ -22,15 +22,15 @@ def upsampling_stages(scale: Scale) -> list[Scale]:
 def scale_words(scale: Scale) -> Sentence:
     """Say factors in canonical order (D, H, W): ``4x along each axis``, ``4x head-foot``."""
     if len(set(scale)) == 1:
-        return Sentence("{factor}x along each axis", {"factor": scale[0]})
+        return Sentence("factor-all", {"factor": scale[0]})
     scaled = [
-        Sentence("{factor}x {direction}", {"factor": factor, "direction": Sentence(name)})
+        Sentence("factor-along", {"factor": factor, "direction": Sentence(name)})
         for factor, name in zip(reversed(scale), reversed(DIRECTIONS), strict=True)
         if factor > 1
     ]
     first, *more = scaled
     for item in more:
-        first = Sentence("{first}, {second}", {"first": first, "second": item})
+        first = Sentence("factors", {"first": first, "second": item})
     return first
 
 

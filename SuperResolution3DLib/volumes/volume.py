@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError, VolumeError
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes import itk_image, mgz, nifti
 from SuperResolution3DLib.volumes.dicom.choice import Choice
 from SuperResolution3DLib.volumes.dicom.series import read_series
@@ -54,7 +55,7 @@ class Volume:
     forms: Forms | None = None
     """sform and qform of a NIfTI file, which results of the same anatomy keep"""
 
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     """What a person should know of how the file was read"""
 
     def __post_init__(self) -> None:

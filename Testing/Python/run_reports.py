@@ -4,7 +4,7 @@ from typing import Any
 
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.inference.computation import DataConsistency
-from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.sentence import Warned
 
 A_CONSISTENCY = DataConsistency(mode="check", residual_rms_percent=0.5, projected=False, model_dependent=False)
 
@@ -32,7 +32,7 @@ def a_report(**changes: Any) -> Report:
         "tail_tiles": 3,
         "windows": 0,
         "ensemble": 8,
-        "warnings": (Warned("spacing", "coarse"), Warned("file", "truncated")),
+        "warnings": (Warned("slices-thickness", {"given": 3.0, "in_file": 4.0}), Warned("file", {}, "truncated")),
         "input": "/home/jane/in.nrrd",
         "output": "/home/jane/out.nrrd",
         "model_file": "/home/jane/tiny.safetensors",

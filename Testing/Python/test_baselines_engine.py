@@ -17,6 +17,7 @@ from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.memory_plan import GIB, Run, TilePlan, plan_tiles, trunk_halo
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.networks.trilinear import trilinear
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.box import tiles, whole
 from SuperResolution3DLib.volumes.geometry import sr_affine
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
@@ -36,8 +37,8 @@ class Recorder(Monitor):
     def progress(self, stage: str, done: int, total: int) -> None:
         self.steps.append((stage, done, total))
 
-    def warn(self, code: str, message: str) -> None:
-        self.warnings.append((code, message))
+    def warn(self, warned: Warned) -> None:
+        self.warnings.append((warned.kind, str(warned)))
 
     def is_cancelled(self) -> bool:
         self.questions -= 1

@@ -16,6 +16,7 @@ from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.memory_plan import TilePlan, tail_halo
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.networks.rrdb import RRDBNet
+from SuperResolution3DLib.sentence import Warned
 
 FP32 = EngineSettings(device="cpu", precision="fp32")
 
@@ -31,8 +32,8 @@ class Recorder(Monitor):
     def progress(self, stage: str, done: int, total: int) -> None:
         self.steps.append((stage, done, total))
 
-    def warn(self, code: str, message: str) -> None:
-        self.warnings.append((code, message))
+    def warn(self, warned: Warned) -> None:
+        self.warnings.append((warned.kind, str(warned)))
 
     def is_cancelled(self) -> bool:
         return any(stage == self.cancel_at for stage, _, _ in self.steps)

@@ -16,6 +16,7 @@ from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.settings import Settings
 from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.inference.trust.ensemble import run_ensemble
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.volume import Volume
 
 FP32 = EngineSettings(device="cpu", precision="fp32")
@@ -26,14 +27,14 @@ class Follower(Monitor):
 
     def __init__(self, patience: float = np.inf) -> None:
         self.steps: list[tuple[str, int, int]] = []
-        self.warnings: list[str] = []
+        self.warnings: list[Warned] = []
         self.patience = patience
 
     def progress(self, stage, done, total):
         self.steps.append((stage, done, total))
 
-    def warn(self, code, message):
-        self.warnings.append(message)
+    def warn(self, warned):
+        self.warnings.append(warned)
 
     def is_cancelled(self):
         return len(self.steps) > self.patience

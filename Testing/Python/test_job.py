@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from run_reports import a_report
 
+from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.cli.super_resolve_job import (
     Done,
     Failed,
@@ -23,7 +24,8 @@ from SuperResolution3DLib.cli.super_resolve_job import (
 )
 from SuperResolution3DLib.cli.time_left import STAGES, WEIGHTS, TimeLeft
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.inference.monitor import Monitor, Warned
+from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.sentence import Warned
 
 A_JOB = Job(Path("in.nrrd"), Path("out.nrrd"))
 A_FULL_JOB = Job(
@@ -54,13 +56,33 @@ EVENTS = [
         Progress("tail", 3, 8, None),
         {"event": "progress", "stage": "tail", "done": 3, "total": 8, "seconds_left": None},
     ),
-    (Warned("spacing", "coarse"), {"event": "warning", "code": "spacing", "message": "coarse"}),
+    (
+        Warned("memory-halved", {"device": "CPU"}),
+        {
+            "event": "warning",
+            "code": "memory-halved",
+            "values": {"device": "CPU"},
+            "message": "Out of memory on CPU: halving the tiles",
+        },
+    ),
     (Done("out.nrrd", None), {"event": "done", "output": "out.nrrd", "report": None}),
     (
         Done("out.nrrd", a_report()),
         {"event": "done", "output": "out.nrrd", "report": json.loads(a_report().to_json())},
     ),
-    (Failed("volume", "Größe\n2"), {"event": "error", "code": "volume", "message": "Größe\n2", "sentence": None}),
+    (
+        Failed("volume", {}, "Größe\n2"),
+        {"event": "error", "code": "volume", "values": {}, "message": "Größe\n2"},
+    ),
+    (
+        Failed("memory-full", {"advice": SMALLER_REGION}),
+        {
+            "event": "error",
+            "code": "memory-full",
+            "values": {"advice": {"code": "advice-region", "values": {}, "message": str(SMALLER_REGION)}},
+            "message": "Out of memory: choose a smaller region with --region, or close other programs",
+        },
+    ),
 ]
 
 
@@ -118,6 +140,8 @@ def test_an_event_is_one_line_of_json_and_comes_back(event, values):
     [
         *("", "libgomp: a warning", "[1, 2]", '{"event": "later"}', '{"event": "started"}', '{"stage": "tail"}'),
         '{"event": "done", "output": "out.nrrd", "report": {"model": "tiny"}}',
+        '{"event": "warning", "code": "later"}',
+        '{"event": "error", "code": "volume", "values": 3, "message": "cut short"}',
     ],
 )
 def test_a_reader_ignores_what_it_does_not_know(line):
@@ -136,7 +160,7 @@ def test_a_report_that_is_no_json_is_a_bug():
 def test_a_plain_monitor_neither_objects_nor_cancels():
     monitor = Monitor()
     monitor.progress("tail", 0, 1)
-    monitor.warn("spacing", "coarse")
+    monitor.warn(Warned("spacing", {}, "coarse"))
     assert not monitor.is_cancelled()
 
 

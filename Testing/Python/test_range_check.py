@@ -97,7 +97,7 @@ def known_measures():
 )
 def test_each_measurement_outside_its_range_gets_one_sentence_with_the_number(known_measures, change, code, message):
     found = compare(replace(known_measures, **change), InputRanges.of([known_measures]), "tiny")
-    assert [warned.code for warned in found] == ([code] if code else [])
+    assert [warned.kind for warned in found] == ([code] if code else [])
     if code:
         assert re.search(message, found[0].message)
 
@@ -149,14 +149,14 @@ def test_a_run_tells_what_lies_outside_and_reports_it(tmp_path, known_measures):
     codes = []
 
     class Listener(Monitor):
-        def warn(self, code, message):
-            codes.append(code)
+        def warn(self, warned):
+            codes.append(warned.kind)
 
     model = a_tiny_model(tmp_path, input_ranges=InputRanges.of([known_measures]).to_card())
     noisy = (a_ball() + np.random.default_rng(0).normal(0, 0.1, (30, 34, 32))).astype(np.float32)
     result = super_resolve(Volume(noisy, np.diag([4, 3.5, 3, 1.0])), model, Settings("cpu", "fp32"), Listener())
     assert "noise" in codes
-    assert [warned.code for warned in result.report.warnings] == codes
+    assert [warned.kind for warned in result.report.warnings] == codes
 
 
 @pytest.fixture(scope="module")
@@ -204,4 +204,4 @@ def test_it_tells_what_is_unlike_the_brains_of_the_training(
     measured = measured_in(
         shared_data / "test" / "t1-brain-niimath-01.nii.gz", lambda lr: change(lr).astype(np.float32), factor
     )
-    assert code in [warned.code for warned in compare(measured, ranges_of_brains, "brains")]
+    assert code in [warned.kind for warned in compare(measured, ranges_of_brains, "brains")]

@@ -30,7 +30,11 @@ def test_the_json_has_its_parts_under_names_of_their_own():
         "projected": False,
         "model_dependent": False,
     }
-    assert values["warnings"][0] == {"code": "spacing", "message": "coarse"}
+    assert values["warnings"][0] == {
+        "code": "slices-thickness",
+        "values": {"given": 3.0, "in_file": 4.0},
+        "message": "A slice thickness of 3 mm was given and the file says 4 mm",
+    }
     assert values["zero_filled"] is None
     assert set(values) > FILES
 

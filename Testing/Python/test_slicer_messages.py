@@ -12,8 +12,7 @@ from panel_fixtures import AFFINE, SHAPE, a_panel  # noqa: F401 (fixture)
 from SuperResolution3DLib.advice import OTHER_DEVICE, SMALLER_REGION
 from SuperResolution3DLib.cli.super_resolve_job import Failed, decode, encode
 from SuperResolution3DLib.errors import InputError, ResourceError
-from SuperResolution3DLib.inference.monitor import Warned
-from SuperResolution3DLib.sentence import Sentence
+from SuperResolution3DLib.sentence import Sentence, Warned
 from Testing.Python.models import a_tiny_card
 from Testing.Slicer import core
 from Testing.Slicer.module import ThePanel
@@ -97,7 +96,7 @@ def test_spacing_and_modality_are_told_after_the_run_as_before_it(a_panel) -> No
 @pytest.mark.parametrize("code", ["precision", "spacing"])
 def test_another_warning_and_one_that_does_not_hold_any_more_is_the_workers_whole_sentence(a_panel, code) -> None:
     node = add_volume(core.start(), np.ones(SHAPE, np.float32), AFFINE)
-    assert warning_sentence(Warned(code, "It was slow"), node, a_tiny_card()) == "It was slow."
+    assert warning_sentence(Warned(code, {}, "It was slow"), node, a_tiny_card()) == "It was slow."
 
 
 def test_a_full_disk_is_told_without_the_runs_own_folder(a_panel, monkeypatch) -> None:
@@ -120,8 +119,7 @@ def test_a_failure_of_the_worker_is_two_whole_sentences(a_panel, monkeypatch) ->
 
 
 def test_advice_of_the_worker_names_the_panels_controls(a_panel, monkeypatch) -> None:
-    sentence = Sentence("The GPU failed ({reason}): {advice}", {"reason": "too old", "advice": OTHER_DEVICE})
-    line = encode(Failed("input", str(sentence), sentence))
+    line = encode(Failed("input-gpu-failed", {"reason": "too old", "advice": OTHER_DEVICE}))
     assert "choose --device cpu or auto" in json.loads(line)["message"]
     process = WorkerProcess()
     process._last = decode(line)
@@ -131,7 +129,7 @@ def test_advice_of_the_worker_names_the_panels_controls(a_panel, monkeypatch) ->
 
 
 def test_a_forecast_that_cannot_be_names_the_panels_controls() -> None:
-    error = ResourceError(Sentence("Out of memory: {advice}, or close other programs", {"advice": SMALLER_REGION}))
+    error = ResourceError(Sentence("memory-full", {"advice": SMALLER_REGION}))
     assert str(error) == "Out of memory: choose a smaller region with --region, or close other programs"
     assert told(error) == "Out of memory: choose a smaller part under Region, or close other programs"
     assert told(InputError("Plain text")) == "Plain text"

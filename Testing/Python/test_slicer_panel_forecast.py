@@ -13,9 +13,9 @@ from baseline_models import a_baseline_card
 import Testing.Slicer.module  # noqa: F401 - installs the double
 from SuperResolution3DLib.cli.super_resolve_job import Event, Progress, Started
 from SuperResolution3DLib.inference.memory_plan import GIB, Run, host_bytes, plan_tiles
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import ModelCard, read_card
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.box import Shape, whole
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
@@ -197,8 +197,8 @@ def test_run_in_windows_that_were_asked_for_has_no_speed() -> None:
 def test_run_that_ran_out_of_memory_has_no_speed() -> None:
     steps = [Progress("trunk", 0, 4, None), Progress("tail", 2, 2, None)]
     assert a_meter_of(*steps).speed(Work(1, 1)) is not None
-    assert a_meter_of(*steps, Warned("window", "other windows")).speed(Work(1, 1)) is not None
-    assert a_meter_of(Warned("memory", "using the CPU"), *steps).speed(Work(1, 1)) is None
+    assert a_meter_of(*steps, Warned("window", {}, "other windows")).speed(Work(1, 1)) is not None
+    assert a_meter_of(Warned("memory-halved", {"device": "CPU"}), *steps).speed(Work(1, 1)) is None
 
 
 def a_meter_of(*events: Event) -> SpeedMeter:

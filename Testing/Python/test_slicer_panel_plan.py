@@ -1,23 +1,18 @@
 """The line at the top of the panel, and the models that are listed for a volume."""
 
-import ast
-
 import numpy as np
-import pytest
 import slicer
 from panel_fixtures import MODEL, SHAPE, a_node, a_panel  # noqa: F401 (fixtures)
 
 from Testing.Python.models import a_tiny_model_file
 from Testing.Slicer import core, double
-from Testing.Slicer.module import MODULE_FILE
 from Testing.Slicer.volumes import add_volume, turned
 
 # isort: split
-from SuperResolution3DSlicer.scene import library_sentences
+from SuperResolution3DSlicer.scene.library_words import WORDS
 
 OTHER_MODEL = f"{MODEL}-gan"
 FOR_SLICES = "through-plane-mr (does not fit: for pixels of 0.37 to 1.33 mm)"
-LIBRARY = MODULE_FILE.parents[1] / "SuperResolution3DLib"
 
 
 def a_volume(spacing: tuple[float, float, float], name: str) -> slicer.vtkMRMLScalarVolumeNode:
@@ -89,26 +84,9 @@ def test_the_modality_counts(a_panel, a_node) -> None:
 
 
 def test_the_line_is_translated_with_all_its_parts(a_panel, a_node, monkeypatch) -> None:
-    german = {
-        "For {subject}: {before} -> {after} with {model}": "Mit {model} ({subject}): {before} -> {after}",
-        "{plane} slices of {sizes}": "{plane}e Schichten von {sizes}",
-        "axial": "axial",
-    }
-    monkeypatch.setattr(library_sentences, "_", lambda text: german.get(text, text))
+    monkeypatch.setitem(WORDS, "plan", "Mit {model} ({subject}): {before} -> {after}")
+    monkeypatch.setitem(WORDS, "size-of-slices", "{plane}e Schichten von {sizes}")
     a_panel.choose(inputVolume=a_node)
     assert a_panel.ui.planLabel.text == (
         f"Mit {MODEL} (T1 brain): axiale Schichten von 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm"
     )
-
-
-@pytest.mark.parametrize("path", sorted(LIBRARY.rglob("*.py")), ids=lambda path: path.stem)
-def test_every_sentence_of_the_library_is_offered_for_translation(path) -> None:
-    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
-    named = [call for call in calls if getattr(call.func, "id", "") == "Sentence" and call.args]
-    texts = [call.args[0].value for call in named if isinstance(call.args[0], ast.Constant)]
-    said = [
-        call for call in calls if getattr(call.func, "attr", "") == "say" and isinstance(call.args[0], ast.Constant)
-    ]
-    texts += [call.args[0].value + " ({first}, {second}, {third})" for call in said]
-    known = {*library_sentences.TEMPLATES, *library_sentences.IN_THE_PANEL}
-    assert [text for text in texts if text not in known] == []

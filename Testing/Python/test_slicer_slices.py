@@ -123,7 +123,7 @@ def test_a_given_thickness_counts_and_a_contradiction_is_told(a_core, a_model, m
     assert (told["slices"]["slice_thickness_mm"], told["slices"]["thickness_source"]) == (4.0, "given")
     sentence = "A slice thickness of 4 mm was given and the file says 3.2 mm"
     assert sentence in [warned["message"] for warned in told["warnings"]]
-    assert stack_of(node, 4.0).warnings == (sentence,)
+    assert [str(warned) for warned in stack_of(node, 4.0).warnings] == [sentence]
 
 
 # --- What cannot be run ----------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from models import a_tiny_model
 from SuperResolution3DLib.errors import InputError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.kspace import degrade, zero_fill
 from SuperResolution3DLib.inference.computation import DataConsistency
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.super_resolve import (
     Settings,
     degrade_volume,
@@ -17,6 +16,7 @@ from SuperResolution3DLib.inference.super_resolve import (
     result_bytes,
     super_resolve,
 )
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
 from SuperResolution3DLib.volumes.volume import Volume
 
@@ -134,7 +134,7 @@ def test_a_spacing_outside_the_models_range_is_a_warning_with_numbers(tmp_path, 
     model = a_tiny_model(tmp_path, spacing_range=(10.0, 20.0))
     report = super_resolve(a_volume(a_phantom), model, FP32).report
     (warned,) = report.warnings
-    assert warned.code == "spacing"
+    assert warned.kind == "spacing"
     warning = warned.message
     assert (
         "The voxels of 0.8 x 1.1 x 1.7 mm (left-right, front-back, through-plane) lie outside the 10 to 20 mm"
@@ -159,7 +159,7 @@ def test_a_model_that_was_trained_with_the_range_of_the_hr_uses_that_of_the_inpu
 
 def test_a_volume_of_another_modality_is_a_warning(a_model, a_phantom):
     report = super_resolve(replace(a_volume(a_phantom), modality="CT"), a_model, FP32).report
-    assert report.warnings == (Warned("modality", "The volume is CT, tiny was trained on MR"),)
+    assert report.warnings == (Warned("modality", {"modality": "CT", "model": "tiny", "trained": "MR"}),)
     assert report.data_consistency.model_dependent
 
 

@@ -206,7 +206,7 @@ def test_the_report_says_it(tmp_path, capsys):
     off = 100 * np.abs(np.diff(JITTERED) * 16 / JITTERED[-1] - 1).max()
     assert told["slices"]["unevenness_percent"] == pytest.approx(off, abs=1e-3)
     sentence = f"The slices lie unevenly, their distances up to {off:.2g} % off the mean of {JITTERED[-1] / 16:.4g} mm"
-    assert [w["message"] for w in told["warnings"] if w["code"] == "slices"] == [
+    assert [w["message"] for w in told["warnings"] if w["code"] == "slices-uneven"] == [
         f"{sentence}; each is taken where it lies"
     ]
     assert sentence in capsys.readouterr().err

@@ -23,7 +23,7 @@ from SuperResolution3DLib.cli.super_resolve_job import Done, Event, Failed, Job,
 from SuperResolution3DLib.cli.time_left import STAGES
 from SuperResolution3DLib.cli.worker import run_process
 from SuperResolution3DLib.errors import ExitCode, OutputError
-from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.geometry import sr_affine
 from SuperResolution3DLib.volumes.output_place import publish
 from SuperResolution3DLib.volumes.result_files import ResultFiles
@@ -132,7 +132,7 @@ def test_a_person_at_a_terminal_sees_stage_and_time_left(capsys, monkeypatch):
     monitor.progress("trunk", 0, 2)
     time.sleep(0.01)
     monitor.progress("trunk", 2, 2)
-    monitor.warn("spacing", "coarse voxels")
+    monitor.warn(Warned("spacing", {}, "coarse voxels"))
     monitor.close()
     err = capsys.readouterr().err
     assert "trunk" in err
@@ -172,14 +172,14 @@ def test_a_warning_is_an_event(a_job, capfd):
     model = a_tiny_model_file(a_job.input.parent, name="coarse", spacing_range=(10.0, 20.0))
     assert run_process(replace(a_job, events=True, model=str(model))) == ExitCode.OK
     (warning,) = [event for event in events_of(capfd.readouterr().out) if isinstance(event, Warned)]
-    assert warning.code == "spacing"
+    assert warning.kind == "spacing"
     assert "26 x 22 x 18 voxels" in warning.message
 
 
 def test_a_file_is_of_the_modality_that_the_job_says(a_job, capfd):
     assert run_process(replace(a_job, events=True, modality="CT")) == ExitCode.OK
     events = events_of(capfd.readouterr().out)
-    assert Warned("modality", "The volume is CT, tiny was trained on MR") in events
+    assert Warned("modality", {"modality": "CT", "model": "tiny", "trained": "MR"}) in events
     assert events[-1].report.data_consistency.model_dependent
 
 
@@ -336,7 +336,7 @@ def test_a_bug_leaves_a_traceback_and_no_file(a_job, capfd, monkeypatch):
     job = with_all_results(replace(a_job, events=True))
     assert run_process(job) == ExitCode.BUG
     out, err = capfd.readouterr()
-    assert events_of(out)[-1] == Failed("bug", "This is a bug of the program (KeyError: 'oversight')")
+    assert events_of(out)[-1] == Failed("bug", {"error": "KeyError: 'oversight'"})
     assert "Traceback" in err
     assert left_behind(job) == []
 
@@ -374,7 +374,7 @@ def test_a_signal_at_any_stage_leaves_no_file(a_job, capfd, monkeypatch, stage, 
     signal_at(monkeypatch, stage, number)
     handler = signal.getsignal(number)  # not the default one where the tests run in the background
     assert run_process(job) == ExitCode.CANCELLED
-    assert events_of(capfd.readouterr().out)[-1] == Failed("cancelled", "Cancelled; nothing was written")
+    assert events_of(capfd.readouterr().out)[-1] == Failed("cancelled")
     assert left_behind(job) == []
     assert signal.getsignal(number) is handler
 
@@ -474,5 +474,5 @@ def test_a_program_that_closes_the_workers_stdin_gets_no_file(a_job, tmp_path):
     process.stdin = None
     out, err = process.communicate(timeout=120)
     assert process.returncode == ExitCode.CANCELLED, err
-    assert events_of(out)[-1] == Failed("cancelled", "Cancelled; nothing was written")
+    assert events_of(out)[-1] == Failed("cancelled")
     assert left_behind(job) == []

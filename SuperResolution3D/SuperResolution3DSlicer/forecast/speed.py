@@ -11,8 +11,8 @@ import slicer
 from SuperResolution3DLib.cli.super_resolve_job import Event, Progress, Started
 from SuperResolution3DLib.cli.time_left import WEIGHTS
 from SuperResolution3DLib.errors import ResourceError
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.sentence import Warned
 
 START_SECONDS = 5.0  # until torch is loaded, where nothing is measured
 COMPUTING = ("trunk", "tail")
@@ -78,7 +78,7 @@ class SpeedMeter:
         if isinstance(event, Progress):
             self._first.setdefault(event.stage, self._clock())
             self._last[event.stage] = self._clock()
-        if isinstance(event, Warned) and event.code == ResourceError.code:
+        if isinstance(event, Warned) and event.kind == ResourceError.code:
             self._began_again = True
 
     def speed(self, work: Work) -> Speed | None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DSlicer.scene.checks import modality_warning, spacing_warning
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
 WORKING_FOLDER = r"(?<=\s)\.(?=[;,\s])"  # "are free in .; free some": the worker names it so, no sentence ends so
 
@@ -30,11 +31,11 @@ def warning_sentence(
         plane: of its slices, as a person gave it.
     """
     told = ""  # also where the volume was changed meanwhile
-    if warned.code == "spacing":
+    if warned.kind == "spacing":
         told = spacing_warning(input_node, card, plane)
-    elif warned.code == "modality":
+    elif warned.kind == "modality":
         told = modality_warning(input_node, card)
-    return told or with_full_stop(warned.message)
+    return told or with_full_stop(in_own_language(warned))
 
 
 def without_files(sentence: str, folder: Path, title: str) -> str:

@@ -57,7 +57,7 @@ class ModelChoice:
         usable = sorted((model for model in found if model.card is not None), key=lambda model: -model.card.rank)
         self._models = {model.card.name: model for model in usable}
         self._unusable = [model for model in found if model.card is None]
-        problems = [f"{model.path.name}: {model.problem}" for model in self._unusable]
+        problems = [f"{model.path.name}: {in_own_language(model.problem)}" for model in self._unusable]
         self._combo.toolTip = "\n".join(
             [
                 _("Models are searched in {folder} and ${variable}.").format(
@@ -163,7 +163,7 @@ def _with_known_network(model: InstalledModel) -> InstalledModel:
     try:
         tail_halo(model.card)
     except ModelError as error:
-        return InstalledModel(model.path, None, str(error))
+        return InstalledModel(model.path, None, error.sentence)
     return model
 
 

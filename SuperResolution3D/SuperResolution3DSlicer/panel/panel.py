@@ -30,6 +30,7 @@ from SuperResolution3DSlicer.runs.requests import (
     why_no_low_resolution,
     why_not,
 )
+from SuperResolution3DSlicer.scene.library_sentences import told
 from SuperResolution3DSlicer.scene.node_observer import ChosenNodes
 from SuperResolution3DSlicer.scene.roi import place_at_centre
 
@@ -216,7 +217,7 @@ class Panel:
             requests = requests_of(self._parameters, self._models.current)
             dependencies.ensure_installed()
         except SuperResolutionError as error:
-            self._show_result(str(error))
+            self._show_result(told(error))
             return
         self._runs.super_resolve(requests)
         self._devices.look()
@@ -225,7 +226,7 @@ class Panel:
         try:
             dependencies.ensure_installed()
         except SuperResolutionError as error:
-            self._show_result(str(error))
+            self._show_result(told(error))
             return
         self._ui.estimateButton.enabled = False
         self._devices.look(self._estimate)  # the tile is timed on the device that a run would use
@@ -246,7 +247,7 @@ class Panel:
             self._models.check_is_new(Path(path))
             model = add_model_file(Path(path))
         except SuperResolutionError as error:
-            self._show_result(str(error))
+            self._show_result(told(error))
             return
         self._models.refresh()
         self._models.show(None, model.card.name)
@@ -258,7 +259,7 @@ class Panel:
         try:
             dependencies.ensure_installed()
         except InputError as error:
-            self._show_result(str(error))
+            self._show_result(told(error))
             return
         card, plane = self._degrading_model.card, self._parameters.slices.plane
         self._runs.simulate(original, card, plane, lambda lr: self._take_simulated(lr, original))

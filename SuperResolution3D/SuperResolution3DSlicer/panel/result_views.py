@@ -18,7 +18,7 @@ from SuperResolution3DSlicer.runs.report import REPORT_ATTRIBUTE, consistency_se
 from SuperResolution3DSlicer.runs.slice_words import report_line
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, latest_result
 from SuperResolution3DSlicer.scene.checks import node_affine
-from SuperResolution3DSlicer.scene.library_sentences import in_own_language
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language, told
 from SuperResolution3DSlicer.scene.nodes import show_in_views
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class ResultViews:
         try:
             self.comparison.show(lr_node, sr_node, hr_node, zero_filled_node)
         except SuperResolutionError as error:
-            self._say(str(error))
+            self._say(told(error))
             return
         if hr_node is None and zero_filled_node is None:
             self._say(
@@ -94,7 +94,7 @@ class ResultViews:
         try:
             report = Report.from_json(text, sr_node.GetName())
         except InputError as error:
-            self._say(with_full_stop(str(error)))
+            self._say(with_full_stop(told(error)))
             return
         slicer.util.infoDisplay(
             report_text(report, self._parameters().inputVolume, sr_node),
@@ -116,7 +116,7 @@ def report_text(
         *([] if report.slices is None else [report_line(input_node, report.slices)]),
         consistency_sentence(report),
     ]
-    return "\n".join([*lines, *(with_full_stop(warned.message) for warned in report.warnings)])
+    return "\n".join([*lines, *(with_full_stop(in_own_language(warned)) for warned in report.warnings)])
 
 
 def _grid(node: slicer.vtkMRMLScalarVolumeNode) -> str:

@@ -186,8 +186,8 @@ class WorkerProcess:
                 "The worker crashed, most likely because memory ran out: close other programs, or choose a smaller"
                 " region; the log may say more."
             )
-        if isinstance(self._last, Failed) and self._last.sentence is not None:
-            return in_own_language(self._last.sentence)
+        if isinstance(self._last, Failed):
+            return in_own_language(self._last)
         if message:
             return message
         return _("The worker ended without a result (exit code {code}); the log says more.").format(code=exit_code)

@@ -14,7 +14,7 @@ from SuperResolution3DSlicer.runs.interpolation_task import Interpolation
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
 from SuperResolution3DSlicer.runs.volume_task import Request
 from SuperResolution3DSlicer.scene.checks import field_of_view_note, is_empty, modality_warning, spacing_warning
-from SuperResolution3DSlicer.scene.library_sentences import told
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language, told
 from SuperResolution3DSlicer.scene.nodes import is_result
 from SuperResolution3DSlicer.scene.scan import scan_of
 
@@ -103,7 +103,7 @@ def why_no_low_resolution(parameters: "Parameters | None", model: InstalledModel
             raise InputError(_("Choose an input volume."))
         LowResolution(parameters.inputVolume, _chosen(model).card, parameters.slices.plane).check()
     except SuperResolutionError as error:
-        return str(error)
+        return told(error)
     return ""
 
 
@@ -118,7 +118,12 @@ def notes(requests: list[Request], parameters: "Parameters") -> list[str]:
         )
     ]
     found = [warning for warning in warnings if warning]
-    found += [with_full_stop(warning) for request in requests if request.stack for warning in request.stack.warnings]
+    found += [
+        with_full_stop(in_own_language(warned))
+        for request in requests
+        if request.stack
+        for warned in request.stack.warnings
+    ]
     if parameters.referenceVolume is not None:
         found += _reference_notes(parameters.inputVolume, parameters.referenceVolume)
     if len(requests) > 1 and parameters.outputVolume is not None:

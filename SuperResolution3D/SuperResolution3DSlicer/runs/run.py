@@ -13,13 +13,14 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.cli.super_resolve_job import Event, Progress
 from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.errors import SuperResolutionError
-from SuperResolution3DLib.inference.monitor import Warned
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DSlicer.forecast.speed import SpeedMeter
 from SuperResolution3DSlicer.panel.messages import without_files
 from SuperResolution3DSlicer.runs.folder import RunFolder
 from SuperResolution3DSlicer.runs.outcome import Outcome
 from SuperResolution3DSlicer.runs.process import Listener, Process, WorkerEnd
 from SuperResolution3DSlicer.runs.task import Task
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language, told
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Run:
                 arguments, self._folder.path, Listener(self._on_event, self._follower.log, self._on_end)
             )
         except SuperResolutionError as error:
-            self._finish("failed", str(error))
+            self._finish("failed", told(error))
         except OSError as error:
             self._finish(
                 "failed",
@@ -121,7 +122,7 @@ class Run:
             self._time_left.update(event.stage, event.done, event.total)
             self._follower.status(Status(event.stage, self._time_left.share, event.seconds_left))
         elif isinstance(event, Warned):
-            self._follower.log(_("warning: {message}").format(message=event.message))
+            self._follower.log(_("warning: {message}").format(message=in_own_language(event)))
 
     def _on_end(self, end: WorkerEnd) -> None:
         if end.state != "done":
@@ -130,7 +131,7 @@ class Run:
         try:
             node = self.task.finish(self._folder.path, end.report)
         except SuperResolutionError as error:
-            self._finish("failed", str(error))
+            self._finish("failed", told(error))
         except Exception as error:
             self._follower.log(traceback.format_exc())
             self._finish("failed", _("The result could not be loaded: {error}").format(error=error))

@@ -11,7 +11,7 @@ from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.body_axes import spacing_text
 from SuperResolution3DLib.volumes.geometry import check_affine, voxel_spacing
-from SuperResolution3DSlicer.scene.library_sentences import in_own_language
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language, told
 from SuperResolution3DSlicer.scene.modality import modality_of
 
 FORBIDDEN = {
@@ -51,7 +51,7 @@ def check_input(node: slicer.vtkMRMLNode | None) -> None:
     try:
         check_affine(node_affine(node))
     except GeometryError as error:
-        raise GeometryError(_("{name}: {problem}.").format(name=node.GetName(), problem=error)) from error
+        raise GeometryError(_("{name}: {problem}.").format(name=node.GetName(), problem=told(error))) from error
 
 
 def is_empty(node: slicer.vtkMRMLVolumeNode) -> bool:

@@ -11,8 +11,8 @@ import slicer
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.super_resolve_job import Done, Failed, Progress, Started
 from SuperResolution3DLib.inference.computation import DataConsistency
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.models.model_card import ModelCard, read_card
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine, voxel_spacing
 from SuperResolution3DSlicer.runs.process import Listener, WorkerEnd
 from SuperResolution3DSlicer.scene.checks import node_affine
@@ -63,7 +63,7 @@ class PretendProcess:
         self._tell(Started(1), Progress("read", 0, 2, None))
 
     def _go_on(self) -> None:
-        self._tell(Progress("trunk", 1, 2, 4.0), Warned("window", "a warning"), Progress("tail", 1, 1, 1.0))
+        self._tell(Progress("trunk", 1, 2, 4.0), Warned("window", {}, "a warning"), Progress("tail", 1, 1, 1.0))
 
     def _succeed(self) -> None:
         if self._listener is None:
@@ -124,7 +124,7 @@ class PretendProcess:
         )
 
     def _fail(self) -> None:
-        self._tell(Failed("volume", FAILURE))
+        self._tell(Failed("volume", {}, FAILURE))
         self._end(WorkerEnd("failed", FAILURE))
 
     def _crash(self) -> None:

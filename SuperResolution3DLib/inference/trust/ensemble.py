@@ -14,6 +14,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.box import Box, whole
 from SuperResolution3DLib.volumes.geometry import Orientation
 
@@ -94,7 +95,7 @@ class _Together(Monitor):
         self.number = 0
         self._monitor, self._count = monitor, count
         self._has_trunk = False
-        self._told: set[tuple[str, str]] = set()
+        self._told: list[Warned] = []
 
     def progress(self, stage: str, done: int, total: int) -> None:
         part = done / total if total else 1.0
@@ -109,10 +110,10 @@ class _Together(Monitor):
         else:
             self._monitor.progress("tail", round(STEPS * (behind - TRUNK_SHARE) / (1 - TRUNK_SHARE)), STEPS)
 
-    def warn(self, code: str, message: str) -> None:
-        if (code, message) not in self._told:
-            self._told.add((code, message))
-            self._monitor.warn(code, message)
+    def warn(self, warned: Warned) -> None:
+        if warned not in self._told:
+            self._told.append(warned)
+            self._monitor.warn(warned)
 
     def is_cancelled(self) -> bool:
         return self._monitor.is_cancelled()

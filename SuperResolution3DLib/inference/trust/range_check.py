@@ -1,13 +1,15 @@
 """What a person should know before trusting a result: where a volume lies outside what the model was trained on."""
 
+import math
+
 import numpy as np
 
 from SuperResolution3DLib.forward.slice_axis import SliceAxis
 from SuperResolution3DLib.inference.memory_plan import size_text
-from SuperResolution3DLib.inference.monitor import Warned
 from SuperResolution3DLib.inference.trust.input_measures import measure_input
 from SuperResolution3DLib.models.input_ranges import QUANTILES, InputMeasures, InputRanges, Range
 from SuperResolution3DLib.models.model_card import SPACING_SLACK, ModelCard
+from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, grid_text, spacing_text
 from SuperResolution3DLib.volumes.box import Shape, sr_shape
 from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
@@ -40,69 +42,61 @@ def range_warnings(volume: Volume, card: ModelCard, lr: np.ndarray, shape: Shape
     ranges = InputRanges.from_card(card.input_ranges)
     if ranges is not None:
         found = compare(measure_input(lr, (depth, height, width)), ranges, card.name)
-        told = {warned.code for warned in warnings}
-        warnings += [warned for warned in found if warned.code != "spacing" or "spacing" not in told]
+        told = {warned.kind for warned in warnings}
+        warnings += [warned for warned in found if warned.kind != "spacing" or "spacing" not in told]
     return warnings
 
 
 def compare(measures: InputMeasures, ranges: InputRanges, name: str) -> list[Warned]:
     """Return a sentence for each measurement that lies outside the ranges of the model called ``name``."""
-    warnings = []
+    warnings: list[Warned] = []
+    about: dict[str, object] = {"model": name}
+    values: dict[str, object]
     for axis, value, (low, high) in zip(DIRECTIONS, measures.spacing, ranges.spacing, strict=True):
         if not low / SPACING_SLACK <= value <= high * SPACING_SLACK:
-            message = f"Voxels measure {value:.3g} mm {axis}, {name} was trained on {_span(low, high)} mm there"
-            warnings.append(Warned("spacing", message))
+            values = {"size": value, "direction": Sentence(axis), "low": low, "high": high}
+            warnings.append(Warned("spacing-direction", about | values))
     worst = _farthest(measures.extent, ranges.extent, EXTENT_SLACK)
     if worst is not None:
         low, high = ranges.extent[worst]
-        message = (
-            f"What the volume shows measures {measures.extent[worst]:.3g} mm {DIRECTIONS[worst]}, {name} was trained "
-            f"on {_span(low, high)} mm: it has seen no subject of this size, or not so small a part"
-        )
-        warnings.append(Warned("extent", message))
+        values = {"size": measures.extent[worst], "direction": Sentence(DIRECTIONS[worst]), "low": low, "high": high}
+        warnings.append(Warned("extent", about | values))
     if measures.noise > ranges.noise[1] * NOISE_SLACK:
         low, high = (100 * value for value in ranges.noise)
-        message = (
-            f"Changes from voxel to voxel make {100 * measures.noise:.2g} % of the intensity range, {name} was trained "
-            f"on {_span(low, high)} %: noise may come out as texture"
-        )
-        warnings.append(Warned("noise", message))
+        warnings.append(Warned("noise", about | {"share": 100 * measures.noise, "low": low, "high": high}))
     beyond = [
         max(low - value, value - high) for value, (low, high) in zip(measures.quantiles, ranges.quantiles, strict=True)
     ]
     if max(beyond) > QUANTILE_SLACK:
         index = beyond.index(max(beyond))
-        message = (
-            f"{QUANTILES[index]:.0%} of the subject's voxels lie below {measures.quantiles[index]:.2f} of the "
-            f"intensity range, {name} was trained on {_span(*ranges.quantiles[index])}: another contrast"
-        )
-        warnings.append(Warned("histogram", message))
+        low, high = ranges.quantiles[index]
+        values = {"share": QUANTILES[index], "level": measures.quantiles[index], "low": low, "high": high}
+        warnings.append(Warned("histogram", about | values))
     shares = [value / low if low else 1.0 for value, (low, _) in zip(measures.high_band, ranges.high_band, strict=True)]
     if min(shares) < EMPTY_BAND:
         index = shares.index(min(shares))
-        message = (
-            f"The {DIRECTIONS[index]} spectrum is nearly empty beyond 0.7 of its Nyquist frequency "
-            f"({measures.high_band[index]:.2g} of the band below it, {name} was trained on "
-            f"{_span(*ranges.high_band[index])}): the volume seems to be interpolated, give the one that was measured"
-        )
-        warnings.append(Warned("interpolated", message))
+        low, high = ranges.high_band[index]
+        values = {
+            "direction": Sentence(DIRECTIONS[index]),
+            "share": measures.high_band[index],
+            "low": low,
+            "high": high,
+        }
+        warnings.append(Warned("interpolated", about | values))
     return warnings
 
 
 def _modality(volume: Volume, card: ModelCard) -> list[Warned]:
+    about = {"model": card.name, "trained": card.modality}
     if not card.fits_modality(volume.modality):
-        return [Warned("modality", f"The volume is {volume.modality}, {card.name} was trained on {card.modality}")]
+        return [Warned("modality", about | {"modality": volume.modality})]
     if volume.modality or "CT" in card.dicom_modalities:
         return []
     low, high = AIR_OF_CT
     share = np.count_nonzero((volume.array > low) & (volume.array < high)) / volume.array.size
     if share < SHARE_OF_AIR:
         return []
-    message = (
-        f"The volume looks like CT ({share:.0%} of its voxels lie near -1000 HU), {card.name} was trained on "
-        f"{card.modality}"
-    )
-    return [Warned("modality", message)]
+    return [Warned("modality-like-ct", {**about, "share": share})]
 
 
 def _spacing(volume: Volume, card: ModelCard, shape: Shape, itemsize: int) -> list[Warned]:
@@ -111,12 +105,15 @@ def _spacing(volume: Volume, card: ModelCard, shape: Shape, itemsize: int) -> li
     low, high = card.spacing_range
     scale = Orientation.of(volume.affine).scale_to_file(card.scale)
     result = sr_shape(shape, scale)
-    grid = grid_text(result, sr_affine(volume.affine, scale, "center"))
-    message = (
-        f"The voxels of {spacing_text(volume.affine)} lie outside the {low:g} to {high:g} mm that {card.name} was "
-        f"trained on; the result will have {grid}, {size_text(result[0] * result[1] * result[2] * itemsize)}"
-    )
-    return [Warned("spacing", message)]
+    values = {
+        "voxels": spacing_text(volume.affine),
+        "low": low,
+        "high": high,
+        "model": card.name,
+        "grid": grid_text(result, sr_affine(volume.affine, scale, "center")),
+        "bytes": size_text(math.prod(result) * itemsize),
+    }
+    return [Warned("spacing-voxels", values)]
 
 
 def slice_warnings(volume: Volume, card: ModelCard, axis: SliceAxis) -> list[Warned]:
@@ -124,26 +121,20 @@ def slice_warnings(volume: Volume, card: ModelCard, axis: SliceAxis) -> list[War
     warnings = _modality(volume, card)
     if not card.covers(axis.in_plane):
         low, high = card.spacing_range
-        message = (
-            f"Pixels of {axis.in_plane[0]:.3g} x {axis.in_plane[1]:.3g} mm lie outside the {low:g} to {high:g} mm that "
-            f"{card.name} was trained on"
-        )
-        warnings.append(Warned("spacing", message))
+        first, second = axis.in_plane
+        values = {"first": first, "second": second, "low": low, "high": high, "model": card.name}
+        warnings.append(Warned("spacing-pixels", values))
     if not card.covers_slices(axis.spacing) and card.slice_spacing_range is not None:
         low, high = card.slice_spacing_range
-        message = f"Slices lie {axis.spacing:.3g} mm apart, {card.name} was trained on {low:g} to {high:g} mm"
-        warnings.append(Warned("spacing", message))
+        values = {"spacing": axis.spacing, "low": low, "high": high, "model": card.name}
+        warnings.append(Warned("spacing-slices", values))
     return warnings
 
 
 def _intensity(card: ModelCard) -> list[Warned]:
     if card.intensity_from != "hr" or card.intensity.get("policy") == "fixed":
         return []
-    message = (
-        f"{card.name} was trained with the intensity range of the HR volume, which is not known here; that of the "
-        "input is used, so the result may be too bright or too dark in parts"
-    )
-    return [Warned("intensity", message)]
+    return [Warned("intensity", {"model": card.name})]
 
 
 def _farthest(values: tuple[float, ...], ranges: tuple[Range, ...], slack: float) -> int | None:
@@ -152,7 +143,3 @@ def _farthest(values: tuple[float, ...], ranges: tuple[Range, ...], slack: float
         max(low / value, value / high) if value else np.inf for value, (low, high) in zip(values, ranges, strict=True)
     ]
     return factors.index(max(factors)) if max(factors) > slack else None
-
-
-def _span(low: float, high: float) -> str:
-    return f"{low:.3g} to {high:.3g}"
