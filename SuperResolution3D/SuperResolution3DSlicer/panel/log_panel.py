@@ -3,14 +3,19 @@
 import json
 import platform
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 import SuperResolution3DLib
+from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DSlicer.runs.outcome import Outcome
 from SuperResolution3DSlicer.runs.report_privacy import without_folders, without_inputs
+
+if TYPE_CHECKING:
+    from SuperResolution3DSlicer.panel.parameters import Parameters
 
 
 class LogPanel:
@@ -58,3 +63,14 @@ class LogPanel:
             if outcome.report is not None:
                 lines.append(json.dumps(outcome.report.without_files(), indent=2))
         return without_folders("\n".join([*lines, "", without_inputs(self._text.toPlainText(), inputs)]))
+
+
+def settings_text(parameters: "Parameters | None", model: InstalledModel | None) -> str:
+    """Return what is chosen in the panel, in the words of the program."""
+    if parameters is None:
+        return ""
+    names = ["device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled"]
+    if model is not None and model.card.enlarges_slices_only:
+        names += ["slices", "sliceThickness", "targetSpacing"]
+    values = [f"{name} {getattr(parameters, name)}" for name in names]
+    return ", ".join([f"model {model.card.name if model is not None else ''}", *values])

@@ -13,7 +13,7 @@ from SuperResolution3DSlicer.forecast.display import ForecastDisplay
 from SuperResolution3DSlicer.panel.batch_inputs import FurtherInputs
 from SuperResolution3DSlicer.panel.choices import Region, Tiling
 from SuperResolution3DSlicer.panel.device_choice import DeviceChoice
-from SuperResolution3DSlicer.panel.log_panel import LogPanel
+from SuperResolution3DSlicer.panel.log_panel import LogPanel, settings_text
 from SuperResolution3DSlicer.panel.model_choice import ModelChoice
 from SuperResolution3DSlicer.panel.model_file import add_model_file
 from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
@@ -56,7 +56,9 @@ class Panel:
         self._devices = DeviceChoice(ui.deviceSelector, self._on_device, self._take_device)
         self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
         self._forecast = ForecastDisplay(ui.forecastLabel, lambda: logic.newProcess(), self.later)
-        self._log = LogPanel(ui.logText, ui.copyReportButton, self._settings)
+        self._log = LogPanel(
+            ui.logText, ui.copyReportButton, lambda: settings_text(self._parameters, self._models.current)
+        )
         progress = ProgressDisplay(ui.progressBar, ui.statusLabel)
         self._runs = RunControl(logic, progress, self._forecast, self._log, self._show_result, self._update)
         self._timer = qt.QTimer()
@@ -192,16 +194,6 @@ class Panel:
     def _show_result(self, text: str) -> None:
         self._ui.resultLabel.text = text
         self._ui.resultLabel.visible = bool(text)
-
-    def _settings(self) -> str:
-        parameters = self._parameters
-        if parameters is None:
-            return ""
-        names = ["device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled"]
-        if self._models.current is not None and self._models.current.card.enlarges_slices_only:
-            names += ["slices", "sliceThickness", "targetSpacing"]
-        values = [f"{name} {getattr(parameters, name)}" for name in names]
-        return ", ".join([f"model {self._models.current_name}", *values])
 
     # --- What a person does ------------------------------------------------------------------------------------------
 
