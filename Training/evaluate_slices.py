@@ -6,9 +6,11 @@ python Training/evaluate.py --orthogonal stacks.tsv --model through-plane-mr --o
 
 Simulated: each isotropic volume is degraded to slices of each spacing and gap. Scored are the voxels in which no slice
 has its centre. Real: stacks.tsv has the columns set and file (below its own folder, or --root); stacks of one set are
-of one patient. Each stack is computed and compared with what the others measured, after a rigid registration.
+of one patient. Each stack is computed and compared with what the others measured, after a rigid registration. A thick
+and a thin stack of one scan, such as two reconstructions of a CT, give PSNR and the profile of edges across the slices.
 
-The folder gets results.csv, table.md and, of simulated slices, figure.png and metrics.json (for publish.py).
+The folder gets results.csv, table.md and figure.png, of stacks one for each pair; of simulated slices also metrics.json
+(for publish.py).
 Exit codes: 0 done, 1 bug, 2 bad input.
 """
 
@@ -39,7 +41,7 @@ from Training.command_record import without_folders
 from Training.data.index import SPLITS, IndexEntry, read_entry, read_index
 from Training.data.slice_patches import LARGEST_ANISOTROPY
 from Training.evaluation.held_out import held_out_entries
-from Training.evaluation.orthogonal_stacks import Stack, StackScore, score_set
+from Training.evaluation.orthogonal_stacks import Stack, StackPair, score_set
 from Training.evaluation.perceptual_metrics import Lpips
 from Training.evaluation.seen_volumes import contents
 from Training.evaluation.simulated_slices import SliceScan, SliceScore, score_volume
@@ -47,6 +49,7 @@ from Training.evaluation.slice_methods import SliceMethod, interpolation_methods
 from Training.exit_code import exit_code
 from Training.reporting.slice_figure import draw_slice_figure
 from Training.reporting.slice_tables import simulated_tables, stack_tables
+from Training.reporting.stack_figure import draw_stack_figure
 from Training.whole_file import whole_file
 
 log = logging.getLogger(__name__)
@@ -112,8 +115,10 @@ def run(options: argparse.Namespace, command: str = "") -> None:
     except OSError as error:
         raise InputError(f"{options.out} cannot be made ({error.strerror}); choose another --out") from error
     if options.orthogonal is not None:
-        stacks = list(_stack_scores(options, methods))
-        rows, table = [score.row() for score in stacks], stack_tables(stacks, command)
+        pairs = list(_stack_pairs(options, methods))
+        rows, table = [score.row() for pair in pairs for score in pair.scores], stack_tables(pairs, command)
+        for number, pair in enumerate(pairs, 1):
+            draw_stack_figure(options.out / ("figure.png" if len(pairs) == 1 else f"figure-{number}.png"), pair)
     else:
         slices = list(_simulated_scores(options, methods))
         rows, table = [score.row() for score in slices], simulated_tables(slices, command)
@@ -157,7 +162,7 @@ def _refuse_seen(methods: Sequence[SliceMethod], entries: Sequence[IndexEntry]) 
             raise InputError(f"{method.name} was trained on {', '.join(leaked)}; score it on others (--split)")
 
 
-def _stack_scores(options: argparse.Namespace, methods: list[SliceMethod]) -> Iterator[StackScore]:
+def _stack_pairs(options: argparse.Namespace, methods: list[SliceMethod]) -> Iterator[StackPair]:
     table: Path = options.orthogonal
     root = options.root or table.parent
     try:

@@ -1,6 +1,7 @@
 """Evaluation on thick slices: simulated ones with known answers, and real ones made up of one object."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from SuperResolution3DLib.volumes.geometry import Orientation
 from SuperResolution3DLib.volumes.volume import Volume, write_volume
 from Training.data.index import read_index
 from Training.evaluate import main
-from Training.evaluation.orthogonal_stacks import between, registered
+from Training.evaluation.orthogonal_stacks import between
 from Training.evaluation.simulated_slices import SliceScan, axis_cutoff, score_volume, simulated
 from Training.evaluation.slice_methods import SliceMethod, interpolation_methods
+from Training.evaluation.stack_registration import registered
 
 SCAN = SliceScan("axial", 4.0, 0.2)
 
@@ -176,7 +178,32 @@ def test_stacks_of_one_patient_are_compared(tmp_path, caplog):
         details = [float(rows[first, method]["detail"]) for method in ("nearest", "linear", "cubic", "consistent")]
         assert details == sorted(details) and details[-1] > details[1] + 0.02
         assert float(rows[first, "cubic"]["intensity"]) > 0.9
-    assert rows["K.nii.gz", "cubic"]["psnr"] == ""
+    assert rows["K.nii.gz", "cubic"]["psnr"] == rows["K.nii.gz", "cubic"]["rise"] == ""
+    assert (tmp_path / "out" / "figure-2.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("pixel", [1.0, 0.7])
+def test_a_thick_and_a_thin_stack_of_one_scan_are_compared_where_they_lie(tmp_path, capsys, pixel):
+    layers = np.repeat(np.random.default_rng(1).choice([200.0, 900.0], 6), 20)[:, None, None]
+    array = (gaussian_filter(np.broadcast_to(layers, (120, 40, 44)), (0.7, 0, 0)) + an_object((120, 40, 44))) / 2
+    thin = Volume(array.astype(np.float32), np.diag([pixel, -pixel, 1.0, 1.0]))
+    write_volume(thin, tmp_path / "thin.nii.gz")
+    write_volume(degrade_slices(thin, 5.0, axis="K")[0], tmp_path / "thick.nii.gz")
+    (tmp_path / "stacks.tsv").write_text("set\tfile\nscan\tthick.nii.gz\nscan\tthin.nii.gz")
+    assert main(["--orthogonal", str(tmp_path / "stacks.tsv"), "--device", "cpu", "--out", str(tmp_path / "out")]) == 0
+    with (tmp_path / "out" / "results.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["method"] for row in rows] == ["nearest", "linear", "cubic", "consistent"]  # of the thick one alone
+    scores = {row["method"]: row for row in rows}
+    assert float(scores["linear"]["psnr"]) < float(scores["cubic"]["psnr"]) < float(scores["consistent"]["psnr"])
+    assert 3 < float(scores["consistent"]["rise"]) < float(scores["cubic"]["rise"]) < 8
+    told = capsys.readouterr().out
+    assert re.search(
+        r"thick.nii.gz seen by thin.nii.gz, where the headers say; a registration would move it by 0\.\d", told
+    )
+    (own,) = re.findall(r"\| thin.nii.gz \| +\| +\| +\| ([\d.]+) \|", told)
+    assert float(own) < 2.5
+    assert (tmp_path / "out" / "figure.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(
