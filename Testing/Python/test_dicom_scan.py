@@ -162,8 +162,8 @@ def test_files_of_old_without_a_preamble_are_read(a_folder):
 def test_each_file_is_opened_once_by_the_scan(a_folder, monkeypatch):
     paths = write_slices(a_folder, some_slices(6))
     seen = []
-    look = scan_module._look_at
-    monkeypatch.setattr(scan_module, "_look_at", lambda path: seen.append(path) or look(path))
+    look = scan_module.look_at
+    monkeypatch.setattr(scan_module, "look_at", lambda path: seen.append(path) or look(path))
     (images,) = scan(a_folder).values()
     assert sorted(seen) == sorted(paths)
     assert not any("PixelData" in image.header for image in images)

@@ -166,6 +166,15 @@ def test_slices_that_no_model_fits_are_interpolated(a_slice_panel, a_far_stack, 
     assert not ui.reportButton.enabled
 
 
+def test_what_dicom_leaves_open_is_said_before_the_interpolation_too(a_slice_panel, a_far_stack, monkeypatch) -> None:
+    from_dicom(monkeypatch, a_far_stack, "9", "12")
+    a_slice_panel.choose(inputVolume=a_far_stack)
+    assert a_slice_panel.ui.noteLabel.text == (
+        "The slice thickness of far is not known, and the distance between slices is taken: its DICOM files say"
+        " several, from 9 to 12 mm."
+    )
+
+
 def test_what_cannot_be_interpolated_is_said(a_slice_panel, a_far_stack) -> None:
     a_slice_panel.choose(inputVolume=a_far_stack)
     a_slice_panel.choose(sliceThickness=50.0)

@@ -27,6 +27,7 @@ from SuperResolution3DSlicer.runs.requests import (
     interpolations_of,
     notes,
     requests_of,
+    stack_notes,
     why_no_low_resolution,
     why_not,
 )
@@ -141,7 +142,7 @@ class Panel:
         self._further.show([node for node in parameters.furtherInputs if node], parameters.inputVolume)
         if reason or interpolations:
             self._forecast.clear()
-            self._show_notes([])
+            self._show_notes([] if reason else stack_notes(interpolations))
         elif not running:
             requests = requests_of(parameters, self._models.current)
             self._show_notes([*self._models.notes(parameters.model), *notes(requests, parameters)])

@@ -118,17 +118,18 @@ def notes(requests: list[Request], parameters: "Parameters") -> list[str]:
         )
     ]
     found = [warning for warning in warnings if warning]
-    found += [
-        with_full_stop(in_own_language(warned))
-        for request in requests
-        if request.stack
-        for warned in request.stack.warnings
-    ]
+    found += stack_notes(requests)
     if parameters.referenceVolume is not None:
         found += _reference_notes(parameters.inputVolume, parameters.referenceVolume)
     if len(requests) > 1 and parameters.outputVolume is not None:
         found.append(_("Several inputs are ticked: each gets a new output volume."))
     return found
+
+
+def stack_notes(runs: Sequence[Request | Interpolation]) -> list[str]:
+    """Return what a person should know of what is taken for the slices."""
+    warnings = [warned for run in runs if (stack := run.stack) for warned in stack.warnings]
+    return [with_full_stop(in_own_language(warned)) for warned in warnings]
 
 
 def _chosen(model: InstalledModel | None) -> InstalledModel:

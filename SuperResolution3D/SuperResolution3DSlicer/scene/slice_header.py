@@ -1,6 +1,6 @@
 """The slices of a volume of the scene: what its DICOM files say of them, which its voxels would not tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import slicer
@@ -8,15 +8,14 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.forward.slice_axis import axis_of_plane
-from SuperResolution3DLib.inference.slice_stack import SliceStack, slice_stack
+from SuperResolution3DLib.inference.slice_stack import SAME_SPACING, SliceStack, slice_stack
+from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.body_axes import spacing_text
 from SuperResolution3DLib.volumes.box import Shape
-from SuperResolution3DLib.volumes.sidecar import as_slice_size
 from SuperResolution3DSlicer.scene.checks import node_affine
+from SuperResolution3DSlicer.scene.dicom_slices import DicomSlices, millimetres
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
-INSTANCES_ATTRIBUTE = "DICOM.instanceUIDs"  # of the nodes that Slicer's DICOM import makes
-THICKNESS_TAG, SPACING_TAG = "0018,0050", "0018,0088"
 THICKNESS_ATTRIBUTE = "SuperResolution3D.SliceThickness"  # of the stacks that are made here, which have no DICOM files
 
 
@@ -34,14 +33,16 @@ class SliceHeader:
     """mm between the centres of neighbouring slices; None when unknown"""
     slice_positions: tuple[float, ...] | None = None
     """mm of each slice from the first one, where they are uneven"""
+    why_unknown: str = ""
+    """why the thickness is not known, where DICOM files should say it"""
 
     @staticmethod
     def of(node: slicer.vtkMRMLScalarVolumeNode) -> "SliceHeader":
-        """Return the header of a volume, with the sizes on which its first and its last DICOM file agree."""
+        """Return the header of a volume, with the sizes on which its DICOM files agree."""
         i, j, k = node.GetImageData().GetDimensions()
-        made_here = _number(node.GetAttribute(THICKNESS_ATTRIBUTE))
-        thickness = _of_dicom(node, THICKNESS_TAG) if made_here is None else made_here
-        return SliceHeader(node_affine(node), (k, j, i), thickness, _of_dicom(node, SPACING_TAG))
+        made_here, told = millimetres(node.GetAttribute(THICKNESS_ATTRIBUTE)), DicomSlices.of(node)
+        thickness = told.thickness if made_here is None else made_here
+        return SliceHeader(node_affine(node), (k, j, i), thickness, told.spacing, why_unknown=told.why_unknown)
 
 
 def stack_of(
@@ -59,7 +60,7 @@ def stack_of(
     """
     header = SliceHeader.of(node)
     try:
-        return slice_stack(header, thickness, None if plane is None else axis_of_plane(header.affine, plane))
+        stack = slice_stack(header, thickness, None if plane is None else axis_of_plane(header.affine, plane))
     except GeometryError as error:
         raise InputError(
             _(
@@ -67,19 +68,17 @@ def stack_of(
                 " Slices which plane they have, or choose a model for all three axes."
             ).format(name=node.GetName(), sizes=in_own_language(spacing_text(header.affine)))
         ) from error
+    return replace(stack, warnings=(*stack.warnings, *_remarks(node.GetName(), header, stack)))
 
 
-def _of_dicom(node: slicer.vtkMRMLScalarVolumeNode, tag: str) -> float | None:
-    database = getattr(slicer, "dicomDatabase", None)
-    instances = (node.GetAttribute(INSTANCES_ATTRIBUTE) or "").split()
-    if database is None or not instances:
-        return None
-    found = {_number(database.instanceValue(instance, tag)) for instance in (instances[0], instances[-1])}
-    return found.pop() if len(found) == 1 else None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return as_slice_size(float(text or ""))
-    except ValueError:
-        return None
+def _remarks(name: str, header: SliceHeader, stack: SliceStack) -> list[Warned]:
+    """Say what DICOM files leave open, and what contradicts the voxels."""
+    remarks = []
+    if stack.thickness_source == "assumed" and header.why_unknown:
+        text = _("The slice thickness of {name} is not known, and the distance between slices is taken: {reason}")
+        remarks.append(Warned("slices", {}, text.format(name=name, reason=header.why_unknown)))
+    told = header.slice_spacing
+    if told is not None and abs(told - stack.spacing) > SAME_SPACING * stack.spacing:
+        text = _("The DICOM files of {name} say slices every {told:g} mm, and they lie {spacing:.3g} mm apart")
+        remarks.append(Warned("slices", {}, text.format(name=name, told=told, spacing=stack.spacing)))
+    return remarks

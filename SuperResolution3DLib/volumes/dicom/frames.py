@@ -151,6 +151,13 @@ def frames_of(image: ImageFile) -> list[Frame]:
     ]
 
 
+def shared_sizes(image: ImageFile) -> tuple[float | None, float | None]:
+    """Return slice thickness and slice spacing (mm) where the groups of all frames, or the file itself, say them."""
+    shared = list(image.header.get("SharedFunctionalGroupsSequence") or [])[:1]
+    source = Source(image.path, tuple(shared), image.header)
+    return _length(source, "SliceThickness"), _length(source, "SpacingBetweenSlices")
+
+
 def _frame(source: Source, index: int) -> Frame:
     position = source.numbers("PlanePositionSequence", "ImagePositionPatient", 3)
     row_and_column = source.numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6).reshape(2, 3)

@@ -81,7 +81,7 @@ def scan(folder: Path) -> dict[str, list[ImageFile]]:
         for path in sorted(folder.iterdir()):
             if path.name.startswith(".") or (path.exists() and not path.is_file()):
                 continue
-            found = _look_at(path)
+            found = look_at(path)
             if isinstance(found, UnknownFile):
                 unknown.append(found)
             elif found is not None:
@@ -131,7 +131,7 @@ def image_type(source: "Dataset", keyword: str = "ImageType") -> tuple[str, ...]
     return (value,) if isinstance(value, str) else tuple(str(part) for part in value)
 
 
-def _look_at(path: Path) -> ImageFile | UnknownFile | None:
+def look_at(path: Path) -> ImageFile | UnknownFile | None:
     """Read the header of a file; None for DICOM that is no image."""
     import pydicom
 

@@ -4,9 +4,15 @@
 class ctkDICOMDatabase:
     """Follows CTK's Libs/DICOM/Core/ctkDICOMDatabase.h: a tag that is not there is an empty text."""
 
-    def __init__(self, instances: dict[str, dict[str, str]]) -> None:
-        """Take the values by SOPInstanceUID and tag, such as ``0018,0050``."""
+    def __init__(self, instances: dict[str, dict[str, str]], files: dict[str, str] | None = None) -> None:
+        """Take the values by SOPInstanceUID and tag, such as ``0018,0050``, and the files by SOPInstanceUID."""
         self._instances = instances
+        self._files = files or {}
+
+    def fileForInstance(self, instance: str) -> str:
+        if not isinstance(instance, str):
+            raise TypeError(f"fileForInstance takes text, not {instance!r}")
+        return self._files.get(instance, "")
 
     def instanceValue(self, instance: str, tag: str) -> str:
         for given in (instance, tag):
