@@ -270,6 +270,8 @@ def summary(report: Report) -> str:
     """Say in a line what was written and how far it agrees with the input."""
     residual = report.data_consistency.residual_rms_percent
     agreement = "" if residual is None else f"; agrees with the scan to {residual:.2g} % at the measured frequencies"
+    if agreement and report.slices is not None:
+        agreement = f"; agrees with the measured slices to {residual:.2g} %"
     if agreement and report.data_consistency.model_dependent:
         agreement += " (model-dependent)"
     duration = format_duration(report.seconds)

@@ -4,9 +4,26 @@ from typing import Any
 
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.inference.computation import DataConsistency
+from SuperResolution3DLib.inference.slice_report import SliceReport
 from SuperResolution3DLib.sentence import Warned
 
 A_CONSISTENCY = DataConsistency(mode="check", residual_rms_percent=0.5, projected=False, model_dependent=False)
+SOME_SLICES = SliceReport(
+    axis="K",
+    plane="axial",
+    num_slices=7,
+    slice_spacing_mm=4.0,
+    slice_thickness_mm=3.2,
+    thickness_source="file",
+    in_plane_spacing_mm=(1.0, 0.9),
+    wanted_spacing_mm=1.0,
+    result_spacing_mm=1.0,
+    result_size=28,
+    field_of_view_mm=28.0,
+    profile="gaussian",
+    noise=0.1,
+    residual_rms_percent=0.5,
+)
 
 
 def a_report(**changes: Any) -> Report:

@@ -2,11 +2,14 @@
 
 import ast
 import re
+from dataclasses import replace
 
 import pytest
-from run_reports import a_report
+from run_reports import SOME_SLICES, a_report
 
+from SuperResolution3DLib.cli.worker import summary
 from SuperResolution3DLib.inference.computation import DataConsistency
+from SuperResolution3DLib.sentence import Warned
 from Testing.Slicer.module import MODULE_FILE
 
 # isort: split
@@ -57,6 +60,24 @@ def test_finer_detail_is_always_told_to_be_estimated(residual, region, projected
         text = consistency_sentence(a_report(data_consistency=consistency, region=region))
         assert text.startswith(sentence)
         assert ("The figure is model-dependent here" in text) == (is_dependent and residual is not None)
+
+
+@pytest.mark.parametrize("projected", [True, False])
+@pytest.mark.parametrize(("code", "is_unlike"), [("modality", True), ("spacing", True), ("file", False)])
+def test_the_agreement_of_slices_is_always_told_to_be_model_dependent(projected, code, is_unlike) -> None:
+    consistency = DataConsistency(mode="check", residual_rms_percent=0.5, projected=projected, model_dependent=True)
+    report = a_report(
+        data_consistency=consistency, region=None, slices=SOME_SLICES, warnings=(Warned(code, {}, "something"),)
+    )
+    text = consistency_sentence(report)
+    assert "agrees with the measured slices to 0.5 %" in text.replace("Agrees", "agrees")
+    assert "what lies between them is estimated. The figure is model-dependent: the true profile of slices is " in text
+    assert ("the scan is unlike those of the training" in text) == is_unlike
+    assert "; agrees with the measured slices to 0.5 % (model-dependent)" in summary(report)
+    unchecked = a_report(
+        data_consistency=replace(consistency, residual_rms_percent=None), region=None, slices=SOME_SLICES
+    )
+    assert "model-dependent" not in consistency_sentence(unchecked) + summary(unchecked)
 
 
 def untranslated(source: str) -> list[str]:

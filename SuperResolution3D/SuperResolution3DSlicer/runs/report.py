@@ -72,4 +72,13 @@ def _slices_sentence(report: Report, residual: float) -> str:
         if report.data_consistency.projected
         else _("Agrees with the measured slices to {residual:.2g} %; what lies between them is estimated.")
     )
-    return template.format(residual=residual)
+    is_unlike = any(warned.kind in ("modality", "spacing") for warned in report.warnings)
+    dependent = (
+        _(
+            "The figure is model-dependent: the true profile of slices is never known, and the scan is unlike those of"
+            " the training."
+        )
+        if is_unlike
+        else _("The figure is model-dependent: the true profile of slices is never known.")
+    )
+    return f"{template.format(residual=residual)} {dependent}"
