@@ -65,7 +65,7 @@ class SuperResolution3D(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("SuperResolution3D")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
-        self.parent.dependencies = ["Markups"]
+        self.parent.dependencies = ["Markups", "Colors"]
         self.parent.contributors = ["SuperResolution3D developers"]
         self.parent.helpText = _(
             "Computes an MR or CT volume with smaller voxels, on a grid that is exact in mm, and compares it with"

@@ -104,7 +104,9 @@ def test_without_a_reference_the_third_row_is_the_difference_to_zero_filled(a_sc
     difference = a_scene.core.scene.GetNodeByID(shown.pop())
     assert not shown
     sr, zero_filled = (slicer.util.arrayFromVolume(node).astype(int) for node in (a_scene.sr, a_scene.zero_filled))
-    np.testing.assert_array_equal(slicer.util.arrayFromVolume(difference), sr - zero_filled)
+    low, high = np.percentile(slicer.util.arrayFromVolume(a_scene.lr), [0.5, 99.5])
+    percent = 100 * (sr - zero_filled) / (high - low)
+    np.testing.assert_allclose(slicer.util.arrayFromVolume(difference), percent, rtol=1e-5)
     np.testing.assert_array_equal(affine_of(difference), affine_of(a_scene.sr))
     assert difference.GetName() == "sr minus zero-filled"
 
@@ -117,10 +119,11 @@ def test_the_difference_has_colours_of_its_own_around_zero(a_scene) -> None:
     table = display.GetColorNode().GetLookupTable()
     table.SetTableRange(-1, 1)
     minus, zero, plus = (_color(table, value) for value in (-1, 0, 1))
+    assert [table.GetOpacity(value) for value in (-1, -0.3, -0.2, 0, 0.2, 0.3, 1)] == [1, 1, 0, 0, 0, 1, 1]
     assert zero == pytest.approx([0, 0, 0], abs=0.01)
     assert minus[2] > minus[0] + 0.5 and plus[0] > plus[2] + 0.5, "blue below zero, orange above"
     steps = np.array([_color(table, value) for value in np.linspace(0, 1, 9)])
-    assert (np.diff(steps[:, 0]) > 0).all()
+    assert (steps[:3] == 0).all() and (np.diff(steps[2:, 0]) > 0).all()
 
 
 def test_the_difference_is_computed_anew_and_not_piled_up(a_scene) -> None:
@@ -130,7 +133,8 @@ def test_the_difference_is_computed_anew_and_not_piled_up(a_scene) -> None:
     a_scene.comparison.show(a_scene.lr, a_scene.sr, None, a_scene.zero_filled)
     difference = a_scene.core.scene.GetFirstNodeByName("sr minus zero-filled")
     assert a_scene.core.scene.GetNumberOfNodes() == count
-    assert np.unique(slicer.util.arrayFromVolume(difference)).tolist() == [3]
+    low, high = np.percentile(slicer.util.arrayFromVolume(a_scene.lr), [0.5, 99.5])
+    np.testing.assert_allclose(slicer.util.arrayFromVolume(difference), 300 / (high - low), rtol=1e-5)
 
 
 def test_a_zero_filled_volume_of_another_grid_is_refused(a_scene) -> None:

@@ -23,7 +23,7 @@ def test_the_module_loads_before_markups_and_without_a_warning() -> None:
         [sys.executable, "-c", LOAD], cwd=MODULE_FILE.parents[1], capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stderr
-    assert "dependencies ['Markups']" in run.stdout
+    assert "dependencies ['Markups', 'Colors']" in run.stdout
     assert "Unused annotations" not in run.stderr
     assert "WARNING" not in run.stderr
 

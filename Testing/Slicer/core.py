@@ -112,6 +112,7 @@ def _start() -> Core:
     vtk.vtkObject.GlobalWarningDisplayOn()
     logic.SetModuleLogic("Volumes", volumes)
     slicer.vtkSlicerSequencesLogic().SetMRMLScene(scene)  # registers the nodes of sequences
+    scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())  # what the logic of the module Colors registers
     slicer.mrmlScene = scene
     core = Core(scene, logic, volumes, slicer.vtkMRMLLayoutLogic())
     core.open_layout()

@@ -8,7 +8,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError
-from SuperResolution3DSlicer.comparison.difference import REFERENCE_ROLE, difference_node, is_interpolated
+from SuperResolution3DSlicer.comparison.difference import TO_MEASURED, difference_node, is_interpolated
 from SuperResolution3DSlicer.comparison.layout import (
     LAYOUT_ID,
     ORIENTATIONS,
@@ -18,6 +18,7 @@ from SuperResolution3DSlicer.comparison.layout import (
     comparison_views,
     layout_xml,
 )
+from SuperResolution3DSlicer.comparison.legend import redraw_legend
 from SuperResolution3DSlicer.comparison.planes import set_plane
 from SuperResolution3DSlicer.runs.volume_task import INPUT_ROLE
 
@@ -59,7 +60,7 @@ class Comparison:
         self.close()
         third, label = hr_node, _("HR")
         if hr_node is None and zero_filled_node is not None:
-            third = difference_node(sr_node, zero_filled_node)
+            third = difference_node(sr_node, zero_filled_node, lr_node)
             label = _("SR - interpolated") if is_interpolated(zero_filled_node) else _("SR - zero-filled")
         elif hr_node is None:
             label = _("no reference")
@@ -74,6 +75,8 @@ class Comparison:
         alike = (lr_node, sr_node, hr_node, zero_filled_node)
         self._watch(layout_node, [node for node in alike if node is not None])
         self._show_crosshair(scene)
+        if third is not None:
+            redraw_legend(third)  # only now the views are there
         self.fit()
 
     def resume(self) -> None:
@@ -89,7 +92,7 @@ class Comparison:
         if lr_node is None or sr_node is None or sr_node.GetNodeReference(INPUT_ROLE) is not lr_node:
             return
         self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
-        hr_node = None if third is sr_node.GetNodeReference(REFERENCE_ROLE) else third
+        hr_node = None if third is sr_node.GetNodeReference(TO_MEASURED) else third
         self._watch(layout_node, [node for node in (lr_node, sr_node, hr_node) if node is not None])
 
     @property

@@ -1,73 +1,104 @@
-"""The difference SR - zero-filled as a volume of its own, in colours that tell plus from minus."""
+"""The differences SR - zero-filled and SR - HR as volumes of their own, in colours that tell plus from minus."""
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from SuperResolution3DLib.errors import InputError
-from SuperResolution3DSlicer.scene.checks import node_affine
-from SuperResolution3DSlicer.scene.modality import hand_on_modality
-from SuperResolution3DSlicer.scene.nodes import ATTRIBUTE_PREFIX, display_with_fixed_window
+from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.volumes.box import Box
+from SuperResolution3DLib.volumes.geometry import contained_box
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
+from SuperResolution3DSlicer.comparison.legend import show_legend
+from SuperResolution3DSlicer.scene.checks import is_empty
+from SuperResolution3DSlicer.scene.modality import hand_on_modality, modality_of
+from SuperResolution3DSlicer.scene.nodes import ATTRIBUTE_PREFIX, display_with_fixed_window, remove_volume
+from SuperResolution3DSlicer.scene.placement import Placement, is_under_linear_transforms
 
-REFERENCE_ROLE = f"{ATTRIBUTE_PREFIX}Difference"
+TO_MEASURED = f"{ATTRIBUTE_PREFIX}Difference"  # of a result: to the zero-filled or interpolated volume
+TO_REFERENCE = f"{ATTRIBUTE_PREFIX}DifferenceToReference"  # to the HR reference
 OWNER_ROLE = f"{ATTRIBUTE_PREFIX}DifferenceOf"
+SUBTRACTED_ROLE = f"{ATTRIBUTE_PREFIX}Subtracted"
 KIND = "difference"
 COLORS_NAME = "SuperResolution3D difference"
 NUM_COLORS = 255  # odd, so that zero has one of its own
 MINUS, PLUS = (0.25, 0.65, 1.0), (1.0, 0.6, 0.15)  # blue and orange, told apart by colour-blind people; zero is black
+SEEN_FROM = 0.25  # of the range; what is less is transparent, so that an overlay leaves the anatomy clear
+FAINTEST = 0.4  # of the strongest colour, for what is just seen
 RANGE_PERCENTILE = 99.5  # of the absolute difference; the few largest ones would darken all others
 SAMPLED_VOXELS = 1_000_000  # are enough for a percentile
 
 
 def difference_node(
-    sr_node: slicer.vtkMRMLScalarVolumeNode, zero_filled_node: slicer.vtkMRMLScalarVolumeNode
+    sr_node: slicer.vtkMRMLScalarVolumeNode,
+    subtracted: slicer.vtkMRMLScalarVolumeNode,
+    lr_node: slicer.vtkMRMLScalarVolumeNode,
+    role: str = TO_MEASURED,
 ) -> slicer.vtkMRMLScalarVolumeNode:
-    """Return a volume SR - zero-filled; a result has one such volume, which is computed anew each time.
+    """Return a volume SR - another one, in HU of CT, else in percent of the LR's intensity range, with its legend.
+
+    A result has one such volume for each role, which is computed anew each time.
 
     Raises:
-        InputError: the two are on different grids.
+        InputError: the other one does not hold the voxels of the SR's grid.
     """
-    _check_same_grid(sr_node, zero_filled_node)
-    scene = sr_node.GetScene()
-    node = _own_difference(sr_node)
+    box = _box_of(sr_node, subtracted)
+    scene, kind = sr_node.GetScene(), _kind(subtracted, role)
+    name = _("{result} minus {other}").format(result=sr_node.GetName(), other=kind)
+    node = own_difference(sr_node, role)
     if node is None:
-        told = (
-            _("{result} minus interpolated") if is_interpolated(zero_filled_node) else _("{result} minus zero-filled")
-        )
-        name = told.format(result=sr_node.GetName())
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
         node.SetAttribute(f"{ATTRIBUTE_PREFIX}Kind", KIND)
-        sr_node.SetNodeReferenceID(REFERENCE_ROLE, node.GetID())
+        sr_node.SetNodeReferenceID(role, node.GetID())
         node.SetNodeReferenceID(OWNER_ROLE, sr_node.GetID())
+    node.SetNodeReferenceID(SUBTRACTED_ROLE, subtracted.GetID())
     # float32 also for integers: unsigned ones would wrap around below zero
     difference = slicer.util.arrayFromVolume(sr_node).astype(np.float32)
-    difference -= slicer.util.arrayFromVolume(zero_filled_node)
+    difference -= slicer.util.arrayFromVolume(subtracted)[box]
+    is_ct = modality_of(sr_node) == "CT"
+    if not is_ct:
+        difference *= np.float32(100 / _intensity_range(slicer.util.arrayFromVolume(lr_node)))
     slicer.util.updateVolumeFromArray(node, difference)
     node.CopyOrientation(sr_node)
     hand_on_modality(node, sr_node)
     node.SetAndObserveTransformNodeID(sr_node.GetTransformNodeID())
     _show_diverging(node, difference)
+    unit = _("HU") if is_ct else _("% of the range")
+    show_legend(node, _("SR - {other}\n{unit}").format(other=kind, unit=unit), "%+.2g")
     return node
 
 
-def renew_difference(
+def renew_differences(
     sr_node: slicer.vtkMRMLScalarVolumeNode,
     zero_filled_node: slicer.vtkMRMLScalarVolumeNode | None,
     input_node: slicer.vtkMRMLScalarVolumeNode,
 ) -> None:
     """Let the difference volume of a result that was replaced follow it; without a zero-filled volume it goes.
 
-    A result that has none gets none here. One that is the input of the new result stays as it is, and is let go.
+    That to an HR reference goes too: the new result may be one of another volume. A result that has none gets none
+    here. One that is the input of the new result stays as it is, and is let go.
     """
-    node = _own_difference(sr_node)
-    if node is None:
-        return
-    if node is not input_node and zero_filled_node is not None:
-        difference_node(sr_node, zero_filled_node)
-        return
-    sr_node.SetNodeReferenceID(REFERENCE_ROLE, None)
-    if node is not input_node:
-        node.GetScene().RemoveNode(node)
+    for role in (TO_MEASURED, TO_REFERENCE):
+        node = own_difference(sr_node, role)
+        if node is None:
+            continue
+        if node is not input_node and zero_filled_node is not None and role == TO_MEASURED:
+            difference_node(sr_node, zero_filled_node, input_node)
+            continue
+        sr_node.SetNodeReferenceID(role, None)
+        if node is not input_node:
+            remove_volume(node)
+
+
+def own_difference(sr_node: slicer.vtkMRMLScalarVolumeNode, role: str) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """Return a result's difference volume.
+
+    None for one that was chosen as an output meanwhile and holds another result, and for that of a result of which this
+    one is a clone.
+    """
+    node = sr_node.GetNodeReference(role)
+    if node is None or node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") != KIND:
+        return None
+    return node if node.GetNodeReference(OWNER_ROLE) is sr_node else None
 
 
 def is_interpolated(zero_filled_node: slicer.vtkMRMLScalarVolumeNode) -> bool:
@@ -75,16 +106,28 @@ def is_interpolated(zero_filled_node: slicer.vtkMRMLScalarVolumeNode) -> bool:
     return zero_filled_node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") == "interpolated"
 
 
-def _own_difference(sr_node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:
-    """Return a result's difference volume.
+def holds_grid_of(sr_node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode) -> bool:
+    """Tell whether another volume holds all voxels of a result's grid, so that it can be subtracted."""
+    if is_empty(other) or not is_under_linear_transforms(other):
+        return False
+    try:
+        _box_of(sr_node, other)
+    except InputError:
+        return False
+    return True
 
-    None for one that was chosen as an output meanwhile and holds another result, and for that of a result of which this
-    one is a clone.
-    """
-    node = sr_node.GetNodeReference(REFERENCE_ROLE)
-    if node is None or node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") != KIND:
-        return None
-    return node if node.GetNodeReference(OWNER_ROLE) is sr_node else None
+
+def _kind(subtracted: slicer.vtkMRMLScalarVolumeNode, role: str) -> str:
+    if role == TO_REFERENCE:
+        return _("HR")
+    return _("interpolated") if is_interpolated(subtracted) else _("zero-filled")
+
+
+def _intensity_range(lr: np.ndarray) -> float:
+    """Return the range that bounds and residuals are told in percent of, in the unit of the LR (D, H, W); never 0."""
+    policy = IntensityPolicy()
+    low, high = np.percentile(lr, [policy.low, policy.high])
+    return float(high - low) or float(np.ptp(lr)) or 1.0
 
 
 def _show_diverging(node: slicer.vtkMRMLScalarVolumeNode, difference: np.ndarray) -> None:
@@ -109,21 +152,31 @@ def _colors(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLColorTableNode:
     middle = NUM_COLORS // 2
     for number in range(NUM_COLORS):
         strength = abs(number - middle) / middle
-        color = [strength * part for part in (MINUS if number < middle else PLUS)]
-        node.SetColor(number, f"{(number - middle) / middle:+.2f}", *color, 1.0)
+        is_seen = strength >= SEEN_FROM
+        brightness = is_seen * (FAINTEST + (1 - FAINTEST) * strength)
+        color = [brightness * part for part in (MINUS if number < middle else PLUS)]
+        # Slice views know transparent and opaque voxels alone; what is transparent in a background is black.
+        node.SetColor(number, f"{(number - middle) / middle:+.2f}", *color, float(is_seen))
     return scene.AddNode(node)
 
 
-def _check_same_grid(sr_node: slicer.vtkMRMLScalarVolumeNode, zero_filled_node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    sizes = [node.GetImageData().GetDimensions() for node in (sr_node, zero_filled_node)]
-    if sizes[0] != sizes[1] or not np.allclose(node_affine(sr_node), node_affine(zero_filled_node), atol=1e-3):
+def _box_of(sr_node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode) -> Box:
+    """Return which voxels (K, J, I) of another volume lie on those of a result.
+
+    Raises:
+        InputError: it has none there, or not for all of them.
+    """
+    shapes = [node.GetImageData().GetDimensions()[::-1] for node in (sr_node, other)]
+    places = [Placement.of(node) for node in (sr_node, other)]
+    ours, theirs = (place.to_world @ place.affine for place in places)
+    try:
+        return contained_box(theirs, shapes[1], ours, shapes[0])
+    except GeometryError as error:
         raise InputError(
-            _(
-                "{zero_filled} ({theirs}) does not lie on the grid of {sr} ({ours} voxels); compute both in one run."
-            ).format(
-                zero_filled=zero_filled_node.GetName(),
+            _("{other} ({theirs}) does not lie on the grid of {sr} ({ours} voxels); compute both in one run.").format(
+                other=other.GetName(),
                 sr=sr_node.GetName(),
-                ours=" x ".join(map(str, sizes[0])),
-                theirs=" x ".join(map(str, sizes[1])),
+                ours=" x ".join(map(str, shapes[0][::-1])),
+                theirs=" x ".join(map(str, shapes[1][::-1])),
             )
-        )
+        ) from error

@@ -14,6 +14,7 @@ from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DSlicer.comparison.comparison import Comparison
 from SuperResolution3DSlicer.forecast.forecast import duration
 from SuperResolution3DSlicer.panel.messages import with_full_stop
+from SuperResolution3DSlicer.panel.overlay_choice import OverlayChoice, Shown
 from SuperResolution3DSlicer.runs.report import REPORT_ATTRIBUTE, consistency_sentence
 from SuperResolution3DSlicer.runs.slice_words import report_line
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, latest_result
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ResultViews:
-    """The buttons for the last result of the input, and the slider that fades between it and the zero-filled volume."""
+    """The buttons for the last result of the input, the fade between it and the zero-filled volume, and overlays."""
 
     def __init__(self, ui: Any, parameters: "Callable[[], Parameters | None]", say: Callable[[str], None]) -> None:
         """Take the widgets, what is chosen, and who shows a sentence."""
@@ -35,10 +36,13 @@ class ResultViews:
         self._parameters = parameters
         self._say = say
         self._tips = {button: button.toolTip for button in self._buttons()}
+        self._fade_tip = ui.fadeSlider.toolTip
+        self._overlay = OverlayChoice(ui.overlayLabel, ui.overlaySelector, say)
         ui.showResultButton.connect("clicked()", self._on_result)
         ui.comparisonButton.connect("clicked()", self._on_comparison)
         ui.reportButton.connect("clicked()", self._on_report)
         ui.fadeSlider.connect("valueChanged(int)", self._on_fade)
+        ui.overlaySelector.connect("currentIndexChanged(int)", self._update_fade)
 
     def update(self) -> None:
         """Offer what there is to look at."""
@@ -53,9 +57,15 @@ class ResultViews:
             self._ui.reportButton.toolTip = _("{name} was computed without a network and has no report.").format(
                 name=result.GetName()
             )
-        can_fade = self.comparison.can_fade
+        self._overlay.show(self._shown())
+        self._update_fade()
+
+    def _update_fade(self, *_index: int) -> None:
+        """Offer the fade where it can be seen: in the comparison, and under no overlay."""
         for widget in (self._ui.fadeLabel, self._ui.fadeSlider):
-            widget.visible = can_fade
+            widget.visible = self.comparison.can_fade
+            widget.enabled = not self._overlay.is_on
+        self._ui.fadeSlider.toolTip = _("Choose the overlay None first.") if self._overlay.is_on else self._fade_tip
 
     def _buttons(self) -> tuple[qt.QPushButton, ...]:
         return self._ui.showResultButton, self._ui.comparisonButton, self._ui.reportButton
@@ -65,6 +75,10 @@ class ResultViews:
         has_input = parameters is not None and parameters.inputVolume is not None
         return latest_result(parameters.inputVolume) if has_input else None
 
+    def _shown(self) -> Shown | None:
+        parameters, result = self._parameters(), self._result()
+        return None if result is None else Shown(parameters.inputVolume, result, parameters.referenceVolume)
+
     def _on_result(self) -> None:
         show_in_views(self._result())
 
@@ -72,9 +86,10 @@ class ResultViews:
         parameters, sr_node = self._parameters(), self._result()
         lr_node, hr_node = parameters.inputVolume, parameters.referenceVolume
         zero_filled_node = sr_node.GetNodeReference(ZERO_FILLED_ROLE)
-        self._ui.fadeSlider.value = 0
         try:
-            self.comparison.show(lr_node, sr_node, hr_node, zero_filled_node)
+            with self._overlay.lifted():
+                self._ui.fadeSlider.value = 0
+                self.comparison.show(lr_node, sr_node, hr_node, zero_filled_node)
         except SuperResolutionError as error:
             self._say(told(error))
             return

@@ -15,7 +15,7 @@ from SuperResolution3DLib.inference.slice_stack import SliceStack
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.sidecar import write_slice_sizes
-from SuperResolution3DSlicer.comparison.difference import renew_difference
+from SuperResolution3DSlicer.comparison.difference import renew_differences
 from SuperResolution3DSlicer.forecast.plan import Plan
 from SuperResolution3DSlicer.runs.report import attributes
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
@@ -198,7 +198,7 @@ class SuperResolution:
         self.notes += [moved] if moved else []
         node.SetNodeReferenceID(INPUT_ROLE, input_node.GetID())
         node.SetNodeReferenceID(ZERO_FILLED_ROLE, zero_filled_node.GetID() if zero_filled_node else None)
-        renew_difference(node, zero_filled_node, input_node)
+        renew_differences(node, zero_filled_node, input_node)
         return node
 
     def _output_node(self) -> slicer.vtkMRMLScalarVolumeNode | None:

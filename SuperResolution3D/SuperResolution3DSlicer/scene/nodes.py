@@ -134,6 +134,14 @@ def show_in_views(node: slicer.vtkMRMLScalarVolumeNode) -> None:
     logic.PropagateBackgroundVolumeSelection(0)
 
 
+def remove_volume(node: slicer.vtkMRMLVolumeNode) -> None:
+    """Remove a volume from the scene, and with it what says how it is shown, its legend too."""
+    scene = node.GetScene()
+    displays = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+    for gone in (*displays, node):
+        scene.RemoveNode(gone)
+
+
 def is_result(node: slicer.vtkMRMLVolumeNode) -> bool:
     """Tell whether a volume was computed here; a simulated LR volume is meant to be an input."""
     is_beside_one = node.GetAttribute(f"{ATTRIBUTE_PREFIX}Kind") in KINDS_BESIDE_A_RESULT

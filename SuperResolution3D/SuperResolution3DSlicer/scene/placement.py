@@ -58,6 +58,12 @@ class Placement:
         return is_there and np.allclose(_to_world(node), self.to_world, rtol=0, atol=TOLERANCE)
 
 
+def is_under_linear_transforms(node: slicer.vtkMRMLVolumeNode) -> bool:
+    """Tell whether a volume's voxels lie on a regular grid in the world."""
+    transform = node.GetParentTransformNode()
+    return transform is None or _is_linear(transform)
+
+
 def _is_linear(node: slicer.vtkMRMLTransformNode) -> bool:
     return bool(node.IsTransformToWorldLinear())
 
