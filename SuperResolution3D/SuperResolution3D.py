@@ -178,6 +178,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         sliceThickness: float | None = None,
         targetSpacing: float | None = None,
         slicePlane: str | None = None,
+        trustMap: bool = False,
     ) -> slicer.vtkMRMLScalarVolumeNode:
         """Super-resolve a volume, wait for the result and return its node; windows are repainted meanwhile.
 
@@ -195,6 +196,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
             targetSpacing: mm between slices, for such a model; None is the pixel size, but 0.4 mm at least.
             slicePlane: axial, coronal or sagittal, the slices' nearest, for such a model; None takes the plane across
                 the largest voxel size.
+            trustMap: also add where the estimate may be off, for a model that was calibrated.
 
         Raises:
             SuperResolutionError: why there is no result, in one sentence; the scene is unchanged.
@@ -213,6 +215,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
             sliceThickness,
             targetSpacing,
             slicePlane,
+            trustMap,
         )
         request.check()
         return self._wait(SuperResolution(request))

@@ -38,12 +38,13 @@ GUI_MODULES = [
         *("inference.computation", "inference.memory_plan", "inference.monitor", "inference.sliding_window"),
         *("inference.slice_plan", "inference.slice_report", "inference.slice_stack", "forward.slice_axis"),
         *("volumes.sidecar", "volumes.dicom.slice_sizes", "cli.slice_arguments"),
+        *("volumes.intensity", "models.trust_calibration"),
     )
 ]
 TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks.table", *GUI_MODULES] + [
     f"{LIBRARY}.{name}"
     for name in (
-        *("volumes.intensity", "volumes.volume", "metrics.foreground", "metrics.metrics", "cli.figure"),
+        *("volumes.volume", "metrics.foreground", "metrics.metrics", "cli.figure"),
         *("inference.thick_slices", "forward.forward_model"),
     )
 ]

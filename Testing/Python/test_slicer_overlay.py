@@ -1,5 +1,7 @@
 """A volume laid over the slice views: what they show, where its legend is drawn, and what they show after it."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pytest
 import slicer
@@ -16,6 +18,7 @@ from SuperResolution3DSlicer.comparison.layout import comparison_views
 from SuperResolution3DSlicer.comparison.legend import show_legend
 from SuperResolution3DSlicer.comparison.overlay import lay_over, shown_overlay, take_off
 
+MANAGER = "vtkMRMLColorLegendDisplayableManager"
 STANDARD = ("Red", "Green", "Yellow")
 SHAPE = (8, 10, 12)
 
@@ -23,6 +26,7 @@ SHAPE = (8, 10, 12)
 @pytest.fixture
 def the_views(a_core) -> dict[str, slicer.vtkMRMLSliceLogic]:
     """Slicer's three slice views, by name."""
+    a_core.open_layout()
     a_core.layout.GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
     nodes = [a_core.scene.GetSingletonNode(name, "vtkMRMLSliceNode") for name in STANDARD]
     return dict(zip(STANDARD, map(a_core.application.GetSliceLogic, nodes), strict=True))
@@ -31,6 +35,27 @@ def the_views(a_core) -> dict[str, slicer.vtkMRMLSliceLogic]:
 @pytest.fixture
 def an_overlay(a_core) -> slicer.vtkMRMLScalarVolumeNode:
     return a_volume(a_core, "overlay")
+
+
+@pytest.fixture
+def new_manager() -> Iterator[Callable[[slicer.vtkMRMLSliceLogic], slicer.vtkMRMLColorLegendDisplayableManager]]:
+    """Make what draws the legends of one of Slicer's slice views; without a screen it only places them."""
+    factory, name = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), MANAGER
+    factory.RegisterDisplayableManager(name)
+    held = []
+
+    def new(view: slicer.vtkMRMLSliceLogic) -> slicer.vtkMRMLColorLegendDisplayableManager:
+        window, renderer = vtk.vtkRenderWindow(), vtk.vtkRenderer()
+        window.SetOffScreenRendering(True)
+        window.AddRenderer(renderer)
+        window.SetInteractor(vtk.vtkGenericRenderWindowInteractor())
+        group = factory.InstantiateDisplayableManagers(renderer)
+        group.SetMRMLDisplayableNode(view.GetSliceNode())
+        held.append((group, window))
+        return group.GetDisplayableManagerByClassName(name)
+
+    yield new
+    factory.UnRegisterDisplayableManager(name)
 
 
 def a_volume(running: core.Core, name: str, value: float = 100.0) -> slicer.vtkMRMLScalarVolumeNode:
@@ -173,27 +198,19 @@ def pixels(view: slicer.vtkMRMLSliceLogic) -> np.ndarray:
     return rgba[5:-5, :, 0]
 
 
-def test_the_legend_is_drawn_where_the_overlay_is_and_nowhere_after_it(a_core, the_views, an_overlay) -> None:
-    """The manager is the one that draws the legends of Slicer's slice views; without a screen it only places them."""
-    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
-    factory.RegisterDisplayableManager("vtkMRMLColorLegendDisplayableManager")
-    window, renderer, interactor = vtk.vtkRenderWindow(), vtk.vtkRenderer(), vtk.vtkGenericRenderWindowInteractor()
-    window.SetOffScreenRendering(True)
-    window.AddRenderer(renderer)
-    window.SetInteractor(interactor)
-    group = factory.InstantiateDisplayableManagers(renderer)
-    group.SetMRMLDisplayableNode(the_views["Red"].GetSliceNode())
-    manager = group.GetDisplayableManagerByClassName("vtkMRMLColorLegendDisplayableManager")
+def test_the_legend_is_drawn_where_the_overlay_is_and_not_after_it(a_core, the_views, an_overlay, new_manager) -> None:
+    """In a view that is younger than the legend, too, as those of the comparison may be."""
     show_legend(an_overlay, "what it means", "%+.2g")
+    manager = new_manager(the_views["Red"])
     show_legend(an_overlay, "what it means, in its unit", "%+.2g")
+    lay_over(an_overlay, 0.7)
     legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(an_overlay)
     assert slicer.vtkSlicerColorLogic.GetNumberOfColorLegendDisplayNodes(an_overlay) == 1
     actor = manager.GetColorLegendActor(legend)
-    assert not actor.GetVisibility()
-    lay_over(an_overlay, 0.7)
     assert actor.GetVisibility()
     assert actor.GetTitle() == "what it means, in its unit"
     assert actor.GetLookupTable().GetTableRange() == (0, 100)
     take_off(a_core.scene)
     assert not actor.GetVisibility()
-    factory.UnRegisterDisplayableManager("vtkMRMLColorLegendDisplayableManager")
+    lay_over(an_overlay, 0.7)
+    assert manager.GetColorLegendActor(legend).GetVisibility()

@@ -1,14 +1,17 @@
 """The panel's list of overlays: what it offers, what the views show, and how it goes with the other controls."""
 
 import numpy as np
+import pytest
 import slicer
-from panel_fixtures import a_main_window, a_node, a_panel  # noqa: F401 (fixtures)
+from calibrated_models import a_calibrated_model_file
+from panel_fixtures import MODEL, a_main_window, a_node, a_panel  # noqa: F401 (fixtures)
 
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, affine_of
 
 # isort: split
 from SuperResolution3DSlicer.comparison.layout import comparison_views
+from SuperResolution3DSlicer.panel.choices import Region
 
 
 def entries(combo) -> list[str]:
@@ -139,3 +142,47 @@ def test_a_result_that_is_replaced_keeps_its_overlay_with_the_new_voxels(a_panel
     a_panel.run()
     assert foregrounds("Red") == ["head SRx4 minus zero-filled"]
     assert a_panel.ui.overlaySelector.currentIndex == 1
+
+
+@pytest.fixture
+def a_calibrated_model(a_panel, tmp_path, monkeypatch) -> None:
+    """An installed model with a calibration, of the highest rank."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("SUPERRES3D_MODELS", str(folder))
+    a_calibrated_model_file(folder, (4, 4, 4), rank=1000)
+    a_panel.module.widget.panel.enter()
+    double.turn(80)
+
+
+def test_a_model_without_calibration_has_no_trust_map_and_the_box_says_so(a_panel, a_node) -> None:
+    a_panel.choose(inputVolume=a_node, trustMap=True)
+    box = a_panel.ui.trustMapBox
+    assert not box.enabled
+    assert box.toolTip == f"{MODEL} was not calibrated, so nothing can be said of where it may be off."
+    a_panel.will("done")
+    a_panel.run()
+    assert a_panel.processes[0].option("trust-map") == ""
+
+
+def test_a_calibrated_model_gives_a_trust_map_to_lay_over(a_panel, a_main_window, a_calibrated_model, a_node) -> None:
+    a_panel.choose(inputVolume=a_node, model="tiny")
+    box = a_panel.ui.trustMapBox
+    assert box.enabled and "no proof" in box.toolTip
+    box.checked = True
+    double.turn(80)
+    assert "and the trust map" in a_panel.ui.forecastLabel.text
+    a_panel.will("done")
+    a_panel.run()
+    assert "there the estimate may be off by more than 20% of the intensity range" in a_panel.ui.resultLabel.text
+    text = "Where it may be off by more than 20 % of the range (trust map)"
+    assert entries(a_panel.ui.overlaySelector) == ["None", "Difference to zero-filled", text]
+    choose(a_panel, text)
+    assert foregrounds("Red", "Green", "Yellow") == ["head SRx4 trust map"] * 3
+    assert a_panel.ui.furtherInputsList.count == 0, "the map is no further input"
+
+
+def test_a_preview_has_no_trust_map_and_the_box_says_so(a_panel, a_calibrated_model, a_node) -> None:
+    a_panel.choose(inputVolume=a_node, model="tiny", region=Region.ROI)
+    assert not a_panel.ui.trustMapBox.enabled
+    assert a_panel.ui.trustMapBox.toolTip.startswith("A trust map needs the whole volume")

@@ -7,10 +7,10 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DLib.volumes.geometry import contained_box
-from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from SuperResolution3DSlicer.comparison.legend import show_legend
+from SuperResolution3DSlicer.comparison.units import in_unit, unit_name
 from SuperResolution3DSlicer.scene.checks import is_empty
-from SuperResolution3DSlicer.scene.modality import hand_on_modality, modality_of
+from SuperResolution3DSlicer.scene.modality import hand_on_modality
 from SuperResolution3DSlicer.scene.nodes import ATTRIBUTE_PREFIX, display_with_fixed_window, remove_volume
 from SuperResolution3DSlicer.scene.placement import Placement, is_under_linear_transforms
 
@@ -54,16 +54,13 @@ def difference_node(
     # float32 also for integers: unsigned ones would wrap around below zero
     difference = slicer.util.arrayFromVolume(sr_node).astype(np.float32)
     difference -= slicer.util.arrayFromVolume(subtracted)[box]
-    is_ct = modality_of(sr_node) == "CT"
-    if not is_ct:
-        difference *= np.float32(100 / _intensity_range(slicer.util.arrayFromVolume(lr_node)))
+    difference *= np.float32(in_unit(lr_node))
     slicer.util.updateVolumeFromArray(node, difference)
     node.CopyOrientation(sr_node)
     hand_on_modality(node, sr_node)
     node.SetAndObserveTransformNodeID(sr_node.GetTransformNodeID())
     _show_diverging(node, difference)
-    unit = _("HU") if is_ct else _("% of the range")
-    show_legend(node, _("SR - {other}\n{unit}").format(other=kind, unit=unit), "%+.2g")
+    show_legend(node, _("SR - {other}\n{unit}").format(other=kind, unit=unit_name(lr_node)), "%+.2g")
     return node
 
 
@@ -121,13 +118,6 @@ def _kind(subtracted: slicer.vtkMRMLScalarVolumeNode, role: str) -> str:
     if role == TO_REFERENCE:
         return _("HR")
     return _("interpolated") if is_interpolated(subtracted) else _("zero-filled")
-
-
-def _intensity_range(lr: np.ndarray) -> float:
-    """Return the range that bounds and residuals are told in percent of, in the unit of the LR (D, H, W); never 0."""
-    policy = IntensityPolicy()
-    low, high = np.percentile(lr, [policy.low, policy.high])
-    return float(high - low) or float(np.ptp(lr)) or 1.0
 
 
 def _show_diverging(node: slicer.vtkMRMLScalarVolumeNode, difference: np.ndarray) -> None:

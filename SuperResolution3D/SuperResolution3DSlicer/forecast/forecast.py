@@ -52,9 +52,10 @@ def forecast(plan: Plan, speed: Speed | None, gpu_free_bytes: int | None = None)
             needed=held / GIB, free=free / GIB
         )
     work = sizes.work(tiles)
-    result_bytes = math.prod(shape) * plan.itemsize * (2 if plan.with_zero_filled else 1)
+    result_bytes = math.prod(shape) * (plan.itemsize * (2 if plan.with_zero_filled else 1) + plan.with_trust_map)
     measured = speed is not None and speed.is_measured
-    seconds = None if speed is None else speed.seconds(work if measured else sizes.work_of_card(work))
+    counted = (work if measured else sizes.work_of_card(work)).repeated(plan.passes)
+    seconds = None if speed is None else speed.seconds(counted)
     return Forecast(shape, sizes.affine, result_bytes, memory, free, work, seconds, measured, problem)
 
 
@@ -66,6 +67,8 @@ def describe(plan: Plan, forecast: Forecast) -> str:
         result = _("Result: {grid}, {size} with the interpolated volume")
     elif plan.with_zero_filled:
         result = _("Result: {grid}, {size} with the zero-filled volume")
+    if plan.with_trust_map:
+        result = _("{result} and the trust map").format(result=result)
     lines = [
         result.format(grid=grid, size=size_text(forecast.result_bytes)),
         _("Memory: up to {needed} of {free} free").format(

@@ -46,6 +46,12 @@ class Plan:
     """the input's slices, for a model that computes what lies between them"""
     target_spacing: float | None = None
     """mm wanted between slices"""
+    with_trust_map: bool = False
+
+    @property
+    def passes(self) -> int:
+        """How often the volume goes through a network: for a trust map in eight mirror images, and through a second."""
+        return 9 if self.with_trust_map else 1
 
     @property
     def sizes(self) -> "Sizes":
@@ -99,7 +105,9 @@ class VolumeSizes:
 
     @property
     def host_bytes(self) -> int:
-        return host_bytes(self._run, self._plan.itemsize, with_zero_filled=self._plan.with_zero_filled)
+        plan = self._plan
+        members = {"with_zero_filled": plan.with_zero_filled, "with_trust_map": plan.with_trust_map}
+        return host_bytes(self._run, plan.itemsize, **members)
 
     def plan_tiles(self, device_bytes: float, *, on_cpu: bool) -> TilePlan:
         return plan_tiles(self._run, DEVICE_ITEMSIZE, device_bytes, on_cpu=on_cpu)

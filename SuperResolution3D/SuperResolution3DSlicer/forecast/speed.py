@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import slicer
 
@@ -28,6 +28,9 @@ class Work:
     """SR voxels"""
     in_chosen_windows: bool = False
     """windows that were asked for, which tell nothing of the speed without them"""
+
+    def repeated(self, times: int) -> "Work":
+        return replace(self, trunk_voxels=times * self.trunk_voxels, tail_voxels=times * self.tail_voxels)
 
 
 @dataclass(frozen=True)

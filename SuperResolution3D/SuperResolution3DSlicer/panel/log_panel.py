@@ -69,7 +69,7 @@ def settings_text(parameters: "Parameters | None", model: InstalledModel | None)
     """Return what is chosen in the panel, in the words of the program."""
     if parameters is None:
         return ""
-    names = ["device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled"]
+    names = ["device", "region", "dataConsistency", "tiling", "windowSize", "overlap", "zeroFilled", "trustMap"]
     if model is not None and model.card.enlarges_slices_only:
         names += ["slices", "sliceThickness", "targetSpacing"]
     values = [f"{name} {getattr(parameters, name)}" for name in names]

@@ -50,6 +50,7 @@ def without_files(sentence: str, folder: Path, title: str) -> str:
         "input.nrrd": title,
         "result.nrrd": _("the result of {name}").format(name=title),
         "zero-filled.nrrd": _("the zero-filled volume of {name}").format(name=title),
+        "trust-map.nrrd": _("the trust map of {name}").format(name=title),
     }
     for file, name in names.items():
         for written in (str(folder / file), file):

@@ -20,9 +20,10 @@ from SuperResolution3DSlicer.comparison.difference import (
     own_difference,
 )
 from SuperResolution3DSlicer.comparison.overlay import lay_over, shown_overlay, take_off
+from SuperResolution3DSlicer.comparison.trust_map import bound_of, trust_map_of
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE
 
-DIFFERENCE_OPACITY = 0.7
+DIFFERENCE_OPACITY, TRUST_OPACITY = 0.7, 0.5
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,10 @@ def overlays_of(shown: Shown) -> list[Overlay]:
         to_interpolated, to_zero_filled = _("Difference to interpolated"), _("Difference to zero-filled")
         text = to_interpolated if is_interpolated(measured) else to_zero_filled
         found.append(_difference(shown, measured, TO_MEASURED, text))
+    trust_map = trust_map_of(shown.sr_node)
+    if trust_map is not None:
+        text = _("Where it may be off by more than {bound} (trust map)").format(bound=bound_of(trust_map))
+        found.append(Overlay(text, trust_map, lambda: trust_map, TRUST_OPACITY))
     return found
 
 

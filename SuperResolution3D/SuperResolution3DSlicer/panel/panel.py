@@ -20,6 +20,7 @@ from SuperResolution3DSlicer.panel.progress_display import ProgressDisplay
 from SuperResolution3DSlicer.panel.result_views import ResultViews
 from SuperResolution3DSlicer.panel.run_control import RunControl
 from SuperResolution3DSlicer.panel.slice_fields import SliceFields
+from SuperResolution3DSlicer.panel.trust_box import TrustBox
 from SuperResolution3DSlicer.panel.volume_model import VolumeModel
 from SuperResolution3DSlicer.runs import dependencies
 from SuperResolution3DSlicer.runs.interpolation_task import Interpolation
@@ -54,6 +55,7 @@ class Panel:
         self._models = ModelChoice(ui.modelSelector, ui.modelCardLabel, ui.modelDetailsLabel)
         self._volume_model = VolumeModel(self._models, ui.planLabel)
         self._slice_fields = SliceFields(ui, self._models)
+        self._trust_box = TrustBox(ui.trustMapBox)
         self._devices = DeviceChoice(ui.deviceSelector, self._on_device, self._take_device)
         self._further = FurtherInputs(ui.furtherInputsList, self._on_ticked)
         self._forecast = ForecastDisplay(ui.forecastLabel, lambda: logic.newProcess(), self.later)
@@ -165,11 +167,11 @@ class Panel:
             section.enabled = not running
         for widget in (ui.regionSelector, ui.consistencySelector, ui.deviceSelector, ui.tilingSelector):
             widget.enabled = not running
+        ui.furtherInputsList.enabled = ui.zeroFilledBox.enabled = not running
+        self._trust_box.update(parameters, self._models.current, running=running)
         ui.roiSelector.enabled = not running and parameters is not None and parameters.region == Region.ROI
         in_windows = parameters is not None and parameters.tiling == Tiling.WINDOW
         ui.windowSizeBox.enabled = ui.overlapBox.enabled = in_windows and not running
-        ui.furtherInputsList.enabled = not running
-        ui.zeroFilledBox.enabled = not running
         can_estimate = ui.applyButton.enabled and self._models.current is not None
         ui.estimateButton.enabled = can_estimate and not running and not self._forecast.is_timing
         why = why_no_low_resolution(parameters, self._degrading_model)

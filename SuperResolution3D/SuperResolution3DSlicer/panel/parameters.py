@@ -34,6 +34,7 @@ class Parameters:
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = DEFAULT_OVERLAP
     zeroFilled: bool = True
     slices: Slices = Slices.AUTOMATIC
+    trustMap: bool = False
     sliceThickness: Annotated[float, WithinRange(0.0, LARGEST_MM)] = 0.0  # mm; 0: what the files say
     targetSpacing: Annotated[float, WithinRange(0.0, LARGEST_MM)] = 0.0  # mm; 0: automatic
 

@@ -61,7 +61,8 @@ def _describe(outcome: Outcome) -> str:
         warning_sentence(warned, request.input_node, request.card, request.slice_plane) for warned in report.warnings
     ]
     slices = [] if report.slices is None else [f"{report_line(request.input_node, report.slices)}."]
-    return "\n".join([sentence, *slices, consistency_sentence(report), *warnings, *outcome.task.notes])
+    trust = [] if report.trust is None else [with_full_stop(report.trust)]
+    return "\n".join([sentence, *slices, consistency_sentence(report), *trust, *warnings, *outcome.task.notes])
 
 
 def describe_interpolations(outcomes: list[Outcome]) -> str:

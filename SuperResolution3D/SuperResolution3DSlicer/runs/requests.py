@@ -12,6 +12,7 @@ from SuperResolution3DSlicer.panel.choices import Region, Tiling
 from SuperResolution3DSlicer.panel.messages import with_full_stop
 from SuperResolution3DSlicer.runs.interpolation_task import Interpolation
 from SuperResolution3DSlicer.runs.low_resolution_task import LowResolution
+from SuperResolution3DSlicer.runs.trust_request import why_no_trust_map
 from SuperResolution3DSlicer.runs.volume_task import Request
 from SuperResolution3DSlicer.scene.checks import field_of_view_note, is_empty, modality_warning, spacing_warning
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language, told
@@ -52,6 +53,7 @@ def requests_of(parameters: "Parameters", model: InstalledModel | None) -> list[
             parameters.sliceThickness or None,
             parameters.targetSpacing or None,
             parameters.slices.plane,
+            parameters.trustMap and not why_no_trust_map(model.card, of_region=parameters.region == Region.ROI),
         )
         for node in (parameters.inputVolume, *further)
     ]

@@ -14,10 +14,13 @@ from SuperResolution3DLib.inference.memory_plan import tail_halo
 from SuperResolution3DLib.inference.slice_stack import SliceStack
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.volumes.sidecar import write_slice_sizes
 from SuperResolution3DSlicer.comparison.difference import renew_differences
+from SuperResolution3DSlicer.comparison.trust_map import add_trust_map, remove_trust_map
 from SuperResolution3DSlicer.forecast.plan import Plan
 from SuperResolution3DSlicer.runs.report import attributes
+from SuperResolution3DSlicer.runs.trust_request import why_no_trust_map
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
 from SuperResolution3DSlicer.scene.modality import modality_of
 from SuperResolution3DSlicer.scene.nodes import (
@@ -59,6 +62,8 @@ class Request:
     """mm between slices, for such a model; None is the pixel size, but 0.4 mm at least"""
     slice_plane: str | None = None
     """axial, coronal or sagittal, the slices' nearest, for such a model; None leaves it to be found"""
+    with_trust_map: bool = False
+    """also add where the estimate may be off; the result is then the mean over mirror images"""
 
     @property
     def card(self) -> ModelCard:
@@ -76,6 +81,8 @@ class Request:
         check_input(self.input_node)
         if self.output_node is not None:
             check_output(self.output_node, self.input_node)
+        if self.with_trust_map and (why := why_no_trust_map(self.card, of_region=self.roi_node is not None)):
+            raise InputError(why)
         if self.roi_node is not None and self.data_consistency == "project":
             raise InputError(
                 _(
@@ -121,6 +128,7 @@ class Request:
             overlap=None if self.window is None else self.overlap,
             data_consistency=self.data_consistency,
             zero_filled=Path("zero-filled.nrrd") if self.with_zero_filled else None,
+            trust_map=Path("trust-map.nrrd") if self.with_trust_map else None,
             region=None if self.roi_node is None else region_of_roi(self.input_node, self.roi_node),
             modality=modality_of(self.input_node) or None,
             slice_thickness=self.slice_thickness if self.card.enlarges_slices_only else None,
@@ -145,6 +153,7 @@ class Request:
             num_inputs,
             self.stack,
             self.target_spacing,
+            self.with_trust_map,
         )
 
 
@@ -176,7 +185,7 @@ class SuperResolution:
         return job.to_arguments()
 
     def finish(self, folder: Path, report: Report) -> slicer.vtkMRMLScalarVolumeNode:
-        """Add the result to the scene, and the zero-filled volume if it was asked for.
+        """Add the result to the scene, and the zero-filled volume and the trust map if they were asked for.
 
         The difference volume of a result that is replaced would be that of other voxels: it is computed anew.
 
@@ -185,15 +194,17 @@ class SuperResolution:
         """
         input_node, output_node = self.request.input_node, self._output_node()
         about = attributes(report)
-        read = read_result(folder / "result.nrrd")  # both are read before the scene is changed
+        read = read_result(folder / "result.nrrd")  # all are read before the scene is changed
         zero_filled = read_result(folder / "zero-filled.nrrd") if self.request.with_zero_filled else None
+        trust_map = read_result(folder / "trust-map.nrrd") if self.request.with_trust_map else None
         zero_filled_node = None if zero_filled is None else self._take_zero_filled(zero_filled)
         if output_node is None:
             node = add_result(read, self._name(result_name(input_node.GetName(), report.scale)), input_node, about)
         else:
             replace_result(output_node, read, input_node, about)
             node = output_node
-        for added in filter(None, (zero_filled_node, node)):
+        trust_map_node = self._take_trust_map(node, trust_map)
+        for added in filter(None, (trust_map_node, zero_filled_node, node)):
             moved = self._placement.put(added, input_node)
         self.notes += [moved] if moved else []
         node.SetNodeReferenceID(INPUT_ROLE, input_node.GetID())
@@ -219,6 +230,16 @@ class SuperResolution:
         if name not in (node.GetName(), node.GetName().rpartition("_")[0]):  # of another input, or of a preview
             node.SetName(node.GetScene().GenerateUniqueName(name))
         return node
+
+    def _take_trust_map(
+        self, node: slicer.vtkMRMLScalarVolumeNode, read: slicer.vtkMRMLScalarVolumeNode | None
+    ) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """Put the trust map into that of the result which is replaced, or into a new one; an old one goes."""
+        input_node, card = self.request.input_node, self.request.card
+        if read is None:
+            remove_trust_map(node, input_node)
+            return None
+        return add_trust_map(node, read, input_node, TrustCalibration.required(card.trust, card.name).bound)
 
     def _name(self, name: str) -> str:
         return name if self.request.roi_node is None else _("{name} preview").format(name=name)

@@ -11,11 +11,8 @@ from SuperResolution3DLib.errors import InputError, OutputError, VolumeError
 from SuperResolution3DSlicer.scene.modality import hand_on_modality
 
 ATTRIBUTE_PREFIX = "SuperResolution3D."
-KINDS_BESIDE_A_RESULT = (
-    "zero-filled",
-    "interpolated",
-    "difference",
-)  # of volumes that were computed with it or from it
+# of volumes that were computed with a result or from it
+KINDS_BESIDE_A_RESULT = ("zero-filled", "interpolated", "difference", "trust map")
 LONGEST_HEADER = 100_000  # bytes; that of a volume takes about 500
 # Slicer's NRRD writer takes no "signed char", which is stored as short, and no 64-bit integers, stored as double.
 STORED_TYPES = (

@@ -1,6 +1,7 @@
 """A process for tests that pretends: it tells events as the worker does, and repeats voxels instead of computing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.super_resolve_job import Done, Failed, Progress, Started
 from SuperResolution3DLib.inference.computation import DataConsistency
 from SuperResolution3DLib.models.model_card import ModelCard, read_card
+from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine, voxel_spacing
 from SuperResolution3DSlicer.runs.process import Listener, WorkerEnd
@@ -80,6 +82,8 @@ class PretendProcess:
             zero_filled = self.option("zero-filled")
             targets = [target, self.folder / zero_filled] if zero_filled else [target]
             report = self._super_resolve(node, card, targets)
+            if self.option("trust-map"):
+                report = self._trust(card, target, report)
         self._tell(Done(self.arguments[-1], report))
         self._end(WorkerEnd("done", report=report))
 
@@ -122,6 +126,15 @@ class PretendProcess:
             windows=0,
             warnings=(),
         )
+
+    def _trust(self, card: ModelCard, target: Path, report: Report) -> Report:
+        """Mark the first half of the columns, and say so as the worker does."""
+        result = _read(target)
+        percent = np.zeros(slicer.util.arrayFromVolume(result).shape, np.uint8)
+        percent[..., : percent.shape[2] // 2] = 120
+        _write(result, percent, node_affine(result), self.folder / self.option("trust-map"))
+        share = float((percent >= 100).mean())
+        return replace(report, trust=TrustCalibration.required(card.trust, card.name).sentence(share))
 
     def _fail(self) -> None:
         self._tell(Failed("volume", {}, FAILURE))

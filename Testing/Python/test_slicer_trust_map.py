@@ -1,0 +1,112 @@
+"""The trust map in Slicer: asked for, added beside its result, shown as a mask, and followed when a result changes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+from calibrated_models import a_calibrated_model_file
+from logic_fixtures import a_core, a_node, node_names  # noqa: F401 (fixtures)
+from models import a_through_plane_file, a_tiny_model_file
+from vtk.util.numpy_support import vtk_to_numpy
+
+import Testing.Slicer.module  # noqa: F401 - installs the double
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.models.model_card import read_card
+from Testing.Slicer.volumes import add_volume, voxel_positions
+
+# isort: split
+from SuperResolution3DSlicer.comparison.trust_map import add_trust_map, trust_map_of
+from SuperResolution3DSlicer.runs.trust_request import why_no_trust_map
+from SuperResolution3DSlicer.self_test.fake_process import pretend
+
+from SuperResolution3D import SuperResolution3DLogic
+
+
+@pytest.fixture
+def a_calibrated_model(tmp_path, monkeypatch) -> str:
+    """The file of a model whose companion is installed."""
+    monkeypatch.setenv("SUPERRES3D_MODELS", str(tmp_path))
+    return str(a_calibrated_model_file(tmp_path))
+
+
+def legend_of(node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLColorLegendDisplayNode:
+    return slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
+
+
+def test_the_real_worker_makes_a_map_that_lies_on_the_result(a_node, a_calibrated_model) -> None:
+    result = SuperResolution3DLogic().superResolve(a_node, a_calibrated_model, device="cpu", trustMap=True)
+    trust_map = trust_map_of(result)
+    assert trust_map.GetName() == "head SRx2 trust map"
+    np.testing.assert_array_equal(voxel_positions(trust_map), voxel_positions(result))
+    voxels = slicer.util.arrayFromVolume(trust_map)
+    share = (voxels >= 100).mean()
+    assert voxels.dtype == np.uint8 and 0 < share < 1
+    assert f"marks {share:.0%} of the voxels" in result.GetAttribute("SuperResolution3D.Report")
+
+
+def test_the_mask_is_shown_from_its_threshold_on_and_its_legend_says_what_it_means(a_node, a_calibrated_model) -> None:
+    logic = SuperResolution3DLogic(pretend("done")[0])
+    trust_map = trust_map_of(logic.superResolve(a_node, a_calibrated_model, trustMap=True))
+    assert legend_of(trust_map).GetTitleText() == "The estimate may be off\nby more than 20 % of the range"
+    assert legend_of(trust_map).GetUseColorNamesForLabels()
+    slicer.util.updateVolumeFromArray(trust_map, np.arange(256, dtype=np.uint8).reshape(1, 16, 16))
+    producer = trust_map.GetDisplayNode().GetImageDataConnection().GetProducer()
+    producer.Update()
+    rgba = vtk_to_numpy(producer.GetOutputDataObject(0).GetPointData().GetScalars())
+    assert (rgba[:, 3] == np.repeat([0, 255], [100, 156])).all(), "nothing below 100 is seen"
+    assert np.unique(rgba[100:, :3], axis=0).shape == (1, 3)
+
+
+def test_of_ct_the_bound_is_told_in_hounsfield_units(a_core, a_node) -> None:
+    a_node.SetAttribute("SuperResolution3D.Modality", "CT")
+    read = slicer.vtkMRMLScalarVolumeNode()
+    slicer.util.updateVolumeFromArray(read, np.zeros((9, 13, 11), np.uint8))
+    low, high = np.percentile(slicer.util.arrayFromVolume(a_node), [0.5, 99.5])
+    trust_map = add_trust_map(a_node, read, a_node, 0.2)
+    assert legend_of(trust_map).GetTitleText() == (f"The estimate may be off\nby more than {0.2 * (high - low):.3g} HU")
+
+
+def test_the_map_of_a_result_that_is_replaced_follows_it_or_goes(a_core, a_node, a_calibrated_model) -> None:
+    logic = SuperResolution3DLogic(pretend("done", "done", "done")[0])
+    output = logic.superResolve(a_node, a_calibrated_model, trustMap=True)
+    trust_map, before = trust_map_of(output), node_names()
+    other = add_volume(a_core, np.arange(5 * 6 * 7.0).reshape(5, 6, 7), np.eye(4), "other")
+    logic.superResolve(other, a_calibrated_model, trustMap=True, outputNode=output)
+    assert trust_map_of(output) is trust_map
+    assert slicer.util.arrayFromVolume(trust_map).shape == (10, 12, 14)
+    assert len(node_names()) == len(before) + 2, "the other volume and its display"
+    logic.superResolve(other, a_calibrated_model, outputNode=output)
+    assert trust_map_of(output) is None
+    assert not [name for name in node_names() if "trust map" in name]
+
+
+def test_why_there_is_no_map_is_one_sentence(a_node, tmp_path, a_calibrated_model) -> None:
+    card = read_card(Path(a_calibrated_model))
+    assert why_no_trust_map(card, of_region=False) == ""
+    assert why_no_trust_map(card, of_region=True).startswith("A trust map needs the whole volume")
+    uncalibrated = read_card(a_tiny_model_file(tmp_path, name="third"))
+    sentence = "third was not calibrated, so nothing can be said of where it may be off."
+    assert why_no_trust_map(uncalibrated, of_region=False) == sentence
+    between = read_card(a_through_plane_file(tmp_path))
+    assert why_no_trust_map(between, of_region=False).startswith("between is for thick slices")
+    with pytest.raises(InputError, match="third was not calibrated"):
+        SuperResolution3DLogic(pretend("done")[0]).superResolve(a_node, "third", trustMap=True)
+    (tmp_path / "second.safetensors").unlink()
+    assert why_no_trust_map(card, of_region=False).startswith(
+        "The trust map of tiny needs second, which is not installed"
+    )
+
+
+def test_a_companion_that_was_changed_since_is_told_and_nothing_is_added(a_node, tmp_path, a_calibrated_model) -> None:
+    from models import a_tiny_card
+
+    from SuperResolution3DLib.models.checkpoint import load_model, save_model
+
+    model = load_model(tmp_path / "second.safetensors")
+    weights = {name: tensor * 1.1 for name, tensor in model.network.state_dict().items()}
+    save_model(tmp_path / "second.safetensors", weights, a_tiny_card(name="second"))
+    before = node_names()
+    with pytest.raises(Exception, match="tiny was calibrated with another file of second"):
+        SuperResolution3DLogic().superResolve(a_node, a_calibrated_model, device="cpu", trustMap=True)
+    assert node_names() == before
