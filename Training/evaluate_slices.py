@@ -4,13 +4,14 @@ python Training/evaluate.py --forward slice-profile --index index.json --split v
     --slice-spacing 3,4,5,6 --slice-gap 0,0.2,0.3 --out EVALUATION
 python Training/evaluate.py --orthogonal stacks.tsv --model through-plane-mr --out EVALUATION
 
-Simulated: each isotropic volume is degraded to slices of each spacing and gap. Scored are the voxels in which no slice
-has its centre. Real: stacks.tsv has the columns set and file (below its own folder, or --root); stacks of one set are
-of one patient. Each stack is computed and compared with what the others measured, after a rigid registration. A thick
-and a thin stack of one scan, such as two reconstructions of a CT, give PSNR and the profile of edges across the slices.
+Simulated: each volume is degraded to slices of each spacing and gap. Scored are the voxels in which no slice has its
+centre. A volume of thick slices itself serves along the axes of its pixels (--plane). Real: stacks.tsv has the columns
+set and file (below its own folder, or --root); stacks of one set are of one patient. Each stack is computed and
+compared with what the others measured, after a rigid registration. A thick and a thin stack of one scan, such as two
+reconstructions of a CT, give PSNR and the profile of edges across the slices.
 
-The folder gets results.csv, table.md and figure.png, of stacks one for each pair; of simulated slices also metrics.json
-(for publish.py).
+The folder gets results.csv, table.md and figure.png (one for each modality of several, or pair of stacks); of simulated
+slices also metrics.json (for publish.py).
 Exit codes: 0 done, 1 bug, 2 bad input.
 """
 
@@ -39,12 +40,11 @@ from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.volumes.volume import read_volume
 from Training.command_record import without_folders
 from Training.data.index import SPLITS, IndexEntry, read_entry, read_index
-from Training.data.slice_patches import LARGEST_ANISOTROPY
 from Training.evaluation.held_out import held_out_entries
 from Training.evaluation.orthogonal_stacks import Stack, StackPair, score_set
 from Training.evaluation.perceptual_metrics import Lpips
 from Training.evaluation.seen_volumes import contents
-from Training.evaluation.simulated_slices import SliceScan, SliceScore, score_volume
+from Training.evaluation.simulated_slices import SliceScan, SliceScore, is_fine, score_volume
 from Training.evaluation.slice_methods import SliceMethod, interpolation_methods, model_methods
 from Training.exit_code import exit_code
 from Training.reporting.slice_figure import draw_slice_figure
@@ -79,9 +79,15 @@ def make_parser() -> argparse.ArgumentParser:
     add("--forward", choices=("slice-profile",), help="simulate thick slices of the volumes of --index")
     add("--orthogonal", type=Path, metavar="TSV", help="score on real stacks of one patient")
     add("--root", type=Path, metavar="DIR", help="folder of the files in the TSV (default: the TSV's own)")
-    add("--index", type=Path, help="index.json of prepare.py; its volumes are isotropic, or nearly so")
+    add("--index", type=Path, help="index.json of prepare.py; volumes that are fine along the axis of the slices")
     add("--split", choices=SPLITS, default="test", help="part of the index's own split (default: test)")
-    add("--modality", default="", help="only volumes whose modality begins so, for example 'MR T1w'")
+    add(
+        "--modality",
+        nargs="+",
+        default=[""],
+        help="only volumes whose modality begins so, such as 'MR T1w'; of several "
+        "each has its tables, and there is the mean over them",
+    )
     add("--out", required=True, type=Path, help="folder of the results")
     add("--model", nargs="+", action="extend", default=[], metavar="[LABEL=]MODEL", help="model files, or names")
     add("--slice-spacing", type=_numbers, default=(3.0, 4.0, 5.0, 6.0), metavar="MM,...", help="(default: 3,4,5,6)")
@@ -132,9 +138,12 @@ def _simulated_scores(options: argparse.Namespace, methods: list[SliceMethod]) -
     if options.index is None:
         raise InputError("--forward slice-profile needs the --index of isotropic volumes")
     index = read_index(options.index)
-    entries = held_out_entries(index, options.index.parent, split=options.split, fold=None, modality=options.modality)
+    by_modality = [
+        (modality, held_out_entries(index, options.index.parent, split=options.split, fold=None, modality=modality))
+        for modality in options.modality
+    ]
     if options.split != "train":
-        _refuse_seen(methods, entries)
+        _refuse_seen(methods, [entry for _, entries in by_modality for entry in entries])
     lpips = _lpips(options)
     scans = [
         SliceScan(plane, spacing, gap, options.profile)
@@ -142,16 +151,21 @@ def _simulated_scores(options: argparse.Namespace, methods: list[SliceMethod]) -
         for spacing in options.slice_spacing
         for gap in options.slice_gap
     ]
-    drawn = False
-    for entry in tqdm(entries, unit="volume", disable=None):
-        if max(entry.spacing) > LARGEST_ANISOTROPY * min(entry.spacing):
-            log.warning("%s is left out: its voxels are too far from isotropic", entry.file)
+    pictures = set()
+    chosen = [(modality, entry) for modality, entries in by_modality for entry in entries]
+    for modality, entry in tqdm(chosen, unit="volume", disable=None):
+        for plane in options.plane:
+            if not is_fine(entry.spacing, plane):
+                log.warning("%s has no %s slices: its voxels are too coarse across them", entry.file, plane)
+        possible = [scan for scan in scans if is_fine(entry.spacing, scan.plane)]
+        if not possible:
             continue
         volume = read_entry(index.root, entry)
-        if not drawn:
-            draw_slice_figure(options.out / "figure.png", volume, scans[len(scans) // 2], methods)
-            drawn = True
-        yield from score_volume(volume, entry.file, entry.modality, scans, methods, lpips)
+        if modality not in pictures:
+            pictures.add(modality)
+            name = "figure.png" if len(by_modality) == 1 else f"figure-{len(pictures)}.png"
+            draw_slice_figure(options.out / name, volume, possible[len(possible) // 2], methods)
+        yield from score_volume(volume, entry.file, modality or entry.modality, possible, methods, lpips)
 
 
 def _refuse_seen(methods: Sequence[SliceMethod], entries: Sequence[IndexEntry]) -> None:

@@ -16,6 +16,7 @@ from SuperResolution3DLib.metrics.evaluation_protocols import reference
 from SuperResolution3DLib.metrics.metrics import psnr
 from SuperResolution3DLib.metrics.ssim import ssim
 from SuperResolution3DLib.volumes.volume import Volume
+from Training.data.slice_patches import LARGEST_ANISOTROPY
 from Training.evaluation.perceptual_metrics import Lpips
 from Training.evaluation.slice_methods import SliceMethod
 
@@ -56,6 +57,13 @@ class SliceScore:
     """cycles/mm along the slice axis up to which the result's spectrum correlates with the HR's above one half"""
     residual: float
     """% of the range by which the slices, made anew of the result, differ from those measured (RMS)"""
+    pixel_ratio: float
+    """longer over shorter side of a pixel"""
+
+    @property
+    def scan(self) -> tuple[str, str, float, float]:
+        """The volume, and how its slices were simulated: plane, spacing in mm and gap."""
+        return self.file, self.plane, self.spacing, self.gap
 
     def row(self) -> dict[str, object]:
         return asdict(self)
@@ -71,8 +79,13 @@ class SimulatedScan:
     """(S, H, W), what the slices measured"""
     told: SliceProfile
     """what a method is told of them; its HR grid is that of ``hr``"""
-    pixel: float
-    """mm within the slices' plane"""
+    pixels: tuple[float, float]
+    """mm of a pixel (H, W)"""
+
+    @property
+    def pixel(self) -> float:
+        """Mean size of a pixel in mm."""
+        return sum(self.pixels) / 2
 
 
 def simulated(volume: Volume, scan: SliceScan) -> SimulatedScan:
@@ -89,8 +102,13 @@ def simulated(volume: Volume, scan: SliceScan) -> SimulatedScan:
     true, kept = SliceProfile.over_volume(scan.shape, thickness, scan.spacing, len(hr), spacing)
     told, _ = SliceProfile.over_volume("gaussian", thickness, scan.spacing, len(hr), spacing)
     hr = np.ascontiguousarray(hr[kept])
-    pixel = float(np.mean(np.delete(canonical.spacing, axis)))
-    return SimulatedScan(hr, multiply_axes(hr, [true.matrix(), None, None]), told, pixel)
+    height, width = (size for other, size in enumerate(canonical.spacing) if other != axis)
+    return SimulatedScan(hr, multiply_axes(hr, [true.matrix(), None, None]), told, (height, width))
+
+
+def is_fine(spacing: Sequence[float], plane: str) -> bool:
+    """Tell whether a volume of a canonical spacing (D, H, W) is fine enough along an axis to cut slices out of it."""
+    return spacing[PLANES.index(plane)] <= LARGEST_ANISOTROPY * min(spacing)
 
 
 def score_volume(
@@ -104,7 +122,7 @@ def score_volume(
     """Degrade a volume by each scan and score each method.
 
     Args:
-        volume: isotropic, or nearly so; any orientation.
+        volume: fine along the axis of each scan (see ``is_fine``); any orientation.
         name: of its file, in the scores.
         modality: in the scores.
         scans: to be simulated.
@@ -139,6 +157,7 @@ def score_volume(
                 lpips=None if lpips is None else through_plane_lpips(lpips, sr, hr),
                 cutoff=axis_cutoff(pair.sr, pair.hr, told.hr_spacing),
                 residual=100 * float(np.sqrt(np.mean(np.square(residual, dtype=np.float64)))) / pair.data_range,
+                pixel_ratio=max(case.pixels) / min(case.pixels),
             )
 
 

@@ -33,13 +33,15 @@ def draw_slice_figure(path: Path, volume: Volume, scan: SliceScan, methods: Sequ
     columns = [(method.name, method.compute(case.lr, case.told, case.pixel)) for method in methods]
     columns.append(("HR", case.hr))
     low, high = np.percentile(case.hr, WINDOW_PERCENTILES)
-    height = PANEL_INCHES * case.hr.shape[0] * case.told.hr_spacing / (case.hr.shape[2] * case.pixel)
-    figure = Figure((PANEL_INCHES * len(columns), 2 * height + 0.5), layout="constrained")
-    axes = figure.subplots(2, len(columns), squeeze=False)
+    sizes = case.pixels[1], case.pixels[0]  # across the two views
+    depth = case.hr.shape[0] * case.told.hr_spacing
+    heights = [PANEL_INCHES * depth / (case.hr.shape[3 - row] * size) for row, size in zip((1, 2), sizes, strict=True)]
+    figure = Figure((PANEL_INCHES * len(columns), sum(heights) + 0.5), layout="constrained")
+    axes = figure.subplots(2, len(columns), squeeze=False, height_ratios=heights)
     for column, (name, result) in enumerate(columns):
         for row, view in enumerate((result[:, result.shape[1] // 2], result[:, :, result.shape[2] // 2])):
             ax = axes[row, column]
-            extent = (0.0, view.shape[1] * case.pixel, 0.0, view.shape[0] * case.told.hr_spacing)
+            extent = (0.0, view.shape[1] * sizes[row], 0.0, depth)
             ax.imshow(view, cmap="gray", vmin=low, vmax=high, origin="lower", extent=extent, interpolation="nearest")
             ax.set_axis_off()
         axes[0, column].set_title(name, fontsize=9)

@@ -6,13 +6,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from Training.data.slice_patches import LARGEST_ANISOTROPY
 from Training.evaluation.orthogonal_stacks import StackPair, StackScore
 from Training.evaluation.simulated_slices import SliceScore
+from Training.evaluation.slice_methods import interpolation_methods
 from Training.reporting.tables import counted
 
 Score = TypeVar("Score", SliceScore, StackScore)
 
-BASELINES = ("cubic", "consistent")
+CUBIC, CONSISTENT = "cubic", "consistent"
+BASELINES = (CUBIC, CONSISTENT)
+BELOW = "(!)"  # marks a model that is below consistent interpolation
+MOST_LISTED = 10
 CONVENTIONS = (
     "PSNR of the voxels in which no slice has its centre, range and foreground as in the protocol foreground; SSIM 3D "
     "Gaussian; LPIPS over the two views that show the slice axis; cutoff: cycles/mm along the slice axis up to which "
@@ -31,30 +36,37 @@ OF_ONE_SCAN = (
 
 
 def simulated_tables(scores: Sequence[SliceScore], command: str) -> str:
-    """Return one table for each modality, spacing and gap, and what each method gains over the baselines."""
-    parts = [
-        "# Simulated thick slices",
-        f"`{command}`",
-        CONVENTIONS,
-    ]
+    """Return what each method gains over the baselines, for each modality and as the mean over several of them, and one
+    table for each modality, spacing and gap.
+    """
+    parts = ["# Simulated thick slices", f"`{command}`", CONVENTIONS]
     methods = list(dict.fromkeys(score.method for score in scores))
-    for modality, group in _grouped(scores, lambda score: score.modality):
+    modalities = [(name, group) for name, group in _grouped(scores, lambda score: score.modality)]
+    if len(modalities) > 1:
+        parts.append(f"## Mean over {', '.join(name for name, _ in modalities)}")
+        parts.append(_gains([group for _, group in modalities], methods))
+        parts += _gains_by_cell([group for _, group in modalities], _models(methods))
+    for modality, group in modalities:
         parts.append(f"## {modality}, {counted(len({score.file for score in group}), 'volume')}")
-        parts.append(_gains(group, methods))
+        parts += _long_pixels(group)
+        parts.append(_gains([group], methods))
+        parts += _below(group, methods)
         for (spacing, gap), cell in _grouped(group, lambda score: (score.spacing, score.gap)):
             parts.append(f"### Slices every {spacing:g} mm, gap {gap:.0%}")
             rows = [
                 [
                     method,
-                    f"{_mean(cell, method, 'psnr'):.2f}",
-                    f"{_mean(cell, method, 'ssim'):.4f}",
-                    f"{_mean(cell, method, 'lpips'):.4f}",
-                    f"{_mean(cell, method, 'cutoff'):.3f}",
-                    f"{_mean(cell, method, 'residual'):.2f}",
+                    _mean(cell, method, "psnr", 2),
+                    _signed(float(np.mean(gains_over(cell, method, CONSISTENT))), method, methods),
+                    _mean(cell, method, "ssim", 4),
+                    _mean(cell, method, "lpips", 4),
+                    _mean(cell, method, "cutoff", 3),
+                    _mean(cell, method, "residual", 2),
                 ]
                 for method in methods
             ]
-            parts.append(_table(["method", "PSNR / dB", "SSIM", "LPIPS", "cutoff / mm^-1", "residual / %"], rows))
+            head = ["method", "PSNR / dB", "over consistent / dB", "SSIM", "LPIPS", "cutoff / mm^-1", "residual / %"]
+            parts.append(_table(head, rows))
     return "\n\n".join(parts) + "\n"
 
 
@@ -88,21 +100,85 @@ def stack_tables(pairs: Sequence[StackPair], command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _gains(scores: Sequence[SliceScore], methods: Sequence[str]) -> str:
-    """Return what each method gains over the baselines: the mean, and the worst volume and scan."""
-    by_scan = {(s.file, s.plane, s.spacing, s.gap, s.method): s for s in scores}
-    scans = list(dict.fromkeys(key[:-1] for key in by_scan))
+def gains_over(scores: Sequence[SliceScore], method: str, baseline: str) -> list[float]:
+    """Return by how many dB a method is above another one, on each volume and scan."""
+    psnr = {(score.scan, score.method): score.psnr for score in scores}
+    return [psnr[scan, method] - psnr[scan, baseline] for scan in dict.fromkeys(score.scan for score in scores)]
+
+
+def _gains(groups: Sequence[Sequence[SliceScore]], methods: Sequence[str]) -> str:
+    """Return what each method gains over the baselines: the mean over groups of their means, and the worst of a volume
+    and scan.
+    """
     rows = []
     for method in methods:
         row = [method]
         for baseline in BASELINES:
-            gains = [by_scan[(*scan, method)].psnr - by_scan[(*scan, baseline)].psnr for scan in scans]
-            row += [f"{np.mean(gains):+.2f}", f"{min(gains):+.2f}"]
-        pairs = [(by_scan[(*scan, method)].lpips, by_scan[(*scan, BASELINES[0])].lpips) for scan in scans]
-        lpips = [own / base for own, base in pairs if own is not None and base]
-        rows.append([*row, f"x{np.mean(lpips):.2f}" if lpips else ""])
+            gains = [gains_over(group, method, baseline) for group in groups]
+            mean, worst = float(np.mean([np.mean(each) for each in gains])), min(min(each) for each in gains)
+            is_flagged = methods if baseline == CONSISTENT else ()
+            row += [_signed(mean, method, is_flagged), _signed(worst, method, is_flagged)]
+        ratios = [np.mean(ratio) for group in groups if (ratio := _lpips_ratios(group, method))]
+        rows.append([*row, f"x{np.mean(ratios):.2f}" if ratios else ""])
     head = ["method", "over cubic / dB", "worst", "over consistent / dB", "worst", "LPIPS against cubic"]
     return _table(head, rows)
+
+
+def _gains_by_cell(groups: Sequence[Sequence[SliceScore]], models: Sequence[str]) -> list[str]:
+    """Return a table of what the models gain at each spacing and gap, as the mean over groups of their means."""
+    if not models:
+        return []
+    cells = sorted({(score.spacing, score.gap) for group in groups for score in group})
+    rows = []
+    for cell in cells:
+        row = [f"every {cell[0]:g} mm, gap {cell[1]:.0%}"]
+        own = [[score for score in group if (score.spacing, score.gap) == cell] for group in groups]
+        for method in models:
+            over = [float(np.mean([np.mean(gains_over(g, method, each)) for g in own if g])) for each in BASELINES]
+            row += [f"{over[0]:+.2f}", _signed(over[1], method, models)]
+        rows.append(row)
+    head = ["slices", *(f"{method} over {baseline} / dB" for method in models for baseline in BASELINES)]
+    return [_table(head, rows)]
+
+
+def _lpips_ratios(scores: Sequence[SliceScore], method: str) -> list[float]:
+    lpips = {(score.scan, score.method): score.lpips for score in scores}
+    pairs = [(lpips[scan, method], lpips[scan, CUBIC]) for scan in dict.fromkeys(score.scan for score in scores)]
+    return [own / base for own, base in pairs if own is not None and base]
+
+
+def _long_pixels(scores: Sequence[SliceScore]) -> list[str]:
+    """Return a line on volumes whose simulated slices have pixels that no scan has."""
+    found = {(s.file, s.plane): s.pixel_ratio for s in scores if s.pixel_ratio > LARGEST_ANISOTROPY}
+    texts = [f"{ratio:.2g} times as long as wide in {plane} slices of {file}" for (file, plane), ratio in found.items()]
+    return [f"Pixels are {'; '.join(texts)}."] if texts else []
+
+
+def _signed(gain: float, method: str, methods: Sequence[str]) -> str:
+    """Return a gain in dB, with a mark where a model is below consistent interpolation."""
+    return f"{gain:+.2f}{f' {BELOW}' if method in _models(methods) and gain < 0 else ''}"
+
+
+def _below(scores: Sequence[SliceScore], methods: Sequence[str]) -> list[str]:
+    """Return a line on the volumes and scans on which a model is below consistent interpolation."""
+    found = [
+        (gain, f"{method} on {scan[0]}, {scan[1]} slices every {scan[2]:g} mm, gap {scan[3]:.0%}: {gain:+.2f} dB")
+        for method in _models(methods)
+        for scan, gain in zip(
+            dict.fromkeys(score.scan for score in scores), gains_over(scores, method, CONSISTENT), strict=True
+        )
+        if gain < 0
+    ]
+    if not found:
+        return ["No volume and no scan is below consistent interpolation."] if _models(methods) else []
+    worst = [text for _, text in sorted(found)[:MOST_LISTED]]
+    more = f"; and {len(found) - len(worst)} more" if len(found) > len(worst) else ""
+    return [f"{BELOW} Below consistent interpolation: {'; '.join(worst)}{more}"]
+
+
+def _models(methods: Sequence[str]) -> list[str]:
+    interpolations = {method.name for method in interpolation_methods()}
+    return [method for method in methods if method not in interpolations]
 
 
 def _pair_line(pair: StackPair) -> str:
@@ -123,9 +199,9 @@ def _over_sets(scores: Sequence[StackScore], sets: Sequence[str], method: str, n
     return f"{np.mean(means):.4f}"
 
 
-def _mean(scores: Iterable[SliceScore], method: str, name: str) -> float:
-    values = [getattr(score, name) for score in scores if score.method == method]
-    return float(np.mean([np.nan if value is None else value for value in values]))
+def _mean(scores: Iterable[SliceScore], method: str, name: str, digits: int) -> str:
+    values = [value for score in scores if score.method == method and (value := getattr(score, name)) is not None]
+    return f"{np.mean(values):.{digits}f}" if values else ""
 
 
 def _grouped(scores: Sequence[Score], key: Callable[[Score], Any]) -> list[tuple[Any, list[Score]]]:
