@@ -1,7 +1,7 @@
 """Measure where a model can be trusted, and write it into the model's card.
 
 python Training/calibrate.py --index index.json --model rrdb-mr-brain-x4 --companion rrdb-mr-brain-x4-gan \
-    --modality MR --edge 128 --out CALIBRATED
+    --modality MR --edge 128 --hold-back train/flair-07.nii.gz train/t2-03.nii.gz --out CALIBRATED
 
 OUT/NAME.safetensors is the model with the ranges of its training volumes in its card: in use, a volume that lies
 outside them is told. With a companion (a model that was trained with other losses; it is written to OUT, too) the card
@@ -36,6 +36,11 @@ from Training.data.index import Index, read_index
 from Training.evaluation.methods import ModelMethod, model_method
 from Training.exit_code import exit_code
 
+HOLD_BACK = (
+    "for the mask: volumes of the part 'train', as the index names them, that were held back from the training; they "
+    "are taken beside those of the part 'validation' (default: all volumes that neither model was trained on)"
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
@@ -56,6 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--out", required=True, type=Path, help="folder for the model file with its completed card")
     add("--companion", metavar="MODEL", help="second model for a trust mask; without one the card gets none")
     add("--modality", default="", help="for the mask: only volumes whose modality begins so, for example MR")
+    add("--hold-back", nargs="+", action="extend", default=[], metavar="FILE", help=HOLD_BACK)
     add("--bound", type=_share, default=0.15, metavar="F", help="share of the intensity range; default 0.15")
     add("--alpha", type=_share, default=0.1, metavar="F", help="of voxels outside the mask off by more; default 0.1")
     add("--edge", type=int, default=0, metavar="N", help="for the mask: N HR voxels a side from the middle; 0: all")
@@ -83,7 +89,8 @@ def run(options: argparse.Namespace) -> None:
         check_pair(card, other.model.card)
         companion = load_model(write_model(options.out, other, _with_ranges(index, other)))  # its file as it will be
         method = replace(method, model=replace(method.model, card=card))
-        study = TrustStudy(index, method, companion, options.modality, options.edge, options.out / "measured")
+        measured = options.out / "measured"
+        study = TrustStudy(index, method, companion, options.modality, options.edge, tuple(options.hold_back), measured)
         calibration, figures = calibrate_trust(study, options.bound, options.alpha)
         metrics = card.metrics | ({"trust mask, test": figures} if figures else {})
         card = replace(card, trust=calibration.to_card(), metrics=metrics)

@@ -6,7 +6,7 @@ from typing import Any
 
 from SuperResolution3DLib.errors import ModelError
 
-SIGNALS = ("spread", "companion", "detail", "residual")  # from which the caution follows, in this order
+SIGNALS = ("spread", "companion", "detail", "residual", "gradient")  # from which the caution follows, in this order
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,19 @@ from models import a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import index_of, write_blobs
 
+from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
 from SuperResolution3DLib.models.checkpoint import load_model
 from SuperResolution3DLib.models.input_ranges import InputRanges
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.volumes.volume import Volume, write_volume
 from Training import calibrate
+from Training.calibration.trust import TrustStudy, middle
+from Training.calibration.trust_samples import TrustSamples, errors_around
 from Training.data.index import read_index
+from Training.evaluation.held_out import HeldOutVolume
+from Training.evaluation.methods import model_method
 
 COMMON = ("--device", "cpu", "--precision", "fp32", "--threads", "1")
 
@@ -104,6 +110,67 @@ def test_too_few_unseen_volumes_give_no_mask(tmp_path, capsys):
     assert calibrated(tmp_path, 8) == 2
     assert "needs at least 9 volumes that no model was trained on; there are 8" in capsys.readouterr().err
     assert not (tmp_path / "out" / "tiny.safetensors").exists()
+
+
+def test_volumes_of_the_training_that_are_held_back_are_named(tmp_path, capsys):
+    index = many_subjects(tmp_path, 9)
+    content = index.read_text().replace('"split": "validation"', '"split": "train"', 2)
+    index.write_text(content)
+    training = {"train": [one.sha256 for one in read_index(index).entries if one.file.startswith("train")]}
+    other = load_model(a_tiny_model_file(tmp_path, name="second", training=training))
+    method = model_method(str(a_tiny_model_file(tmp_path, training=training)), EngineSettings("cpu", "fp32"))
+
+    def held_back(*names: str) -> list[str]:
+        return [entry.file for entry in TrustStudy(read_index(index), method, other, hold_back=names).entries()[1]]
+
+    assert len(held_back()) == 9
+    assert held_back("validation/validation1.nii.gz") == [f"validation/validation{n}.nii.gz" for n in range(1, 9)]
+    for name, reason in {
+        "train/train0.nii.gz": "a model was trained on it",
+        "test/test0.nii.gz": "it belongs to the test",
+        "other.nii.gz": "the index has no file of that name",
+    }.items():
+        with pytest.raises(InputError, match=f"{name} cannot be held back: {reason}"):
+            held_back(name)
+    # one that was read from another file shows a subject of the training all the same
+    index.write_text(content.replace('"subject": "validation0"', '"subject": "train0"'))
+    with pytest.raises(InputError, match="a model was trained on another volume of its subject"):
+        held_back("validation/validation0.nii.gz")
+    study = TrustStudy(read_index(index), method, other, "CT", hold_back=("validation/validation1.nii.gz",))
+    with pytest.raises(InputError, match="or --modality leaves it out"):
+        study.entries()
+
+
+def test_what_lies_beside_a_cut_is_not_scored():
+    hr = np.arange(24 * 30 * 16, dtype=np.float32).reshape(24, 30, 16)
+    volume = HeldOutVolume(hr, np.eye(4), (1.0, 1.0, 1.0), (2, 2, 2))
+    cut = middle(volume, 16)
+    assert cut.hr.shape == (16, 16, 16)
+    np.testing.assert_array_equal(cut.scored, hr[8:16, 11:19, :])  # nothing is cut along W
+    np.testing.assert_array_equal(cut.affine[:3, 3], (0, 7, 4))
+    assert middle(volume, 0) is volume
+
+
+def test_the_errors_around_a_voxel_leave_out_its_own():
+    rng = np.random.default_rng(0)
+    errors = rng.random((20, 21, 22)).astype(np.float32)
+    around = errors_around(errors, (4, 4, 2))
+    changed = errors.copy()
+    changed[10, 9, 8] = 5
+    again = errors_around(changed, (4, 4, 2))
+    assert again[10, 9, 8] == pytest.approx(around[10, 9, 8], rel=1e-4)
+    assert again[10, 9, 9] > 1.05 * around[10, 9, 9]
+    np.testing.assert_allclose(errors_around(np.full((12, 12, 12), 0.3, np.float32), (4, 4, 4)), 0.3, rtol=1e-3)
+
+
+def test_random_errors_bound_the_rank_correlation():
+    rng = np.random.default_rng(0)
+    scale = np.exp(rng.normal(0, 0.5, 20_000))
+    errors = np.abs(rng.normal(0, scale))
+    samples = TrustSamples("a", np.ones((20_000, 5)), errors, scale)
+    assert samples.rank_correlation_around(scale) == pytest.approx(1)
+    assert samples.reachable == samples.rank_correlation(scale)
+    assert 0.3 < samples.reachable < 0.6
 
 
 def test_a_bound_is_a_share(tmp_path):

@@ -19,7 +19,7 @@ from SuperResolution3DLib.volumes.geometry import Orientation
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
 FP32 = Settings(device="cpu", precision="fp32")
-CALIBRATION = TrustCalibration("second", "0" * 64, 2.0, (0.5, 0.25, 0.0, 0.25), 0.4, 0.2, 0.1, 0.3, 12)
+CALIBRATION = TrustCalibration("second", "0" * 64, 2.0, (0.5, 0.25, 0.0, 0.25, 0.0), 0.4, 0.2, 0.1, 0.3, 12)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def a_model(tmp_path, a_companion):
 def test_the_signals_are_zero_for_what_they_do_not_see():
     lr = np.random.default_rng(0).random((6, 7, 5)).astype(np.float32)
     sr = zero_fill(lr, (2, 2, 2))
-    found = list(signals(Ensemble(sr, np.full_like(sr, 0.25)), sr - 0.5, lr, (2, 2, 2), "center"))
+    *found, _ = signals(Ensemble(sr, np.full_like(sr, 0.25)), sr - 0.5, lr, (2, 2, 2), "center")
     for signal, wanted in zip(found, (0.25, 0.5, 0.0, 0.0), strict=True):
         np.testing.assert_allclose(signal, wanted + FLOOR, atol=1e-3)
 
@@ -54,15 +54,24 @@ def test_detail_that_was_added_shows_in_its_own_signal_and_leaves_no_residual():
     added = (noise - zero_fill(degrade(noise, (2, 2, 2)), (2, 2, 2))).astype(np.float32)
     added[:, :, :5] = 0  # a step along one axis has low frequencies, too
     sr = zero_fill(lr, (2, 2, 2)) + added
-    spread, companion, detail, residual = signals(Ensemble(sr, 0 * sr), sr, lr, (2, 2, 2), "center")
+    spread, companion, detail, residual, _ = signals(Ensemble(sr, 0 * sr), sr, lr, (2, 2, 2), "center")
     assert detail[:, :, 7:].mean() > 5 * residual.mean()
     assert detail[:, :, 7:].mean() > 2 * detail[:, :, :2].mean()
     assert max(spread.max(), companion.max()) == pytest.approx(FLOOR)
 
 
+def test_the_gradient_is_that_of_the_result_along_whichever_axis():
+    ramp = np.arange(14, dtype=np.float32)[:, None, None] * np.ones((14, 12, 10), np.float32) * 0.05
+    for axis in range(3):
+        sr = np.moveaxis(ramp, 0, axis).copy()
+        lr = degrade(sr, (2, 2, 2)).astype(np.float32)
+        *_, gradient = signals(Ensemble(sr, 0 * sr), sr, lr, (2, 2, 2), "center")
+        np.testing.assert_allclose(gradient[4:-4, 4:-4, 4:-4], 0.05 + FLOOR, rtol=1e-2)
+
+
 def test_the_caution_is_the_product_of_the_powers():
     rng = np.random.default_rng(0)
-    found = [rng.uniform(0.01, 1, (3, 4, 5)).astype(np.float32) for _ in range(4)]
+    found = [rng.uniform(0.01, 1, (3, 4, 5)).astype(np.float32) for _ in range(5)]
     wanted = 2 * found[0] ** 0.5 * found[1] ** 0.25 * found[3] ** 0.25
     caution = caution_of(iter([signal.copy() for signal in found]), CALIBRATION.factor, CALIBRATION.exponents)
     np.testing.assert_allclose(caution, wanted, rtol=1e-4)
@@ -136,8 +145,8 @@ def test_a_region_has_no_trust_map(a_model, a_companion, a_phantom):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"exponents": [1, 1]}, "wanted 4 that are not negative"),
-        ({"exponents": [-1, 1, 1, 1]}, "wanted 4 that are not negative"),
+        ({"exponents": [1, 1]}, "wanted 5 that are not negative"),
+        ({"exponents": [-1, 1, 1, 1, 1]}, "wanted 5 that are not negative"),
         ({"threshold": 0}, "numbers that are not above 0"),
         ({"alpha": 1}, "alpha that is not below 1"),
         ({"factor": "much"}, "something else than a calibration"),

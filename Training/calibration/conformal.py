@@ -72,6 +72,20 @@ def outside_risk(caution: np.ndarray, exceeds: np.ndarray, thresholds: np.ndarra
     return missed[outside] / np.maximum(outside, 1), 1 - outside / len(caution)
 
 
+def check_count(count: int, alpha: float) -> None:
+    """Refuse a number of volumes that is too small for any threshold.
+
+    Raises:
+        InputError: it is.
+    """
+    least = ceil(1 / alpha - 1 - 1e-9)
+    if count < least:
+        raise InputError(
+            f"A trust mask at alpha {alpha:g} needs at least {least} volumes that no model was trained on; there are "
+            f"{count}: hold back more, or leave out --companion"
+        )
+
+
 def conformal_threshold(
     cautions: Sequence[np.ndarray], errors: Sequence[np.ndarray], bound: float, alpha: float
 ) -> Threshold:
@@ -86,12 +100,8 @@ def conformal_threshold(
     Raises:
         InputError: fewer volumes than any threshold needs, or none that is controlled but one that marks everything.
     """
-    count, least = len(cautions), ceil(1 / alpha - 1 - 1e-9)
-    if count < least:
-        raise InputError(
-            f"A trust mask at alpha {alpha:g} needs at least {least} volumes that no model was trained on; there are "
-            f"{count}: hold back more, or leave out --companion"
-        )
+    count = len(cautions)
+    check_count(count, alpha)
     pooled = np.concatenate(cautions)
     thresholds = np.unique(np.append(np.quantile(pooled, np.linspace(0, 1, STEPS)), np.nextafter(pooled.max(), np.inf)))
     pairs = [outside_risk(c, e > bound, thresholds) for c, e in zip(cautions, errors, strict=True)]

@@ -1,16 +1,17 @@
 """What the volumes of a model's training were like, for its card."""
 
-import logging
+from functools import cache
 
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.trust.input_measures import measure_input
-from SuperResolution3DLib.models.input_ranges import InputRanges
+from SuperResolution3DLib.models.input_ranges import InputMeasures, InputRanges
+from SuperResolution3DLib.volumes.geometry import Grid, Scale
+from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from Training.data.index import Index, IndexEntry, check_unchanged
 from Training.data.preparation import PreparationConfig
 from Training.evaluation.held_out import held_out_volume, named
 from Training.evaluation.methods import ModelMethod
-
-log = logging.getLogger(__name__)
+from Training.evaluation.progress import Countdown
 
 
 def training_entries(index: Index, method: ModelMethod) -> list[IndexEntry]:
@@ -37,13 +38,27 @@ def measured_ranges(index: Index, method: ModelMethod) -> InputRanges:
         InputError: there is none in the index.
         VolumeError: one cannot be used.
     """
-    card, preparation = method.model.card, method.preparation or PreparationConfig()
-    measures = []
-    for entry in training_entries(index, method):
+    preparation = method.preparation or PreparationConfig()
+    entries = training_entries(index, method)
+    countdown, measures = Countdown(len(entries)), []
+    for entry in entries:
         with named(entry):
-            volume = held_out_volume(index, entry, preparation, card.scale)
-            lr = volume.lr(method.grid)
-            depth, height, width = (step * factor for step, factor in zip(volume.spacing, card.scale, strict=True))
-            measures.append(measure_input(method.model.intensity.fit(lr).to_network(lr), (depth, height, width)))
-        log.info("measured %s", entry.file)
+            intensity, scale = method.model.intensity, method.model.card.scale
+            measures.append(_measured(index, entry, preparation, intensity, scale, method.grid))
+        countdown.tell(f"measured the LR of {entry.file}")
     return InputRanges.of(measures)
+
+
+@cache  # a companion was trained on the same volumes
+def _measured(
+    index: Index,
+    entry: IndexEntry,
+    preparation: PreparationConfig,
+    intensity: IntensityPolicy,
+    scale: Scale,
+    grid: Grid,
+) -> InputMeasures:
+    volume = held_out_volume(index, entry, preparation, scale)
+    lr = volume.lr(grid)
+    depth, height, width = (step * factor for step, factor in zip(volume.spacing, scale, strict=True))
+    return measure_input(intensity.fit(lr).to_network(lr), (depth, height, width))

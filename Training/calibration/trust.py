@@ -1,6 +1,5 @@
 """Calibrates a trust mask: weighs the signals, finds the threshold, and checks it on the test volumes."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,16 +12,17 @@ from SuperResolution3DLib.inference.trust.range_check import EXTENT_SLACK
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.input_ranges import InputRanges
 from SuperResolution3DLib.models.model_card import SPACING_SLACK
-from SuperResolution3DLib.models.trust_calibration import TrustCalibration
-from SuperResolution3DLib.volumes.box import Box, box_start
+from SuperResolution3DLib.models.trust_calibration import SIGNALS, TrustCalibration
+from SuperResolution3DLib.volumes.box import box_start
 from SuperResolution3DLib.volumes.geometry import crop_affine
-from Training.calibration.conformal import CAP, conformal_threshold, fit_caution, outside_risk, weighed
+from Training.calibration.conformal import CAP, check_count, conformal_threshold, fit_caution, outside_risk, weighed
 from Training.calibration.ranges import training_entries
 from Training.calibration.trust_samples import TrustSamples, trust_samples
 from Training.data.index import Index, IndexEntry
 from Training.data.preparation import PreparationConfig
 from Training.evaluation.held_out import HeldOutVolume, held_out_volume, named
 from Training.evaluation.methods import ModelMethod
+from Training.evaluation.progress import Countdown
 from Training.evaluation.results import result_key
 from Training.evaluation.seen_volumes import contents
 from Training.whole_file import whole_file
@@ -31,9 +31,9 @@ FITTED = 6  # volumes of the training from which the signals are weighed
 OTHER_BOUNDS = (0.1, 0.15, 0.2, 0.25, 0.3)  # that are printed beside the one that was asked for
 COARSER = 1.6  # times the coarsest voxels of the training that a volume may have and still count
 FIT_VOXELS = 20_000  # of each
-VERSION = 1  # of what is measured; another one makes old files invalid
-
-log = logging.getLogger(__name__)
+CUT_MARGIN = 2  # LR voxels beside a cut: degrading wraps around there, which no use does
+HEADING = "\ntest" + " " * 40 + "  marked  outside, off  inside, off  caught  rank (reachable)  around"
+VERSION = 2  # of what is measured; another one makes old files invalid
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,8 @@ class TrustStudy:
     """only volumes whose modality begins so"""
     edge: int = 0
     """HR voxels along each axis that are cut from the middle of a volume; 0: all"""
+    hold_back: tuple[str, ...] = ()
+    """files of the training's part of the index that no model was trained on; (): all that there are"""
     folder: Path | None = None
     """keeps what was measured of each volume, so that a run can go on after a stop"""
 
@@ -54,16 +56,33 @@ class TrustStudy:
         """Return volumes of the training, volumes that no model was trained on, and those of the test.
 
         Raises:
-            InputError: no volume of the index is one of the training.
+            InputError: no volume of the index is one of the training, or one that shall be held back cannot be.
         """
         seen = self.method.trained_on() | contents(self.companion.card.training)
         subjects = {entry.subject for entry in self.index.entries if entry.sha256 in seen}
         wanted = [entry for entry in self.index.entries if self._is_for_the_model(entry)]
         unseen = [entry for entry in wanted if entry.subject not in subjects]
         trained = [entry for entry in training_entries(self.index, self.method) if entry in wanted]
-        step = max(len(trained) // FITTED, 1)
+        places = np.unique(np.linspace(0, max(len(trained) - 1, 0), FITTED).round().astype(int))
         held_back = [entry for entry in unseen if entry.split != "test"]
-        return trained[::step][:FITTED], held_back, [entry for entry in unseen if entry.split == "test"]
+        if self.hold_back:
+            files = {entry.file for entry in held_back}
+            for file in self.hold_back:
+                if file not in files:
+                    raise InputError(f"{file} cannot be held back: {self._reason(file, seen, subjects)}")
+            held_back = [one for one in held_back if one.split == "validation" or one.file in self.hold_back]
+        test = [entry for entry in unseen if entry.split == "test"]
+        return [trained[place] for place in places] if trained else [], held_back, test
+
+    def _reason(self, file: str, seen: set[str], subjects: set[str]) -> str:
+        for entry in self.index.entries:
+            if entry.file == file and entry.split == "test":
+                return "it belongs to the test"
+            if entry.file == file and entry.subject in subjects:
+                return f"a model was trained on {'it' if entry.sha256 in seen else 'another volume of its subject'}"
+            if entry.file == file:
+                return "its modality, voxels or size are not those of the training, or --modality leaves it out"
+        return "the index has no file of that name"
 
     def _is_for_the_model(self, entry: IndexEntry) -> bool:
         """Tell whether a volume has the modality, about the voxel sizes and at least the size of the model's own.
@@ -95,39 +114,35 @@ class TrustStudy:
         kept = None if self.folder is None else self.folder / f"{key[:24]}.npz"
         if kept is not None and kept.exists():
             with np.load(kept) as stored:
-                around = (stored["around_signals"], stored["around_errors"])
-                return TrustSamples(entry.file, stored["signals"], stored["errors"], around)
+                return TrustSamples(entry.file, stored["signals"], stored["errors"], stored["around"])
         with named(entry):
             volume = held_out_volume(self.index, entry, preparation, card.scale)
             samples = trust_samples(middle(volume, self.edge), self.method, self.companion)
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)
-            near, near_errors = samples.around
             with whole_file(kept) as temporary, temporary.open("wb") as file:
-                np.savez(
-                    file,
-                    signals=samples.signals,
-                    errors=samples.errors,
-                    around_signals=near,
-                    around_errors=near_errors,
-                )
-        log.info("measured %s", entry.file)
+                np.savez(file, signals=samples.signals, errors=samples.errors, around=samples.around)
         return samples
 
 
 def middle(volume: HeldOutVolume, edge: int) -> HeldOutVolume:
-    """Cut a volume to the middle of what is scored; 0 leaves it as it is. The part is degraded by itself."""
+    """Cut a volume to the middle of what is scored; 0 leaves it as it is.
+
+    The part is degraded by itself, and what lies beside a cut is not scored.
+    """
     if not edge:
         return volume
     hr, start = volume.scored, (0, 0, 0) if volume.content is None else box_start(volume.content)
-    parts = []
+    parts, kept = [], []
     for size, factor, offset in zip(hr.shape, volume.scale, start, strict=True):
         length = min(edge, size) // factor * factor
-        begin = (size - length) // 2 + offset
-        parts.append(slice(begin, begin + length))
-    box: Box = (parts[0], parts[1], parts[2])
+        begin, margin = (size - length) // 2, CUT_MARGIN * factor
+        parts.append(slice(begin + offset, begin + offset + length))
+        kept.append(slice(margin if begin else 0, length - margin if begin + length < size else length))
+    box, content = (parts[0], parts[1], parts[2]), (kept[0], kept[1], kept[2])
     cut = np.ascontiguousarray(volume.hr[box])
-    return replace(volume, hr=cut, affine=crop_affine(volume.affine, box_start(box)), content=None, source=None, _lr={})
+    affine = crop_affine(volume.affine, box_start(box))
+    return replace(volume, hr=cut, affine=affine, content=content, source=None, _lr={})
 
 
 def calibrate_trust(study: TrustStudy, bound: float, alpha: float) -> tuple[TrustCalibration, dict[str, Any]]:
@@ -141,12 +156,14 @@ def calibrate_trust(study: TrustStudy, bound: float, alpha: float) -> tuple[Trus
     """
     trained, held_back, test = study.entries()
     print(f"weighed on {len(trained)} volumes of the training, calibrated on {len(held_back)} that no model has seen")
-    fitted = [study.samples(entry) for entry in trained]
+    check_count(len(held_back), alpha)
+    countdown = Countdown(len(trained) + len(held_back) + len(test))
+    fitted, samples, tested = (_measured(study, entries, countdown) for entries in (trained, held_back, test))
     factor, exponents = fit_caution(
         np.concatenate([one.signals[:FIT_VOXELS] for one in fitted]),
         np.concatenate([one.errors[:FIT_VOXELS] for one in fitted]),
     )
-    samples = [study.samples(entry) for entry in held_back]
+    print(f"caution = {factor:.3g} * " + " * ".join(f"{n}^{e:.2f}" for n, e in zip(SIGNALS, exponents, strict=True)))
     cautions = [weighed(one.signals, factor, exponents) for one in samples]
     errors = [one.errors for one in samples]
     threshold = conformal_threshold(cautions, errors, bound, alpha)
@@ -167,36 +184,45 @@ def calibrate_trust(study: TrustStudy, bound: float, alpha: float) -> tuple[Trus
         f"threshold {threshold.caution:.4g} at {bound:.0%}: marks {threshold.mask_share:.0%} of the subject, outside "
         f"it {threshold.risk:.2%} of the voxels are off by more"
     )
-    return calibration, check_coverage([study.samples(entry) for entry in test], calibration)
+    return calibration, check_coverage(tested, calibration)
+
+
+def _measured(study: TrustStudy, entries: Sequence[IndexEntry], countdown: Countdown) -> list[TrustSamples]:
+    found = []
+    for entry in entries:
+        found.append(study.samples(entry))
+        countdown.tell(f"measured {entry.file}")
+    return found
 
 
 def check_coverage(samples: Sequence[TrustSamples], calibration: TrustCalibration) -> dict[str, Any]:
     """Print what the mask does on volumes that had no part in it, and return their means; {} without volumes."""
     rows = []
-    print(f"\n{'test':44}{'marked':>8}{'outside, off':>14}{'inside, off':>13}{'caught':>8}{'rank':>6}{'in box':>8}")
+    print(HEADING)
     for one in samples:
         caution = weighed(one.signals, calibration.factor, calibration.exponents)
-        around = weighed(one.around[0], calibration.factor, calibration.exponents)
         exceeds, marked = one.errors > calibration.bound, caution >= calibration.threshold
         (risk,), (share,) = outside_risk(caution, exceeds, np.array([calibration.threshold]))
-        box = replace(one, errors=one.around[1]).rank_correlation(around)
+        ranks = (one.rank_correlation(caution), one.reachable, one.rank_correlation_around(caution))
         inside = float(exceeds[marked].mean()) if marked.any() else 0.0
         caught = float(marked[exceeds].mean()) if exceeds.any() else 1.0
-        rows.append((float(share), float(risk), inside, caught, one.rank_correlation(caution), box))
+        rows.append((float(share), float(risk), inside, caught, *ranks))
         print(_row(one.file, rows[-1]))
     if not rows:
         return {}
     means = tuple(float(value) for value in np.mean(rows, axis=0))
     print(_row(f"mean of {len(rows)}", means))
     print(f"coverage {1 - means[1]:.3f}: voxels outside the mask that are off by no more than the bound; wanted: 0.900")
-    names = ("marked", "outside_off", "inside_off", "caught", "rank_correlation", "rank_correlation_in_box")
+    ranks_of = ("rank_correlation", "rank_correlation_reachable", "rank_correlation_around")
+    names = ("marked", "outside_off", "inside_off", "caught", *ranks_of)
     figures = {name: round(value, 4) for name, value in zip(names, means, strict=True)}
     return {"volumes": len(rows), "coverage": round(1 - means[1], 4), **figures}
 
 
 def _row(name: str, values: Sequence[float]) -> str:
-    marked, outside, inside, caught, rank, box = values
-    return f"{name:44}{marked:8.0%}{outside:14.2%}{inside:13.1%}{caught:8.0%}{rank:6.2f}{box:8.2f}"
+    marked, outside, inside, caught, rank, reachable, around = values
+    shares = f"{name:44}{marked:8.0%}{outside:14.2%}{inside:13.1%}{caught:8.0%}"
+    return f"{shares}{rank:6.2f}{reachable:12.2f}{around:8.2f}"
 
 
 def _print_bounds(cautions: Sequence[np.ndarray], errors: Sequence[np.ndarray], alpha: float) -> None:

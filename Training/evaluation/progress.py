@@ -12,17 +12,27 @@ log = logging.getLogger(__name__)
 SHOWN = ("psnr", "ssim", "lpips")
 
 
+class Countdown:
+    """Tells each thing that is done, and how long the others will take at that pace."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.started = total, 0, time.monotonic()
+
+    def tell(self, text: str) -> None:
+        self.done += 1
+        remaining = (time.monotonic() - self.started) * (self.total - self.done) / self.done
+        log.info("[%d/%d] %s; %s left", self.done, self.total, text, _duration(remaining))
+
+
 class ScoringProgress:
     """Tells each result, and at the end what there is none of."""
 
     def __init__(self, total: int) -> None:
-        self.total, self.done, self.started = total, 0, time.monotonic()
+        self.countdown = Countdown(total)
         self.problems: list[tuple[IndexEntry, SuperResolutionError]] = []
 
     def tell(self, result: VolumeResult) -> None:
-        self.done += 1
-        remaining = (time.monotonic() - self.started) * (self.total - self.done) / self.done
-        log.info("[%d/%d] %s; %s left", self.done, self.total, _line(result), _duration(remaining))
+        self.countdown.tell(_line(result))
 
     def tell_problem(self, entry: IndexEntry, error: SuperResolutionError) -> None:
         log.error("%s", error)

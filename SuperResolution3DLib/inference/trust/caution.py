@@ -1,9 +1,9 @@
 """How far an estimate may be off, voxel by voxel, judged from what is known without the truth.
 
-Four signals, each as its root mean square in the neighbourhood of a voxel: how far the results on mirror images lie
-apart; how far a second model, trained with other losses, departs; how much detail was added above the LR's Nyquist
-frequency; and how far the result, degraded again, departs from the LR. Each says something of where errors are likely,
-none is an error: what all members invent alike, no signal shows.
+Five signals, four of them as root mean squares around a voxel: how far the results on mirror images lie apart; how far
+a second model, trained with other losses, departs; how much detail was added above the LR's Nyquist frequency; how far
+the result, degraded again, departs from the LR; and how steep the result is, since errors sit at edges. Each says
+something of where errors are likely, none is an error: what all members invent alike, no signal shows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,8 @@ from SuperResolution3DLib.inference.trust.ensemble import Ensemble
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.volumes.geometry import Grid, Scale
 
-NEIGHBOURHOOD = 1.0  # HR voxels, sigma of a Gaussian
+NEAR = 1.0  # HR voxels, sigma of a Gaussian; around detail and companion it is one LR voxel
+EDGE = 0.7  # HR voxels, sigma of the Gaussian whose gradient is taken
 FLOOR = 1e-3  # network units, so that no signal is zero
 OF_THRESHOLD = 100  # in the file: the caution in percent of that from which a voxel belongs to the mask
 HIGHEST = 255  # in the file
@@ -35,15 +36,18 @@ def signals(
         grid: of both models.
 
     Returns:
-        (D*s, H*s, W*s) float32, network units, ``FLOOR`` or more.
+        (D*s, H*s, W*s) float32, network units (of the gradient: per voxel), ``FLOOR`` or more.
     """
     if ensemble.spread is None:
         raise ValueError("The ensemble was run without its spread")
-    yield _local_rms(ensemble.spread)
-    yield _local_rms(ensemble.mean - companion)
+    yield _local_rms(ensemble.spread, NEAR)
+    yield _local_rms(ensemble.mean - companion, scale)
     degraded = degrade(ensemble.mean, scale, grid)
-    yield _local_rms(ensemble.mean - zero_fill(degraded, scale, grid))
-    yield _local_rms(zero_fill(degraded - lr, scale, grid))
+    yield _local_rms(ensemble.mean - zero_fill(degraded, scale, grid), scale)
+    yield _local_rms(zero_fill(degraded - lr, scale, grid), NEAR)
+    gradient = ndimage.gaussian_gradient_magnitude(ensemble.mean, EDGE)
+    gradient += np.float32(FLOOR)
+    yield gradient
 
 
 def caution_of(found: Iterator[np.ndarray], factor: float, exponents: Sequence[float]) -> np.ndarray:
@@ -65,6 +69,8 @@ def in_percent(caution: np.ndarray, calibration: TrustCalibration) -> np.ndarray
     return np.minimum(percent, HIGHEST, out=percent).astype(np.uint8)
 
 
-def _local_rms(array: np.ndarray) -> np.ndarray:
-    mean = ndimage.gaussian_filter(np.square(array), NEIGHBOURHOOD)
-    return np.sqrt(mean, out=mean) + np.float32(FLOOR)
+def _local_rms(array: np.ndarray, sigma: float | Scale) -> np.ndarray:
+    mean = ndimage.gaussian_filter(np.square(array), sigma)
+    np.sqrt(mean, out=mean)
+    mean += np.float32(FLOOR)
+    return mean
