@@ -46,6 +46,7 @@ from SuperResolution3DLib.volumes.box import (
     Box,
     Shape,
     box_shape,
+    equal_tiles,
     expand,
     intersection,
     relative,
@@ -115,6 +116,7 @@ class Engine:
             try:
                 if plan is None:
                     plan = self._prepare(volume, region)
+                    give_back_memory()  # the trial of a number format leaves some
                 return self._run_planned(volume, region, plan)
             except (MemoryError, RuntimeError, ResourceError) as error:
                 reason = self._reason_to_go_on(error)
@@ -143,11 +145,10 @@ class Engine:
         features = self._run_trunk(volume, needed, plan)
         give_back_memory()  # the tail asks for other sizes and would take them besides what the trunk has left
         out = np.empty(sr_shape(box_shape(region), self.scale), np.float32)
-        boxes = tiles(region, plan.tail_tile)
+        boxes = equal_tiles(region, plan.tail_tile, plan.tail_halo, shape)
         self.report.tail_tiles = len(boxes)
-        for number, box in enumerate(boxes):
+        for number, (box, padded) in enumerate(boxes):
             self._step("tail", number, len(boxes))
-            padded = expand(box, plan.tail_halo, shape)
             block = features[(..., *relative(padded, needed))].contiguous(memory_format=torch.channels_last_3d)
             detail = self.network.tail(block)[0, 0][scaled(relative(box, padded), self.scale)].float()
             out[scaled(relative(box, region), self.scale)] = self._add_skip(detail, volume, box).cpu().numpy()
@@ -156,7 +157,7 @@ class Engine:
 
     def _run_trunk(self, volume: Tensor, needed: Box, plan: TilePlan) -> Tensor:
         """Return the features of a box of the volume, (1, F, D, H, W) on the device."""
-        boxes = tiles(needed, plan.trunk_tile)
+        boxes = equal_tiles(needed, plan.trunk_tile, (plan.trunk_halo,) * 3, _shape(volume))
         self.report.trunk_tiles = len(boxes)
         self.report.trunk_saw_whole_volume = (len(boxes) == 1 and needed == whole(volume.shape)) or trunk_is_exact(
             self.model.card, plan.trunk_halo
@@ -164,8 +165,7 @@ class Engine:
         convolutions = self.network.trunk_convolutions()
         total = len(boxes) * len(convolutions)
         features: Tensor | None = None
-        for number, box in enumerate(boxes):
-            padded = expand(box, (plan.trunk_halo,) * 3, _shape(volume))
+        for number, (box, padded) in enumerate(boxes):
             done = iter(range(number * len(convolutions), (number + 1) * len(convolutions)))
             with before_each(convolutions, lambda done=done: self._step("trunk", next(done), total)):  # type: ignore[misc]
                 tile = self.network.trunk(self._to_device(volume[padded]))[(..., *relative(box, padded))]

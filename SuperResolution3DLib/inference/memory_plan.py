@@ -9,7 +9,7 @@ from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.sentence import Sentence
-from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, sr_shape
+from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, padded_shape, sr_shape
 
 GIB = 1024**3
 MIB = 1024**2
@@ -19,7 +19,11 @@ LARGEST_TAIL_TILE = 32  # LR voxels per axis; larger ones gain nothing and leave
 SMALLEST_TILE = 8  # LR voxels per axis
 NETWORKS_OVERLAP = 0.5  # of the windows of a network that needs them; every voxel lies in the middle half of one
 _WORKSPACE = 1.3  # of the activations: reordered copies that convolution libraries make
-_WORKSPACE_ON_CPU = 1.2  # likewise, and what lies unused between blocks that are kept
+# Likewise on the CPU, as measured by Testing/benchmarks/inference.py: the C library cuts what it aligns a little too
+# short for the next tensor of the same size, so some of what is freed lies unused until the stage ends.
+_TRUNK_ON_CPU = {4: 1.22, 2: 1.38}  # by the bytes of a number
+_FIRST_TILE_ON_CPU, _TILES_ON_CPU = 1.1, 1.5  # of the tail
+_WINDOWS_ON_CPU = 1.2
 
 
 @dataclass(frozen=True)
@@ -142,31 +146,50 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
     Raises:
         ResourceError: not even the smallest tiles fit.
     """
-    card, shape, volume_shape = run.card, run.needed, run.shape
-    size = card.footprint()
-    tail_channels = (size.tail_channels_on_cpu if on_cpu else None) or size.tail_channels
-    fixed_bytes = 4 * math.prod(volume_shape)
-    if on_cpu:  # windows sum their weights, too
-        fixed_bytes += 4 * run.result_voxels * (1 if run.edge is None else 2)
-    around_trunk, around_tail = trunk_halo(card), size.tail_halo
-    fixed = fixed_bytes + math.prod(shape) * size.features * itemsize
-    smallest = SMALLEST_TILE
-    if run.edge is not None:  # the windows are the tiles; they are neither widened nor halved
-        around_trunk, around_tail, fixed, smallest = 0, (0, 0, 0), fixed_bytes, run.edge
-        shape = limited(volume_shape, (run.edge,) * 3)
+    if run.edge is not None:
+        return _plan_windows(run, run.edge, itemsize, device_bytes, on_cpu=on_cpu)
+    card, shape, size = run.card, run.shape, run.card.footprint()
+    needed = expand(run.region, size.tail_halo, shape)
+    halo = trunk_halo(card)
+    volume = 4 * math.prod(shape)
+    features = math.prod(box_shape(needed)) * size.features * itemsize
+    held = volume + features + (4 * run.result_voxels if on_cpu else 0)  # while the tail runs
 
     def trunk_bytes(tile: Shape) -> float:
-        return tile_bytes(tile, (around_trunk,) * 3, volume_shape, size.trunk_channels * itemsize, on_cpu=on_cpu)
+        is_whole = tile == box_shape(needed)
+        workspace = _TRUNK_ON_CPU[itemsize] if on_cpu else _WORKSPACE
+        padded = padded_shape(needed, tile, (halo,) * 3, shape)
+        beside = 0 if is_whole and on_cpu else features  # a whole trunk's last activations become the features
+        return volume + beside + tile_bytes(padded, size.trunk_channels * itemsize, workspace)
 
     def tail_bytes(tile: Shape) -> float:
-        return tile_bytes(tile, around_tail, volume_shape, tail_channels * itemsize, on_cpu=on_cpu)
+        channels, workspace = size.tail_channels, _WORKSPACE
+        padded = padded_shape(run.region, tile, size.tail_halo, shape)
+        if on_cpu:
+            channels = size.tail_channels_on_cpu or channels
+            workspace = _FIRST_TILE_ON_CPU if padded == box_shape(needed) else _TILES_ON_CPU
+        return held + tile_bytes(padded, channels * itemsize, workspace)
 
-    trunk_tile = fitting(shape, trunk_bytes, device_bytes - fixed, smallest)
-    largest = max(LARGEST_TAIL_TILE, smallest)
-    tail_tile = fitting(limited(shape, (largest,) * 3), tail_bytes, device_bytes - fixed, smallest)
-    peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
+    trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes)
+    tail_tile = fitting(limited(box_shape(needed), (LARGEST_TAIL_TILE,) * 3), tail_bytes, device_bytes)
+    peak = max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     check_peak(peak, device_bytes, SMALLER_REGION)
-    return TilePlan(trunk_tile, around_trunk, tail_tile, around_tail, int(peak))
+    return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))
+
+
+def _plan_windows(run: Run, edge: int, itemsize: int, device_bytes: float, *, on_cpu: bool) -> TilePlan:
+    """Plan windows, which are the tiles: they are neither widened nor halved, and their weights are summed, too."""
+    size = run.card.footprint()
+    channels = (size.tail_channels_on_cpu if on_cpu else None) or size.tail_channels
+    window = limited(run.shape, (edge,) * 3)
+    workspace = _WINDOWS_ON_CPU if on_cpu else _WORKSPACE
+    peak = (
+        4 * math.prod(run.shape)
+        + (2 * 4 * run.result_voxels if on_cpu else 0)
+        + tile_bytes(window, max(channels, size.trunk_channels) * itemsize, workspace)
+    )
+    check_peak(peak, device_bytes, SMALLER_REGION)
+    return TilePlan(window, 0, window, (0, 0, 0), int(peak))
 
 
 def size_text(num_bytes: int) -> str:
@@ -174,10 +197,9 @@ def size_text(num_bytes: int) -> str:
     return f"{num_bytes / GIB:.1f} GiB" if num_bytes >= GIB else f"{max(num_bytes / MIB, 1):.0f} MiB"
 
 
-def tile_bytes(tile: Shape, halo: Shape, shape: Shape, bytes_per_voxel: int, *, on_cpu: bool = False) -> float:
-    """Return the bytes of a tile with its halo, as far as the volume reaches."""
-    padded = (min(size + 2 * reach, most) for size, reach, most in zip(tile, halo, shape, strict=True))
-    return (_WORKSPACE_ON_CPU if on_cpu else _WORKSPACE) * math.prod(padded) * bytes_per_voxel
+def tile_bytes(padded: Shape, bytes_per_voxel: int, workspace: float = _WORKSPACE) -> float:
+    """Return the bytes that a tile takes with its halo, and with what convolution libraries take beside it."""
+    return workspace * math.prod(padded) * bytes_per_voxel
 
 
 def limited(shape: Shape, most: Shape) -> Shape:

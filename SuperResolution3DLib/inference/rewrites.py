@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle
-from SuperResolution3DLib.networks.rrdb import RESIDUAL_SCALE, DenseBlock, RRDBNet, Upsampling, leaky_relu
+from SuperResolution3DLib.networks.rrdb import RESIDUAL_SCALE, RRDB, DenseBlock, RRDBNet, Upsampling, leaky_relu
 from SuperResolution3DLib.networks.through_plane import ThroughPlaneNet
 from SuperResolution3DLib.volumes.geometry import Scale
 from SuperResolution3DLib.volumes.scale import upsampling_stages
@@ -32,6 +32,8 @@ def rewrite_for_cpu(network: Generator) -> None:
                 setattr(module, name, TransposedUpsampling(part))
             elif isinstance(part, DenseBlock):
                 setattr(module, name, BufferedDenseBlock(part, stacks))
+            elif isinstance(part, RRDB):
+                setattr(module, name, InPlaceRRDB(part))
             elif type(part) is nn.Conv3d and part.groups == 1 and torch.backends.mkldnn.is_available():
                 setattr(module, name, OneDNNConvolution(part))
     if isinstance(network, RRDBNet | ThroughPlaneNet):
@@ -82,6 +84,17 @@ class BufferedDenseBlock(nn.Module):
             larger = _channels_last(blocks[number % 2], stack.shape[1] + new.shape[1], features.shape)
             stack = torch.cat([stack, new], dim=1, out=larger)
         return self.fusing(stack).mul_(RESIDUAL_SCALE).add_(features)
+
+
+class InPlaceRRDB(nn.Module):
+    """Dense blocks whose output becomes the sum with their input in place, (1, F, D, H, W) to the same."""
+
+    def __init__(self, part: RRDB) -> None:
+        super().__init__()
+        self.blocks = part.blocks
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.blocks(features).mul_(RESIDUAL_SCALE).add_(features)
 
 
 class TransposedUpsampling(_Rewritten, nn.ConvTranspose3d):

@@ -21,7 +21,7 @@ from SuperResolution3DLib.inference.slice_plan import SliceGrid, SliceRun, in_tr
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
-from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, relative, tiles, whole
+from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, equal_tiles, expand, relative, whole
 
 
 class SliceEngine(Engine):
@@ -86,11 +86,10 @@ class SliceEngine(Engine):
         interpolation = Slices(profile, self.slices.noise).interpolation(profile.lr_size)
         rows, columns = ((part.stop - part.start) * self.fold for part in region[1:])
         out = np.empty((wanted.stop - wanted.start, rows, columns), np.float32)
-        boxes = tiles(result, plan.tail_tile)
+        boxes = equal_tiles(result, plan.tail_tile, plan.tail_halo, result_shape)
         self.report.tail_tiles = len(boxes)
-        for number, box in enumerate(boxes):
+        for number, (box, padded) in enumerate(boxes):
             self._step("tail", number, len(boxes))
-            padded = expand(box, plan.tail_halo, result_shape)
             query = slice_query(profile, self.slices.pixel, padded[0].start, padded[0].stop)
             query = SliceQuery(*(part.to(self.device) for part in query))
             inner = relative((needed[0], *padded[1:]), needed)
@@ -106,14 +105,13 @@ class SliceEngine(Engine):
     def _run_trunk(self, volume: Tensor, needed: Box, plan: TilePlan) -> Tensor:
         """Return the features of a box, (1, F, D, rows, columns) on the device."""
         network, shape = self._through_plane(), self._trunk_shape(volume)
-        boxes = tiles(needed, plan.trunk_tile)
+        boxes = equal_tiles(needed, plan.trunk_tile, (plan.trunk_halo,) * 3, shape)
         self.report.trunk_tiles = len(boxes)
         self.report.trunk_saw_whole_volume = len(boxes) == 1 and needed == whole(shape)
         convolutions = network.trunk_convolutions()
         total = len(boxes) * len(convolutions)
         features: Tensor | None = None
-        for number, box in enumerate(boxes):
-            padded = expand(box, (plan.trunk_halo,) * 3, shape)
+        for number, (box, padded) in enumerate(boxes):
             done = iter(range(number * len(convolutions), (number + 1) * len(convolutions)))
             with before_each(convolutions, lambda done=done: self._step("trunk", next(done), total)):  # type: ignore[misc]
                 tile = network.trunk(self._to_device(volume[self._pixels(padded)]))[(..., *relative(box, padded))]

@@ -15,7 +15,7 @@ from SuperResolution3DLib.inference.memory_plan import (
     trunk_halo,
 )
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.volumes.box import Box, Shape, box_shape
+from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, padded_shape
 
 LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
 
@@ -96,17 +96,20 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     size, halo, shape = run.card.footprint(), trunk_halo(run.card), run.shape
     _, rows, columns = box_shape(run.region)
     hr_size = run.grid.profile.hr_size
+    needed = expand((slice(0, shape[0]), *run.region[1:]), (0, *size.tail_halo[1:]), shape)
+    result = (run.grid.result_voxels(run.region[0]), *run.region[1:])
     fixed = 4 * math.prod(shape) * run.fold**2 + math.prod(shape) * size.features * itemsize
     if on_cpu:
         fixed += 4 * math.prod(run.result_shape)
 
     def trunk_bytes(tile: Shape) -> float:
-        return tile_bytes(tile, (halo,) * 3, shape, size.trunk_channels * itemsize)
+        return tile_bytes(padded_shape(needed, tile, (halo,) * 3, shape), size.trunk_channels * itemsize)
 
     def tail_bytes(tile: Shape) -> float:
-        return tile_bytes(tile, size.tail_halo, (hr_size, *shape[1:]), size.tail_channels * itemsize)
+        padded = padded_shape(result, tile, size.tail_halo, (hr_size, *shape[1:]))
+        return tile_bytes(padded, size.tail_channels * itemsize)
 
-    trunk_tile = fitting((shape[0], rows, columns), trunk_bytes, device_bytes - fixed)
+    trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes - fixed)
     tail_tile = fitting(limited((hr_size, rows, columns), LARGEST_TAIL_TILE), tail_bytes, device_bytes - fixed)
     peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     check_peak(peak, device_bytes, SMALLER_REGION_OR_COARSER)

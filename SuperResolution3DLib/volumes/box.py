@@ -1,6 +1,7 @@
 """Boxes of voxels: cutting a volume into tiles, widening them, placing one inside another. All are (D, H, W)."""
 
-from itertools import product
+import math
+from itertools import pairwise, product
 
 from SuperResolution3DLib.volumes.geometry import Scale
 
@@ -36,6 +37,47 @@ def tiles(box: Box, tile: Shape) -> list[Box]:
         for part, step in zip(box, tile, strict=True)
     ]
     return [(depth, height, width) for depth, height, width in product(*cuts)]
+
+
+def equal_tiles(box: Box, tile: Shape, halo: Shape, shape: Shape) -> list[tuple[Box, Box]]:
+    """Cut a box into tiles which, with the halo around them, all have one shape; return each without and with it.
+
+        volume   |[================ box ================]|
+        without  |[           ][            ][          ]|
+        with     |[                ]                     |   longer than it needs, as the others
+                 |          [                 ]          |
+                 |                     [                ]|   moved back to end where the volume ends
+
+    One shape for all lets each tile lie in the memory of the one before.
+
+    Args:
+        box: what is wanted of the volume.
+        tile: the most voxels of a tile without its halo.
+        halo: voxels that a tile needs around it, as far as the volume reaches.
+        shape: of the volume.
+    """
+    cuts = [_equal_cuts(*axis) for axis in zip(box, tile, halo, shape, strict=True)]
+    return [
+        ((depth[0], height[0], width[0]), (depth[1], height[1], width[1])) for depth, height, width in product(*cuts)
+    ]
+
+
+def padded_shape(box: Box, tile: Shape, halo: Shape, shape: Shape) -> Shape:
+    """Return the shape that all of the ``equal_tiles`` have with their halo."""
+    cuts = [_equal_cuts(*axis)[0][1] for axis in zip(box, tile, halo, shape, strict=True)]
+    return box_shape((cuts[0], cuts[1], cuts[2]))
+
+
+def _equal_cuts(part: slice, most: int, reach: int, size: int) -> list[tuple[slice, slice]]:
+    """Cut one axis, see ``equal_tiles``."""
+    length = part.stop - part.start
+    count = math.ceil(length / most)
+    ends = [part.start + length * number // count for number in range(count + 1)]
+    starts = [max(end - reach, 0) for end in ends[:-1]]
+    edge = max(min(end + reach, size) - start for start, end in zip(starts, ends[1:], strict=True))
+    last = min(part.stop + reach, size) - edge
+    padded = [slice(start, start + edge) for start in (min(start, last) for start in starts)]
+    return list(zip((slice(*pair) for pair in pairwise(ends)), padded, strict=True))
 
 
 def expand(box: Box, halo: Shape, shape: Shape) -> Box:

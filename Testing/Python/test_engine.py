@@ -292,7 +292,7 @@ def test_other_errors_of_the_network_are_not_taken_for_out_of_memory(tmp_path, a
 def test_a_memory_limit_tiles_the_trunk(tmp_path):
     model = a_tiny_model(tmp_path, performance={"trunk_halo": 17})
     lr = np.random.default_rng(0).random((8, 8, 160), np.float32)
-    engine = Engine(model, EngineSettings("cpu", "fp32", memory_limit=0.002))
+    engine = Engine(model, EngineSettings("cpu", "fp32", memory_limit=0.0018))
     np.testing.assert_allclose(engine.run(lr), whole_network(model, lr), atol=1e-5)
     assert engine.report.trunk_tiles > 1
 

@@ -24,7 +24,7 @@ from SuperResolution3DLib.inference.memory_plan import (
 )
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.networks.table import NETWORKS
-from SuperResolution3DLib.volumes.box import intersection, sr_shape, whole
+from SuperResolution3DLib.volumes.box import box_shape, equal_tiles, expand, intersection, padded_shape, sr_shape, whole
 
 SHAPE = (40, 60, 100)
 
@@ -56,6 +56,35 @@ def test_less_memory_makes_smaller_tiles_that_stay_within_it():
         assert math.prod(plan.trunk_tile) <= last
         last = math.prod(plan.trunk_tile)
     assert last < math.prod(SHAPE)
+
+
+@pytest.mark.parametrize("region", [np.s_[0:11, 0:30, 0:7], np.s_[3:9, 10:29, 1:2], np.s_[9:11, 2:3, 0:5]])
+@pytest.mark.parametrize("tile", [(4, 8, 3), (1, 7, 32), (11, 30, 7)])
+@pytest.mark.parametrize("halo", [(0, 0, 0), (2, 1, 3), (16, 16, 16)])
+def test_tiles_cover_a_box_once_and_have_one_shape_with_their_halo(region, tile, halo):
+    shape, laid = (11, 30, 7), np.zeros((11, 30, 7), int)
+    for inside, padded in equal_tiles(region, tile, halo, shape):
+        laid[inside] += 1
+        assert all(given <= most for given, most in zip(box_shape(inside), tile, strict=True))
+        assert box_shape(padded) == padded_shape(region, tile, halo, shape)
+        widened = expand(inside, halo, shape)
+        assert intersection(padded, widened) == widened
+        assert intersection(padded, expand(region, halo, shape)) == padded
+    assert laid[region].min() == laid.max() == laid.sum() / laid[region].size == 1
+
+
+def test_a_stage_is_planned_without_what_comes_after_it():
+    run = Run(a_tiny_card((4, 4, 4)), SHAPE, whole(SHAPE))
+    voxels = math.prod(SHAPE)
+    size = run.card.footprint()
+    for itemsize, trunk in ((4, 1.22), (2, 1.38)):
+        tail_bytes = 1.5 * itemsize * size.tail_channels_on_cpu * math.prod((20 + 2, 30 + 2, 25 + 4))
+        wide = replace(run.card, config=run.card.config | {"growth": 400})
+        plan = plan_tiles(replace(run, card=wide), itemsize, 100 * GIB, on_cpu=True)
+        assert plan.peak_bytes == int(4 * voxels + trunk * itemsize * voxels * wide.footprint().trunk_channels)
+        held = 4 * voxels * 65 + voxels * size.features * itemsize
+        plan = plan_tiles(run, itemsize, 100 * GIB, on_cpu=True)
+        assert plan.peak_bytes == int(held + tail_bytes)
 
 
 def test_what_cannot_fit_is_refused_with_both_numbers():
