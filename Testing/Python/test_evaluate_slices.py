@@ -20,6 +20,7 @@ from Training.data.index import read_index
 from Training.evaluate import main
 from Training.evaluation.orthogonal_stacks import between
 from Training.evaluation.simulated_slices import SliceScan, axis_cutoff, score_volume, simulated
+from Training.evaluation.slice_blur import blurred, slice_step
 from Training.evaluation.slice_methods import SliceMethod, interpolation_methods
 from Training.evaluation.stack_registration import registered
 
@@ -112,9 +113,35 @@ def test_a_stack_moved_by_the_patient_is_moved_back():
     motion[:3, :3] = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
     motion[:3, 3] = 3, -2, 1
     moving = Volume(fixed.array, motion)
-    moved, _ = registered(moving, fixed)
+    found, _ = registered(moving, fixed)
     corners = np.array([[i, j, k, 1] for i in (5, 35) for j in (5, 39) for k in (5, 43)], float)
-    assert np.abs((moved.affine - fixed.affine) @ corners.T).max() < 0.5  # mm; 3.7 mm and more before
+    assert np.abs((found @ moving.affine - fixed.affine) @ corners.T).max() < 0.5  # mm; 3.7 mm and more before
+
+
+def test_stacks_blurred_alike_are_moved_back_more_exactly():
+    """Two stacks lie where they belong: whatever the registration moves them by is its error."""
+    hr = Volume(an_object((60, 60, 60)), np.eye(4))
+    (linear,) = [method for method in interpolation_methods() if method.name == "linear"]
+    stacks = [degrade_slices(hr, 4.0, axis=axis)[0] for axis in "KI"]
+    fine = [between(stack, slice_stack(stack), [linear])[0] for stack in stacks]
+    corners = np.array([[i, j, k, 1] for i in (10, 50) for j in (10, 50) for k in (10, 50)], float).T
+
+    def error(moving: Volume, fixed: Volume) -> float:
+        motion, _ = registered(moving, fixed)
+        return np.abs(motion @ corners - corners).max()
+
+    alike = error(blurred(fine[1], slice_step(stacks[0])), blurred(fine[0], slice_step(stacks[1])))
+    assert alike < 0.1 and alike < error(stacks[1], fine[0]) / 2
+
+
+def test_a_blur_is_as_wide_as_the_slices_along_their_axis_alone():
+    point = np.zeros((41, 5, 5), np.float32)
+    point[20, 2, 2] = 1
+    turned = np.array([[2.0, 0, 0, 0], [0, 0, 0.5, 0], [0, 1.0, 0, 0], [0, 0, 0, 1]])  # K runs along y, 0.5 mm a voxel
+    found = blurred(Volume(point, turned), np.array([0.2, 4.0, 0.1])).array
+    line = found[:, 2, 2]
+    assert found.sum() == pytest.approx(line.sum(), rel=1e-6)
+    assert (line > line.max() / 2).sum() == pytest.approx(4.0 / 0.5, abs=1)
 
 
 def test_what_is_computed_lies_where_the_stack_lies():

@@ -1,8 +1,10 @@
 """Real thick slices: what one stack of a patient lacks through plane, another stack measured in plane.
 
-The stacks of one patient are registered rigidly (SimpleITK, mutual information). What a method computes of one stack is
-then looked at as the other stack would have measured it: at the centres of its voxels, averaged over its own slice
-thickness. Two correlations over the voxels that both stacks cover say how well it agrees:
+The stacks of one patient are registered rigidly (SimpleITK, mutual information), interpolated linearly and each blurred
+as the other one's slices blur it: stacks that are blurred along different axes match best a little beside where they
+belong. What a method computes of one stack is then looked at as the other stack would have measured it: at the centres
+of its voxels, averaged over its own slice thickness. Two correlations over the voxels that both stacks cover say how
+well it agrees:
 
     intensity   of the intensities
     detail      of what a blur along the first stack's slice axis, as wide as its slices are apart, takes from both:
@@ -25,6 +27,7 @@ from SuperResolution3DLib.inference.slice_stack import SliceStack, slice_stack
 from SuperResolution3DLib.volumes.body_axes import is_isotropic
 from SuperResolution3DLib.volumes.volume import Volume
 from Training.evaluation.edge_profile import EdgeProfile
+from Training.evaluation.slice_blur import blurred, slice_step
 from Training.evaluation.slice_methods import SliceMethod, linear_interpolation
 from Training.evaluation.stack_comparison import Comparison
 from Training.evaluation.stack_registration import registered
@@ -33,6 +36,7 @@ log = logging.getLogger(__name__)
 
 PARALLEL = 0.9  # cosine between slice axes
 LEAST_AGREEMENT = 0.7  # correlation of intensities, of linear interpolation, that a registration has to reach
+LINEAR = SliceMethod("linear", linear_interpolation)
 
 
 @dataclass(frozen=True)
@@ -104,13 +108,18 @@ def score_set(name: str, stacks: Sequence[Stack], methods: Sequence[SliceMethod]
         if not others:
             continue
         slices = slice_stack(first.volume)
-        linear, *computed = between(first.volume, slices, [SliceMethod("linear", linear_interpolation), *methods])
+        linear, *computed = between(first.volume, slices, [LINEAR, *methods])
         results = [(method.name, result) for method, result in zip(methods, computed, strict=True)]
         for second in others:
             parallel = _are_parallel(first.volume, second.volume)
-            moved, shift = registered(second.volume, linear)
-            was_moved = not parallel or shift > max(second.volume.spacing)
-            comparison = Comparison(first.volume, slices, moved if was_moved else second.volume)
+            seen = second.volume
+            fine = seen if is_isotropic(seen.spacing) else between(seen, slice_stack(seen), [LINEAR])[0]
+            step = slice_step(first.volume, slices.axis.axis)
+            motion, shift = registered(blurred(fine, step), blurred(linear, slice_step(seen)))
+            was_moved = not parallel or shift > max(seen.spacing)
+            comparison = Comparison(
+                first.volume, slices, Volume(seen.array, motion @ seen.affine) if was_moved else seen
+            )
             agreement = comparison.intensity(comparison.sampled(linear))
             if agreement < LEAST_AGREEMENT:
                 log.warning(
@@ -166,8 +175,5 @@ def _learns(first: Volume, second: Volume) -> bool:
 
 
 def _are_parallel(first: Volume, second: Volume) -> bool:
-    normals = [
-        volume.affine[:3, 2 - axis] / volume.spacing[axis]
-        for volume, axis in ((first, slice_stack(first).axis.axis), (second, int(np.argmax(second.spacing))))
-    ]
-    return abs(float(normals[0] @ normals[1])) > PARALLEL
+    one, other = slice_step(first, slice_stack(first).axis.axis), slice_step(second)
+    return abs(float(one @ other)) > PARALLEL * float(np.linalg.norm(one) * np.linalg.norm(other))

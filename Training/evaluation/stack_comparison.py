@@ -9,8 +9,8 @@ from SuperResolution3DLib.metrics.foreground import otsu_threshold
 from SuperResolution3DLib.volumes.body_axes import MARGIN
 from SuperResolution3DLib.volumes.volume import Volume
 from Training.evaluation.edge_profile import EdgeProfile, Edges, edge_profile, sharpest_edges
+from Training.evaluation.slice_blur import axis_and_sigma, slice_step
 
-WIDTH_TO_SIGMA = 1 / 2.3548  # of a Gaussian's full width at half maximum
 FEWEST_VOXELS = 1000  # that two stacks share
 THICKNESS_SAMPLES = 5  # across the second stack's slices
 EDGE_REACH = 1.25  # slice spacings to either side of an edge that its profile shows
@@ -30,9 +30,10 @@ class Comparison:
         self.counted = _inside(self._points, first) & (self.seen > otsu_threshold(moved.array) / 2)
         if self.counted.sum() < FEWEST_VOXELS:
             raise VolumeError(f"Two stacks share only {self.counted.sum()} voxels of tissue")
-        self._axis, self._sigma = _axis_and_sigma(moved, first, slices)
+        step = slice_step(first, slices.axis.axis)
+        self._axis, self._sigma = axis_and_sigma(moved, step)
         self._spacing, self._reach = moved.spacing, EDGE_REACH * slices.spacing
-        along = moved.affine[:3, 2 - self._axis] @ first.affine[:3, 2 - slices.axis.axis]
+        along = slice_step(moved, self._axis) @ step
         self._upwards = slice(None, None, 1 if along > 0 else -1)
 
     def sampled(self, result: Volume) -> np.ndarray:
@@ -96,10 +97,8 @@ def _voxel_points(volume: Volume) -> np.ndarray:
 
 def _thickness_offsets(volume: Volume) -> np.ndarray:
     """Return the places (N, 3) in mm around a voxel's centre that its slice is averaged over."""
-    axis = int(np.argmax(volume.spacing))
-    column = volume.affine[:3, 2 - axis]
     shares = (np.arange(THICKNESS_SAMPLES) + 0.5) / THICKNESS_SAMPLES - 0.5
-    return shares[:, None] * column
+    return shares[:, None] * slice_step(volume)
 
 
 def _inside(points: np.ndarray, volume: Volume) -> np.ndarray:
@@ -117,17 +116,6 @@ def _index(volume: Volume, points: np.ndarray) -> np.ndarray:
     inverse = np.linalg.inv(volume.affine)
     ijk = points @ inverse[:3, :3].T + inverse[:3, 3]
     return np.moveaxis(ijk[..., ::-1], -1, 0)
-
-
-def _axis_and_sigma(moved: Volume, first: Volume, slices: SliceStack) -> tuple[int, float]:
-    """Return the second stack's array axis nearest to the first one's slice axis, and the blur along it in voxels."""
-    normal = first.affine[:3, 2 - slices.axis.axis]
-    cosines = [
-        abs(float(normal @ moved.affine[:3, 2 - axis])) / np.linalg.norm(normal) / moved.spacing[axis]
-        for axis in range(3)
-    ]
-    axis = int(np.argmax(cosines))
-    return axis, slices.spacing * WIDTH_TO_SIGMA / moved.spacing[axis]
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:

@@ -7,11 +7,11 @@ from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.volumes.volume import Volume
 
 LARGEST_SHIFT = 20.0  # mm, and degrees: beyond, the registration is not believed
-SAMPLED = (0.3, 0.2, 0.05)  # share of the voxels that the registration looks at, coarse to fine
+SAMPLED = (0.5, 0.3, 0.2)  # share of the voxels that the registration looks at, coarse to fine
 
 
-def registered(moving: Volume, fixed: Volume) -> tuple[Volume, float]:
-    """Move a stack onto another rigidly; return it with its new affine, and by how many mm its centre moved.
+def registered(moving: Volume, fixed: Volume) -> tuple[np.ndarray, float]:
+    """Return what moves a volume rigidly onto another, (4, 4) RAS mm, and by how many mm its centre moves.
 
     Both start where their headers say, so only what the patient moved is looked for.
 
@@ -40,17 +40,17 @@ def registered(moving: Volume, fixed: Volume) -> tuple[Volume, float]:
     turn = float(np.degrees(np.abs([found.GetAngleX(), found.GetAngleY(), found.GetAngleZ()]).max()))
     if max(shift, turn) > LARGEST_SHIFT:
         raise VolumeError(f"The registration moves a stack by {shift:.1f} mm, {turn:.1f} degrees: not believed")
-    return _moved(moving, found), shift
+    return _motion(found), shift
 
 
-def _moved(volume: Volume, transform: sitk.Euler3DTransform) -> Volume:
-    """Return a volume moved by the inverse of a transform that maps fixed points (LPS mm) to its own."""
+def _motion(transform: sitk.Euler3DTransform) -> np.ndarray:
+    """Return the inverse, (4, 4) RAS mm, of a transform that maps fixed points (LPS mm) to moving ones."""
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
     centre, translation = np.array(transform.GetCenter()), np.array(transform.GetTranslation())
     matrix[:3, 3] = translation + centre - matrix[:3, :3] @ centre
     to_lps = np.diag([-1.0, -1.0, 1.0, 1.0])
-    return Volume(volume.array, to_lps @ np.linalg.inv(matrix) @ to_lps @ volume.affine)
+    return np.asarray(to_lps @ np.linalg.inv(matrix) @ to_lps)
 
 
 def _image(volume: Volume) -> sitk.Image:
