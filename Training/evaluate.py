@@ -111,6 +111,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--protocol", choices=(*PROTOCOLS, "both"), help="what counts, and in which range (default: both)")
     add("--windows", choices=("engine", "paper"), help="engine (default), or paper: 24^3 LR voxels, overlap 0.625")
     add("--intensity", choices=("lr", "hr"), help="whose range becomes [0, 1] (default: as in training)")
+    add("--ensemble", action="store_true", help="one more row per model: the mean over the eight mirror images")
+    add("--projected", action="store_true", help="one more row per model: the measured frequencies put back")
     add("--device", help="auto (default), cpu, cuda or cuda:N")
     add("--precision", choices=("auto", "fp32", "bf16"))
     add("--threads", type=int, help="CPU threads; on a machine with other work 1 is the quickest")

@@ -110,6 +110,13 @@ def test_one_command_gives_every_file(evaluated: Run, tmp_path: Path, capsys: py
         assert str(tmp_path) not in text and tmp_path.name not in text, name
 
 
+def test_ensemble_and_projection_are_rows_beside_the_model(evaluated: Run, tmp_path: Path) -> None:
+    options = ["--interpolations", "zero-filled", "--model", f"RRDB={a_tiny_model_file(tmp_path)}"]
+    assert evaluated(*options, "--ensemble", "--projected") == 0
+    assert list(read_record(tmp_path / "out").methods) == ["zero-filled", "RRDB", "RRDB, ensemble", "RRDB, projected"]
+    assert "\n| RRDB, ensemble |" in (tmp_path / "out" / "table.md").read_text()
+
+
 def test_the_figures_in_the_table_are_those_of_the_library(evaluated: Run, tmp_path: Path, an_index_file: Path) -> None:
     assert evaluated("--interpolations", "cubic") == 0
     index = read_index(an_index_file)

@@ -23,7 +23,14 @@ from SuperResolution3DLib.volumes.volume import Volume
 from Training.data.preparation import PreparationConfig
 from Training.evaluation import methods
 from Training.evaluation.held_out import HeldOutVolume
-from Training.evaluation.methods import InterpolationMethod, ModelMethod, check_methods, model_method
+from Training.evaluation.methods import (
+    VARIANTS,
+    InterpolationMethod,
+    ModelMethod,
+    check_methods,
+    model_method,
+    with_variants,
+)
 from Training.evaluation.provenance import check_unseen, common_preparation, preset_preparation
 
 CPU = EngineSettings("cpu", "fp32")
@@ -87,6 +94,27 @@ def test_a_model_does_what_it_does_for_users(tmp_path: Path, grid) -> None:
     np.testing.assert_allclose(found.sr, expected.array, rtol=0, atol=1e-3)
     np.testing.assert_allclose(expected.affine, volume.affine, atol=1e-9)
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("variant", "settings"), [("ensemble", {"ensemble": True}), ("projected", {"data_consistency": "project"})]
+)
+def test_a_variant_does_what_its_option_does_for_users(tmp_path: Path, variant, settings) -> None:
+    path, volume = a_tiny_model_file(tmp_path), a_volume()
+    plain, method = with_variants(model_method(str(path), CPU), [variant])
+    assert (method.name, plain.name) == (f"tiny, {variant}", "tiny")
+    assert VARIANTS[variant] in method.description and VARIANTS[variant] not in plain.description
+    assert method.identity == plain.identity | {"variant": variant}
+    lr = Volume(volume.lr("center"), lr_affine(volume.affine, SCALE, "center"))
+    wanted = super_resolve(lr, load_model(path), Settings("cpu", "fp32", **settings)).volume.array
+    np.testing.assert_allclose(method.enlarge(volume).sr, wanted, atol=1e-2)
+    assert np.abs(plain.enlarge(volume).sr - wanted).max() > 1
+
+
+def test_a_grid_that_a_mirror_changes_has_no_ensemble(tmp_path: Path) -> None:
+    method = model_method(str(a_tiny_model_file(tmp_path, grid="corner")), CPU)
+    with pytest.raises(InputError, match="another one in a mirror: omit --ensemble"):
+        with_variants(method, ["ensemble"])
 
 
 def test_a_model_is_scored_with_the_intensity_map_of_its_training_and_another_is_told(tmp_path, caplog) -> None:

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -10,10 +11,11 @@ import numpy as np
 from SuperResolution3DLib.errors import InputError, VolumeError, readable
 from SuperResolution3DLib.forward.interpolation import Method as Aligned
 from SuperResolution3DLib.forward.interpolation import interpolate
-from SuperResolution3DLib.forward.kspace import degrade
+from SuperResolution3DLib.forward.kspace import degrade, project
 from SuperResolution3DLib.inference.devices import choose_device, choose_precision, device_name
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_ensemble
 from SuperResolution3DLib.models.checkpoint import Model, load_model
 from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.volumes.geometry import Grid, Scale
@@ -39,6 +41,11 @@ COLUMNS = ("LR", "HR")  # of Figure 2, besides the methods
 log = logging.getLogger(__name__)
 
 IntensitySource = Literal["lr", "hr"]
+Variant = Literal["ensemble", "projected"]
+VARIANTS: dict[Variant, str] = {
+    "ensemble": "mean over the eight mirror images",
+    "projected": "the measured frequencies put back",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +120,8 @@ class ModelMethod:
     intensity_source: IntensitySource | None = None
     """whose percentiles, or minimum and maximum, become 0 and 1; None: as in training (hr: the paper's)"""
     paper_windows: bool = False
+    variant: Variant | None = None
+    """what is done besides running the model once"""
 
     @property
     def intensity_from(self) -> str:
@@ -138,6 +147,7 @@ class ModelMethod:
         if self.contradicts_training:
             used, trained = self.intensity_from.upper(), card.intensity_from.upper()
             hr = f"; intensity map from the {used}, not the {trained} as trained"
+        hr += f"; {VARIANTS[self.variant]}" if self.variant else ""
         return (
             f"{card.network}, {_count(parameters)} parameters, model {card.name}; {card.grid} grid{windows}{hr}; "
             f"{precision} on {device}; sha256 {self.model.sha256[:12]}"
@@ -148,7 +158,10 @@ class ModelMethod:
         settings = {name: value for name, value in asdict(self.settings).items() if name != "memory_limit"}
         device, precision = self._hardware
         resolved = settings | {"device": device, "precision": precision}
-        return {"model": self.model.sha256, "intensity_from": self.intensity_from, **resolved}
+        variant = (
+            {"variant": self.variant} if self.variant else {}
+        )  # keys of what was scored before it stay as they were
+        return {"model": self.model.sha256, "intensity_from": self.intensity_from, **resolved, **variant}
 
     @property
     def _hardware(self) -> tuple[str, str]:
@@ -177,7 +190,11 @@ class ModelMethod:
         lr = volume.lr(self.grid)
         to_network = self.model.intensity.fit(volume.hr if self.intensity_from == "hr" else lr)
         engine = Engine(self.model, self.settings)
-        sr = to_network.from_network(engine.run(to_network.to_network(lr)))
+        normalised = to_network.to_network(lr)
+        sr = run_ensemble(engine, normalised).mean if self.variant == "ensemble" else engine.run(normalised)
+        if self.variant == "projected":
+            sr = project(sr, normalised, volume.scale, self.grid)
+        sr = to_network.from_network(sr)
         if not np.isfinite((sr.min(), sr.max())).all():
             raise VolumeError(f"{self.name} produced voxels that are not finite; no table is made of them")
         tiled = not engine.report.windows and not engine.report.trunk_saw_whole_volume
@@ -209,6 +226,18 @@ def model_method(
             model.card.intensity_from.upper(),
         )
     return method
+
+
+def with_variants(method: ModelMethod, variants: Sequence[Variant]) -> list[ModelMethod]:
+    """Return a model's row, and one more for each variant.
+
+    Raises:
+        InputError: an ensemble of a model whose grid does not allow it.
+    """
+    if "ensemble" in variants:
+        check_ensemble(method.model.card)
+    more = [replace(method, name=f"{method.name}, {variant}", variant=variant) for variant in variants]
+    return [method, *more]
 
 
 def check_methods(methods: list[Method], scale: Scale | None) -> Scale:

@@ -22,11 +22,13 @@ from Training.evaluation.methods import (
     INTERPOLATIONS,
     PAPER_OVERLAP,
     PAPER_WINDOW,
+    VARIANTS,
     IntensitySource,
     InterpolationMethod,
     Method,
     check_methods,
     model_method,
+    with_variants,
 )
 from Training.evaluation.perceptual_metrics import Net
 from Training.evaluation.plan import ScoringPlan
@@ -54,6 +56,8 @@ class EvaluationRequest:
     protocol: Protocol | Literal["both"] = "both"
     windows: Literal["engine", "paper"] = "engine"
     intensity: IntensitySource | None = None
+    ensemble: bool = False
+    projected: bool = False
     device: str = "auto"
     precision: str = "auto"
     threads: int = 0
@@ -123,8 +127,13 @@ class EvaluationRequest:
         settings = EngineSettings(
             self.device, self.precision, window=PAPER_WINDOW if paper else None, overlap=PAPER_OVERLAP
         )
+        variants = [variant for variant in VARIANTS if getattr(self, variant)]
         models = [
-            model_method(name, settings, intensity_from=self.intensity, paper_windows=paper) for name in self.model
+            row
+            for name in self.model
+            for row in with_variants(
+                model_method(name, settings, intensity_from=self.intensity, paper_windows=paper), variants
+            )
         ]
         return [*(InterpolationMethod(name) for name in chosen), *models]
 
