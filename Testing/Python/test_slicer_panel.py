@@ -43,7 +43,7 @@ def test_chosen_input_enables_the_run_and_shows_its_forecast(a_panel, a_node) ->
     text = a_panel.ui.forecastLabel.text
     assert "44 x 52 x 36 voxels of 0.75 x 0.8 x 1 mm" in text
     assert "Memory: up to" in text
-    assert "the card's figure" in text
+    assert "measured for the model" in text
 
 
 def test_a_person_chooses_the_input_in_the_selector(a_panel, a_node) -> None:

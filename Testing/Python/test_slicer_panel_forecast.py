@@ -148,7 +148,7 @@ def test_description_names_size_memory_and_time(plenty) -> None:
     text = describe(PLAN, forecast(PLAN, Speed.of_card(CARD, "cpu")))
     assert "Result: 28 x 48 x 10 voxels of 0.5 x 0.5 x 3 mm (front-back, head-foot, through-plane), 1 MiB" in text
     assert "of 8.0 GiB free" in text
-    assert "the card's figure, from a <small> laptop" in text
+    assert "(measured for the model on a <small> laptop)" in text
     with_zero_filled = replace(PLAN, with_zero_filled=True)
     assert ", 1 MiB with the zero-filled volume" in describe(with_zero_filled, forecast(with_zero_filled, None))
     assert "timed on this computer" in describe(PLAN, forecast(PLAN, Speed(1, 1, 1)))

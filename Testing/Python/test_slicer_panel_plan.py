@@ -9,6 +9,7 @@ from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, turned
 
 # isort: split
+import qt
 from SuperResolution3DSlicer.scene.library_words import WORDS
 
 OTHER_MODEL = f"{MODEL}-gan"
@@ -81,6 +82,8 @@ def test_the_modality_counts(a_panel, a_node) -> None:
     double.turn(80)
     assert a_panel.ui.planLabel.text == "No model is for CT: consistent interpolation only"
     assert entries(a_panel)[0] == f"{MODEL} (does not fit: for MR T1w, not for CT)"
+    tip = a_panel.ui.modelSelector.itemData(0, qt.Qt.ToolTipRole)
+    assert tip == f"{MODEL} (does not fit: for MR T1w, not for CT)"  # where the list is too narrow for the reason
 
 
 def test_the_line_is_translated_with_all_its_parts(a_panel, a_node, monkeypatch) -> None:

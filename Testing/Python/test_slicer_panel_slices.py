@@ -46,14 +46,16 @@ def test_the_first_line_says_what_is_taken_for_the_slices_and_what_comes_of_them
     line = a_slice_panel.ui.planLabel
     assert a_slice_panel.ui.modelSelector.currentText == "between"
     assert line.text == (
-        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 0.903 mm, through-plane x4.43"
+        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 0.903 mm, through-plane"
+        " x4.43, with between"
     )
     result = a_slice_panel.ui.forecastLabel.text.split("\n")[0]
     assert result.startswith("Result: 21 x 18 x 31 voxels of 0.9 x 1 x 0.903 mm")
     assert result.endswith("with the interpolated volume")
     a_slice_panel.choose(sliceThickness=3.5, targetSpacing=2.0)
     assert line.text == (
-        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.5 mm (as given): result 0.9 x 1 x 2 mm, through-plane x2"
+        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.5 mm (as given): result 0.9 x 1 x 2 mm, through-plane x2,"
+        " with between"
     )
     assert a_slice_panel.ui.noteLabel.text == ""
     a_slice_panel.choose(sliceThickness=5.0)
@@ -68,7 +70,8 @@ def test_straight_slices_are_named_by_their_plane(a_slice_panel, plane) -> None:
     node = add_volume(core.start(), np.random.default_rng(0).normal(size=(9, 10, 11)), np.diag(spacing))
     a_slice_panel.choose(inputVolume=node)
     assert a_slice_panel.ui.planLabel.text == (
-        f"{plane.capitalize()} slices, 1 x 1 x 5 mm, thickness 5 mm (assumed): result 1 x 1 x 1 mm, through-plane x5"
+        f"{plane.capitalize()} slices, 1 x 1 x 5 mm, thickness 5 mm (assumed): result 1 x 1 x 1 mm, through-plane x5,"
+        " with between"
     )
 
 
@@ -188,7 +191,7 @@ def test_a_model_that_is_chosen_nevertheless_is_run(a_slice_panel, a_far_stack) 
     a_slice_panel.choose(inputVolume=a_far_stack, model="between")
     ui = a_slice_panel.ui
     assert ui.applyButton.text == "Super-resolve"
-    assert ui.planLabel.text.endswith("through-plane x16.6, a model for slices 2 to 8 mm apart")
+    assert ui.planLabel.text.endswith("through-plane x16.6, with between, a model for slices 2 to 8 mm apart")
     assert ui.noteLabel.text == "far has slices 15 mm apart; between was trained on 2 to 8 mm, so expect artefacts."
 
 

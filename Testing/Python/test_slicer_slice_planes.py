@@ -95,7 +95,8 @@ def test_slices_of_equal_spacings_get_their_plane_from_a_person(
     assert a_slice_panel.parameters.slices == Slices(plane)
     word = f"Oblique {plane}" if oblique else plane.capitalize()
     assert ui.planLabel.text == (
-        f"{word} slices (as given), 3 x 3 x 3 mm, thickness 3 mm (assumed): result 3 x 3 x 1 mm, through-plane x3"
+        f"{word} slices (as given), 3 x 3 x 3 mm, thickness 3 mm (assumed): result 3 x 3 x 1 mm, through-plane x3,"
+        " with between"
     )
     assert ui.applyButton.enabled
     model = InstalledModel(path := user_model_folder() / "between.safetensors", read_card(path))

@@ -99,4 +99,4 @@ def _time(plan: Plan, forecast: Forecast) -> str:
     if forecast.is_measured:
         return _("Time: about {time} (timed on this computer)").format(time=text)
     where = plan.card.performance.get("hardware") or _("another computer")
-    return _("Time: about {time} (the card's figure, from {where})").format(time=text, where=where)
+    return _("Time: about {time} (measured for the model on {where})").format(time=text, where=where)

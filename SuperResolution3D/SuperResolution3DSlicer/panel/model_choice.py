@@ -107,6 +107,7 @@ class ModelChoice:
         for text, name in entries:
             if name:
                 self._combo.addItem(text, name)
+                self._combo.setItemData(self._combo.count - 1, text, qt.Qt.ToolTipRole)  # a narrow list cuts the reason
             else:
                 self._combo.insertSeparator(self._combo.count)
 

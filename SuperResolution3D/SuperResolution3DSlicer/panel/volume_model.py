@@ -64,7 +64,8 @@ class VolumeModel:
             node = parameters.inputVolume
             try:
                 stack = stack_of(node, parameters.sliceThickness or None, parameters.slices.plane)
-                plan = plan_line(node, planned(stack, parameters.targetSpacing or None))
+                line = plan_line(node, planned(stack, parameters.targetSpacing or None))
+                plan = _("{line}, with {model}").format(line=line, model=current.card.name)
             except InputError:  # told where the run is refused
                 return ""
         if reason is None:
