@@ -1,6 +1,8 @@
 """What the Markdown files say can be followed: links, anchors, and the options of the command line."""
 
+import ast
 import re
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(file for folder in FOLDERS for file in
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
+OWN_HEADING = re.compile(r"^\*\*[^*]+?[^.]\.\*\*", re.MULTILINE)  # of a paragraph, such as **Tutorial.**
+MODULE = ROOT / "SuperResolution3D"
 
 
 def anchors(document: Path) -> set[str]:
@@ -63,11 +68,30 @@ def test_the_synopsis_names_every_command(capsys):
     assert commands == {command for command, _ in synopsis()}
 
 
-def test_the_tutorial_names_the_panels_controls_word_for_word():
-    text = (ROOT / "README.md").read_text("utf-8")
-    tutorial = text[text.index("**Tutorial.**") : text.index("```python")]
-    named = set(re.findall(r"\*\*([^*]+)\*\*", tutorial)) - {"Tutorial.", "Cancel"}  # the button while a run is on
-    panel = (ROOT / "SuperResolution3D" / "Resources" / "UI" / "SuperResolution3D.ui").read_text("utf-8")
-    controls = {text.removesuffix(":") for text in re.findall(r"<string>([^<]+)</string>", panel)}
-    assert named - controls == {"T1 brain, LR and HR"}  # of the module Sample Data
-    assert {"Input", "Super-resolve", "Show report"} <= named
+def said_by_the_panel() -> set[str]:
+    """Return every text of the .ui file and of the module's code, with and without what follows a colon."""
+    tree = ElementTree.parse(MODULE / "Resources" / "UI" / "SuperResolution3D.ui")
+    texts = {element.text or "" for element in tree.iter("string")}
+    for path in MODULE.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "_":
+                texts |= {part.value for part in call.args if isinstance(part, ast.Constant)}
+    return texts | {text.partition(":")[0] for text in texts}
+
+
+def controls_of(readme: str) -> list[str]:
+    """Return what the section on Slicer sets in bold, but for the headings of its paragraphs."""
+    section = readme.partition("\n## In 3D Slicer\n")[2].partition("\n## ")[0]
+    return [" ".join(name.split()) for name in BOLD.findall(OWN_HEADING.sub("", section))]
+
+
+def test_the_readme_calls_every_control_as_the_panel_does():
+    names, said = controls_of((ROOT / "README.md").read_text("utf-8")), said_by_the_panel()
+    assert {"Input", "Super-resolve", "Show report", "Slices", "Interpolate"} <= set(names)
+    assert [name for name in names if name not in said] == []
+
+
+def test_headings_are_no_controls_and_names_with_dots_are():
+    text = "\n## In 3D Slicer\n\n**Tutorial.** Click **Add model\nfile...** and **Region**.\n\n## Limits\n\n**Other**"
+    assert controls_of(text) == ["Add model file...", "Region"]
+    assert "Check" in said_by_the_panel() and "Superresolve" not in said_by_the_panel()
