@@ -14,6 +14,7 @@ from SuperResolution3DLib.models.checkpoint import build_network, check_fit, loa
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.networks.generator import Generator
 from Training.config import TrainConfig
+from Training.trainer.convolution import in_onednn
 
 # of the same modality also what becomes 0 and 1
 KEPT_BY_FINE_TUNING = ("network", "config", "scale", "grid", "skip", "intensity", "intensity_from")
@@ -40,6 +41,7 @@ def initial_generator(config: TrainConfig, card: ModelCard) -> Generator:
         network.load_state_dict(given.network.state_dict())
     elif config.model.skip != "none" or network.adds_trilinear:  # begin where the interpolation stands
         network.silence()
+    in_onednn(network)
     if config.loop.activation_checkpointing:
         _recompute_blocks(network)
     return network.to(memory_format=torch.channels_last_3d)

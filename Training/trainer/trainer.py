@@ -18,7 +18,7 @@ from SuperResolution3DLib.models.model_card import ModelCard
 from Training.config import TrainConfig
 from Training.data.patches import Patches, SampleOrder
 from Training.data.training_volume import TrainingVolume
-from Training.trainer.adversary import Adversary, clip_gradients
+from Training.trainer.adversary import Adversary, adam, clip_gradients
 from Training.trainer.batch_statistics import share_batch_statistics
 from Training.trainer.checkpoints import BEST_MODEL, LAST_MODEL, Checkpoints
 from Training.trainer.divergence import check_finite
@@ -55,9 +55,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         network = initial_generator(config, card)
         self.average = moving_average(fabric.to_device(network), config.optimisation.ema_decay)
-        optimiser = torch.optim.Adam(
-            network.parameters(), lr=config.optimisation.learning_rate, betas=config.optimisation.betas
-        )
+        optimiser = adam(network, config.optimisation.learning_rate, config.optimisation)
         self.network, self.optimiser = fabric.setup(network, optimiser)
         self.adversary = (
             Adversary(fabric, config.discriminator, config.optimisation) if config.loss.adversarial_weight else None
