@@ -131,7 +131,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="installed model or model file (default: auto, the one of the highest rank that fits the volume)",
     )
     add("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (default: a GPU if there)")
-    add("--precision", default="auto", metavar="auto|fp32|bf16", help="number format (default: 16 bits where native)")
+    add("--precision", default="auto", metavar="auto|fp32|bf16", help="number format (default: 16 bits where faster)")
     add("--memory-limit", type=float, metavar="GIB", help="memory to use on the device (default: 80 %% of the free)")
     add("--window", type=int, metavar="N", help="sliding windows of N LR voxels, as published (default: no windows)")
     add("--overlap", type=float, metavar="F", help=f"of windows, from 0 to below 1 (default: {DEFAULT_OVERLAP})")

@@ -6,6 +6,7 @@ from torch.nn.functional import conv3d
 from SuperResolution3DLib.advice import OTHER_DEVICE
 from SuperResolution3DLib.errors import InputError, ResourceError, is_out_of_memory
 from SuperResolution3DLib.free_memory import free_memory
+from SuperResolution3DLib.inference.bf16_trial import bf16_is_faster
 from SuperResolution3DLib.sentence import Sentence
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -75,8 +76,13 @@ def reason_of(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def choose_precision(name: str, device: torch.device) -> str:
+def choose_precision(name: str, device: torch.device, *, by_trial: bool = True) -> str:
     """Return fp32, bf16 or fp16: what was asked for, or under auto what the device computes natively.
+
+    Args:
+        name: auto, fp32 or bf16.
+        device: CPU or GPU.
+        by_trial: a CPU that has bf16 must also be faster in it; without, several processes choose alike.
 
     Raises:
         InputError: an unknown name.
@@ -86,7 +92,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     if device.type == "cpu":
-        return "bf16" if _cpu_computes_bf16() else "fp32"
+        return "bf16" if _cpu_computes_bf16() and (not by_trial or bf16_is_faster()) else "fp32"
     capability = torch.cuda.get_device_capability(device)
     if capability >= (8, 0):
         return "bf16"

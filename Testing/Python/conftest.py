@@ -1,5 +1,6 @@
 """Fixtures that several tests share."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,11 @@ class Phantom:
     """(D, H, W) float32, about 0 to 1000"""
     affine: np.ndarray
     """(4, 4) float64, voxel (I, J, K) to RAS mm"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_cache_folder_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))  # trials of the machine are not kept
 
 
 @pytest.fixture

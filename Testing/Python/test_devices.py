@@ -6,18 +6,27 @@ import pytest
 import torch
 
 from SuperResolution3DLib.errors import InputError, is_out_of_memory
+from SuperResolution3DLib.inference import devices
 from SuperResolution3DLib.inference.devices import choose_device, choose_precision
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "wanted"),
-    [({"avx512_bf16": True}, "bf16"), ({"avx2": True, "amx_bf16": True}, "bf16"), ({"avx2": True}, "fp32")],
+    ("capabilities", "is_faster", "wanted"),
+    [
+        ({"avx512_bf16": True}, True, "bf16"),
+        ({"avx512_bf16": True}, False, "fp32"),
+        ({"avx2": True, "amx_bf16": True}, True, "bf16"),
+        ({"avx2": True}, None, "fp32"),
+    ],
 )
-def test_the_cpu_computes_in_bf16_where_its_hardware_does(monkeypatch, capabilities, wanted):
+def test_the_cpu_computes_in_bf16_where_its_hardware_does_and_is_faster(monkeypatch, capabilities, is_faster, wanted):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    tried = (lambda: pytest.fail("tried without a need")) if is_faster is None else (lambda: is_faster)
+    monkeypatch.setattr(devices, "bf16_is_faster", tried)
     assert choose_precision("auto", CPU) == wanted
+    assert choose_precision("auto", CPU, by_trial=False) == ("fp32" if is_faster is None else "bf16")
     assert choose_precision("fp32", CPU) == "fp32"
 
 

@@ -25,10 +25,15 @@ CPU = torch.device("cpu")
         (math.inf, 1.0, True, "32-true"),
     ],
 )
-def test_a_process_of_its_own_takes_what_is_faster_and_accurate(half, full, proves, wanted):
+def test_a_process_of_its_own_takes_what_is_faster_and_accurate_and_times_it_once(
+    tmp_path, monkeypatch, half, full, proves, wanted
+):
     timings = {"bf16-mixed": half, "32-true": full}
-    given = {"measure": lambda device, name: timings[name], "proves": lambda device: proves}
-    assert fitting_precision(CPU, alone=True, **given) == wanted
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(precision, "seconds", lambda device, name: timings[name])
+    assert fitting_precision(CPU, alone=True, proves=lambda device: proves) == wanted
+    monkeypatch.setattr(precision, "seconds", lambda *_: pytest.fail("timed again"))
+    assert fitting_precision(CPU, alone=True, proves=lambda device: proves) == wanted
 
 
 @pytest.mark.parametrize(("named", "wanted"), [("bf16", "bf16-mixed"), ("fp32", "32-true"), ("fp16", "32-true")])
@@ -36,8 +41,8 @@ def test_a_process_of_its_own_takes_what_is_faster_and_accurate(half, full, prov
 def test_several_processes_and_gpus_take_what_the_processor_says_without_a_timing(
     monkeypatch, named, wanted, device, alone
 ):
-    monkeypatch.setattr(precision, "choose_precision", lambda *_: named)
-    given = {"measure": lambda *_: pytest.fail("timed"), "proves": lambda device: True}
+    monkeypatch.setattr(precision, "choose_precision", lambda *_, by_trial: "fp32" if by_trial else named)
+    given = {"is_faster": lambda *_: pytest.fail("timed"), "proves": lambda device: True}
     assert fitting_precision(torch.device(device), alone=alone, **given) == wanted
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -10,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from SuperResolution3DLib.inference.bf16_trial import clock
 from SuperResolution3DLib.inference.devices import choose_precision, device_name
 from SuperResolution3DLib.inference.precision import TOLERANCE
+from SuperResolution3DLib.inference.remembered_trials import remembered
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def fitting_precision(
     device: torch.device,
     *,
     alone: bool,
-    measure: Callable[[torch.device, Precision], float] | None = None,
+    is_faster: Callable[[torch.device], bool] | None = None,
     proves: Callable[[torch.device], bool] | None = None,
 ) -> Precision:
     """Return the format in which a training runs on a device.
@@ -33,16 +34,14 @@ def fitting_precision(
         device: CPU or GPU.
         alone: the run is this process; several would disturb each other's timing and must choose alike, so they take
             what the processor says of itself, as do GPUs.
-        measure: returns the seconds of a convolution, forward and backward, in a format.
+        is_faster: tells whether a convolution, forward and backward, takes less time there in bf16.
         proves: tells whether bf16 computes there what fp32 does.
     """
-    measure, proves = measure or seconds, proves or is_accurate
+    is_faster, proves = is_faster or bf16_is_faster, proves or is_accurate
     if alone and device.type == "cpu":
-        half, full = measure(device, "bf16-mixed"), measure(device, "32-true")
-        wanted = half < full
-        log.info("a 3D convolution takes %.3g ms in bf16 and %.3g ms in fp32 here", 1000 * half, 1000 * full)
+        wanted = is_faster(device)
     else:
-        wanted = choose_precision("auto", device) == "bf16"
+        wanted = choose_precision("auto", device, by_trial=False) == "bf16"
     if wanted and not proves(device):
         log.warning("bf16 is not accurate enough on %s: training in fp32", device_name(device))
         wanted = False
@@ -51,8 +50,19 @@ def fitting_precision(
     return chosen
 
 
+def bf16_is_faster(device: torch.device) -> bool:
+    """Tell whether a convolution takes less time in bf16: tried once on a machine, then remembered."""
+
+    def ask() -> bool:
+        half, full = seconds(device, "bf16-mixed"), seconds(device, "32-true")
+        log.info("a 3D convolution takes %.3g ms in bf16 and %.3g ms in fp32 here", 1000 * half, 1000 * full)
+        return half < full
+
+    return remembered("a convolution of a training in bf16 and in fp32", ask)
+
+
 def seconds(device: torch.device, precision: Precision) -> float:
-    """Return the seconds of a convolution, forward and backward, in a format; infinity where there is none of it."""
+    """Return the seconds of a convolution, there and back, on the CPU in a format; infinity where there is none of it."""
     try:
         convolve(device, precision)  # which chooses and prepares its kernels
         return min(_timed(device, precision) for _ in range(REPETITIONS))
@@ -86,6 +96,6 @@ def convolve(device: torch.device, precision: Precision) -> tuple[Tensor, Tensor
 
 
 def _timed(device: torch.device, precision: Precision) -> float:
-    began = time.perf_counter()
+    began = clock()
     convolve(device, precision)
-    return time.perf_counter() - began
+    return clock() - began
