@@ -175,7 +175,7 @@ def test_a_calibrated_model_gives_a_trust_map_to_lay_over(a_panel, a_main_window
     a_panel.will("done")
     a_panel.run()
     assert "there the estimate may be off by more than 20% of the intensity range" in a_panel.ui.resultLabel.text
-    text = "Where it may be off by more than 20 % of the range (trust map)"
+    text = "May be off by more than 20 % of the range"
     assert entries(a_panel.ui.overlaySelector) == ["None", "Difference to zero-filled", text]
     choose(a_panel, text)
     assert foregrounds("Red", "Green", "Yellow") == ["head SRx4 trust map"] * 3

@@ -1,5 +1,6 @@
 """The trust map in Slicer: asked for, added beside its result, shown as a mask, and followed when a result changes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from SuperResolution3DLib.models.model_card import read_card
 from Testing.Slicer.volumes import add_volume, voxel_positions
 
 # isort: split
+from SuperResolution3DSlicer.comparison.comparison import Comparison
+from SuperResolution3DSlicer.comparison.layout import LAYOUT_ID, TRUST_LAYOUT_ID, comparison_views
+from SuperResolution3DSlicer.comparison.overlay import lay_over, take_off
 from SuperResolution3DSlicer.comparison.trust_map import add_trust_map, trust_map_of
 from SuperResolution3DSlicer.runs.trust_request import why_no_trust_map
 from SuperResolution3DSlicer.self_test.fake_process import pretend
@@ -49,7 +53,7 @@ def test_the_mask_is_shown_from_its_threshold_on_and_its_legend_says_what_it_mea
     logic = SuperResolution3DLogic(pretend("done")[0])
     trust_map = trust_map_of(logic.superResolve(a_node, a_calibrated_model, trustMap=True))
     assert legend_of(trust_map).GetTitleText() == "The estimate may be off\nby more than 20 % of the range"
-    assert legend_of(trust_map).GetUseColorNamesForLabels()
+    assert legend_of(trust_map).GetNumberOfLabels() == 0, "a number would be none of the range"
     slicer.util.updateVolumeFromArray(trust_map, np.arange(256, dtype=np.uint8).reshape(1, 16, 16))
     producer = trust_map.GetDisplayNode().GetImageDataConnection().GetProducer()
     producer.Update()
@@ -110,3 +114,91 @@ def test_a_companion_that_was_changed_since_is_told_and_nothing_is_added(a_node,
     with pytest.raises(Exception, match="tiny was calibrated with another file of second"):
         SuperResolution3DLogic().superResolve(a_node, a_calibrated_model, device="cpu", trustMap=True)
     assert node_names() == before
+
+
+@pytest.fixture
+def the_comparison(a_core, a_node, a_calibrated_model) -> Iterator[Comparison]:
+    """The comparison of a result that has a trust map."""
+    a_core.open_layout()
+    result = SuperResolution3DLogic(pretend("done")[0]).superResolve(a_node, a_calibrated_model, trustMap=True)
+    comparison = Comparison(a_core.application)
+    comparison.show(a_node, result, None, None, trust_map_of(result))
+    yield comparison
+    comparison.close()
+
+
+def rows(layout: int = TRUST_LAYOUT_ID) -> list[tuple[str | None, str | None]]:
+    """Return the names of the volumes of each row: in the background, and over it."""
+    shown = []
+    for view in comparison_views(layout)[::3]:
+        composite = slicer.mrmlScene.GetSingletonNode(view.name, "vtkMRMLSliceCompositeNode")
+        ids = composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()
+        shown.append(
+            tuple(None if volume is None else slicer.mrmlScene.GetNodeByID(volume).GetName() for volume in ids)
+        )
+    return shown
+
+
+WITH_TRUST = [("head", None), ("head SRx2", None), (None, None), ("head SRx2", "head SRx2 trust map")]
+
+
+def test_a_trust_map_has_a_row_of_its_own_in_the_comparison(a_core, the_comparison) -> None:
+    assert a_core.layout.GetLayoutNode().GetViewArrangement() == TRUST_LAYOUT_ID
+    assert rows() == WITH_TRUST
+    views = comparison_views(TRUST_LAYOUT_ID)
+    nodes = [slicer.mrmlScene.GetSingletonNode(view.name, "vtkMRMLSliceNode") for view in views]
+    assert [node.GetLayoutLabel() for node in nodes[9:]] == [
+        "may be off axial",
+        "may be off coronal",
+        "may be off sagittal",
+    ]
+    places = [slicer.util.arrayFromVTKMatrix(node.GetXYToRAS()) for node in nodes]
+    for column in range(3):
+        np.testing.assert_allclose(places[column + 3 :: 3], [places[column]] * 3, rtol=0, atol=1e-9)
+    drawn = a_core.layout.GetViewNodes()
+    assert [drawn.GetItemAsObject(number) for number in range(drawn.GetNumberOfItems())] == nodes
+
+
+def test_the_row_of_the_trust_map_outlives_what_linked_views_pass_on(a_core, a_node, the_comparison) -> None:
+    view = slicer.mrmlScene.GetSingletonNode("SuperResolution3DLRAxial", "vtkMRMLSliceNode")
+    logic = a_core.application.GetSliceLogic(view)
+    composite = logic.GetSliceCompositeNode()
+    for flag, choose in (
+        (composite.BackgroundVolumeFlag, composite.SetBackgroundVolumeID),
+        (composite.ForegroundVolumeFlag, composite.SetForegroundVolumeID),
+    ):
+        logic.StartSliceCompositeNodeInteraction(flag)
+        choose(slicer.mrmlScene.GetFirstNodeByName("head SRx2").GetID())
+        logic.EndSliceCompositeNodeInteraction()
+    assert rows()[3] == WITH_TRUST[3]
+    assert [background for background, _foreground in rows()] == [background for background, _ in WITH_TRUST]
+
+
+def test_a_result_without_a_trust_map_goes_back_to_three_rows(a_core, a_node, the_comparison) -> None:
+    result = slicer.mrmlScene.GetFirstNodeByName("head SRx2")
+    the_comparison.show(a_node, result)
+    assert a_core.layout.GetLayoutNode().GetViewArrangement() == LAYOUT_ID
+    assert rows(LAYOUT_ID) == WITH_TRUST[:3]
+    slicer.mrmlScene.RemoveNode(trust_map_of(result))
+    the_comparison.fit()
+
+
+def test_a_comparison_with_a_trust_map_is_resumed_by_another_panel(a_core, a_node, the_comparison) -> None:
+    the_comparison.close()
+    another = Comparison(a_core.application)
+    another.resume()
+    composite = slicer.mrmlScene.GetSingletonNode("SuperResolution3DTrustAxial", "vtkMRMLSliceCompositeNode")
+    composite.SetForegroundVolumeID(None)
+    assert rows() == WITH_TRUST
+    a_core.layout.GetLayoutNode().SetViewArrangement(LAYOUT_ID)
+    composite.SetForegroundVolumeID(None)
+    assert rows()[3][1] is None, "with another layout it lets go"
+    another.close()
+
+
+def test_an_overlay_leaves_the_row_of_the_trust_map_alone(a_core, the_comparison) -> None:
+    trust_map = slicer.mrmlScene.GetFirstNodeByName("head SRx2 trust map")
+    lay_over(trust_map, 0.5)
+    assert rows()[1] == ("head SRx2", "head SRx2 trust map")
+    take_off(a_core.scene)
+    assert rows() == WITH_TRUST

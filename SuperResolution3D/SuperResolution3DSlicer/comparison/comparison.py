@@ -1,4 +1,7 @@
-"""The 3x3 comparison in a scene: LR, SR and HR (or a difference) in nine linked axial, coronal and sagittal views."""
+"""The 3x3 comparison in a scene: LR, SR and HR (or a difference) in nine linked axial, coronal and sagittal views.
+
+A trust map makes a fourth row.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +15,9 @@ from SuperResolution3DSlicer.comparison.difference import TO_MEASURED, differenc
 from SuperResolution3DSlicer.comparison.layout import (
     LAYOUT_ID,
     ORIENTATIONS,
-    ROWS,
+    ROWS_OF_LAYOUT,
+    TRUST_LAYOUT_ID,
+    TRUST_ROW,
     VIEW_GROUP,
     ComparisonView,
     comparison_views,
@@ -20,6 +25,7 @@ from SuperResolution3DSlicer.comparison.layout import (
 )
 from SuperResolution3DSlicer.comparison.legend import redraw_legend
 from SuperResolution3DSlicer.comparison.planes import set_plane
+from SuperResolution3DSlicer.comparison.trust_map import TRUST_OPACITY, trust_map_of
 from SuperResolution3DSlicer.runs.volume_task import INPUT_ROLE
 
 
@@ -32,7 +38,9 @@ class Comparison:
     def __init__(self, application_logic: slicer.vtkMRMLApplicationLogic | None = None) -> None:
         """Take the logic that knows the slice views; None is the application's own."""
         self._logic = application_logic
+        self._layout = LAYOUT_ID
         self._volumes: dict[str, slicer.vtkMRMLVolumeNode | None] = {}
+        self._trust_map: slicer.vtkMRMLVolumeNode | None = None
         self._observations: list[tuple[vtk.vtkObject, int]] = []
         self._faded: slicer.vtkMRMLVolumeNode | None = None
         self._crosshair: slicer.vtkMRMLCrosshairNode | None = None
@@ -44,11 +52,13 @@ class Comparison:
         sr_node: slicer.vtkMRMLScalarVolumeNode,
         hr_node: slicer.vtkMRMLScalarVolumeNode | None = None,
         zero_filled_node: slicer.vtkMRMLScalarVolumeNode | None = None,
+        trust_map_node: slicer.vtkMRMLScalarVolumeNode | None = None,
     ) -> None:
-        """Switch to the 3x3 layout and put the volumes into its rows.
+        """Switch to the layout and put the volumes into its rows.
 
-        The third row is the HR reference, else the difference SR - zero-filled, else it stays empty. LR, SR and HR get
-        the LR's window and level, the difference has its own.
+        The third row is the HR reference, else the difference SR - zero-filled, else it stays empty. With a trust map
+        there is a fourth row: the SR, and over it where it may be off. LR, SR and HR get the LR's window and level, the
+        difference has its own.
 
         Raises:
             InputError: there is no main window, or SR and zero-filled volume are on different grids.
@@ -64,19 +74,19 @@ class Comparison:
             label = _("SR - interpolated") if is_interpolated(zero_filled_node) else _("SR - zero-filled")
         elif hr_node is None:
             label = _("no reference")
-        self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
+        self._take_rows(lr_node, sr_node, third, trust_map_node)
         self._faded = zero_filled_node
-        labels = dict(zip(ROWS, (_("LR"), _("SR"), label), strict=True))
+        labels = dict(zip(ROWS_OF_LAYOUT[TRUST_LAYOUT_ID], (_("LR"), _("SR"), label, _("may be off")), strict=True))
         columns = dict(zip(ORIENTATIONS, (_("axial"), _("coronal"), _("sagittal")), strict=True))
         register_layout(scene)
-        layout_node.SetViewArrangement(LAYOUT_ID)
-        for view in comparison_views():
+        layout_node.SetViewArrangement(self._layout)
+        for view in comparison_views(self._layout):
             self._set_up_view(scene, view, view.label(labels[view.row], columns[view.orientation]))
         alike = (lr_node, sr_node, hr_node, zero_filled_node)
         self._watch(layout_node, [node for node in alike if node is not None])
         self._show_crosshair(scene)
-        if third is not None:
-            redraw_legend(third)  # only now the views are there
+        for node in filter(None, (third, trust_map_node)):
+            redraw_legend(node)  # only now the views are there
         self.fit()
 
     def resume(self) -> None:
@@ -86,12 +96,13 @@ class Comparison:
         """
         scene = slicer.mrmlScene
         layout_node = _layout_node(scene)
-        if self._volumes or layout_node is None or layout_node.GetViewArrangement() != LAYOUT_ID:
+        if self._volumes or layout_node is None or layout_node.GetViewArrangement() not in ROWS_OF_LAYOUT:
             return
-        lr_node, sr_node, third = (_shown_volume(scene, row) for row in ROWS)
+        lr_node, sr_node, third = (_shown_volume(scene, row) for row in ROWS_OF_LAYOUT[LAYOUT_ID])
         if lr_node is None or sr_node is None or sr_node.GetNodeReference(INPUT_ROLE) is not lr_node:
             return
-        self._volumes = dict(zip(ROWS, (lr_node, sr_node, third), strict=True))
+        has_trust_row = layout_node.GetViewArrangement() == TRUST_LAYOUT_ID
+        self._take_rows(lr_node, sr_node, third, trust_map_of(sr_node) if has_trust_row else None)
         hr_node = None if third is sr_node.GetNodeReference(TO_MEASURED) else third
         self._watch(layout_node, [node for node in (lr_node, sr_node, hr_node) if node is not None])
 
@@ -105,7 +116,7 @@ class Comparison:
         if not self.can_fade:
             return
         scene = self._faded.GetScene()
-        for view in comparison_views():
+        for view in comparison_views(self._layout):
             if view.row == "SR":
                 composite = _composite_node(scene, _slice_node(scene, view))
                 composite.SetForegroundVolumeID(self._faded.GetID())
@@ -121,7 +132,9 @@ class Comparison:
             return
         logic = self._logic or slicer.app.applicationLogic()
         offsets: dict[str, float] = {}
-        views = sorted(comparison_views(), key=lambda view: view.row != "SR")  # the SR's voxels choose the plane
+        views = sorted(
+            comparison_views(self._layout), key=lambda view: view.row != "SR"
+        )  # the SR's voxels choose the plane
         for view in views:
             slice_node = _slice_node(lr_node.GetScene(), view)
             slice_logic = logic.GetSliceLogic(slice_node)
@@ -141,14 +154,25 @@ class Comparison:
             observed.RemoveObserver(tag)
         self._observations.clear()
         self._volumes = {}
-        self._faded = None
+        self._faded = self._trust_map = None
         if self._crosshair is not None:
             self._crosshair.SetCrosshairMode(self._crosshair.NoCrosshair)
             self._crosshair = None
 
     def _on_layout(self, layout_node: slicer.vtkMRMLLayoutNode, event: str) -> None:
-        if layout_node.GetViewArrangement() != LAYOUT_ID:
+        if layout_node.GetViewArrangement() != self._layout:
             self.close()
+
+    def _take_rows(
+        self,
+        lr_node: slicer.vtkMRMLScalarVolumeNode,
+        sr_node: slicer.vtkMRMLScalarVolumeNode,
+        third: slicer.vtkMRMLScalarVolumeNode | None,
+        trust_map_node: slicer.vtkMRMLScalarVolumeNode | None,
+    ) -> None:
+        self._layout = LAYOUT_ID if trust_map_node is None else TRUST_LAYOUT_ID
+        self._volumes = dict(zip(ROWS_OF_LAYOUT[TRUST_LAYOUT_ID], (lr_node, sr_node, third, sr_node), strict=True))
+        self._trust_map = trust_map_node
 
     def _set_up_view(self, scene: slicer.vtkMRMLScene, view: ComparisonView, label: str) -> None:
         slice_node = _slice_node(scene, view)
@@ -159,13 +183,16 @@ class Comparison:
         composite.SetHotLinkedControl(True)
         composite.SetForegroundVolumeID(None)
         composite.SetLabelVolumeID(None)
+        if view.row == TRUST_ROW:
+            composite.SetForegroundOpacity(TRUST_OPACITY)
+            composite.SetCompositing(composite.Alpha)
         self._put_back(composite, view)
 
     def _watch(self, layout_node: slicer.vtkMRMLLayoutNode, alike: list[slicer.vtkMRMLScalarVolumeNode]) -> None:
         """Follow the layout, the rows, and the window and level of the volumes that are shown alike."""
         scene = layout_node.GetScene()
         self._observe(layout_node, self._on_layout)
-        for view in comparison_views():
+        for view in comparison_views(self._layout):
             composite = _composite_node(scene, _slice_node(scene, view))
             # Linked views pass on the choice of another volume in one of them to all nine; the rows must outlive that.
             self._observe(composite, lambda *_event, composite=composite, view=view: self._put_back(composite, view))
@@ -179,6 +206,10 @@ class Comparison:
         if composite.GetBackgroundVolumeID() != wanted and view.name not in self._adjusting:
             with self._adjust(view.name):
                 composite.SetBackgroundVolumeID(wanted)
+        trust_map = self._trust_map if view.row == TRUST_ROW else None
+        if trust_map is not None and trust_map.GetScene() is not None and view.name not in self._adjusting:
+            with self._adjust(view.name):
+                composite.SetForegroundVolumeID(trust_map.GetID())
 
     def _share_window(self, nodes: list[slicer.vtkMRMLScalarVolumeNode]) -> None:
         """Give all volumes the window and level of the first, now and whenever one of them changes."""
@@ -222,16 +253,17 @@ class Comparison:
 
 
 def register_layout(scene: slicer.vtkMRMLScene) -> None:
-    """Make the 3x3 layout known to the layout manager, where there is one; a scene that was saved in it needs it."""
+    """Make the layouts known to the layout manager, where there is one; a scene that was saved in one needs it."""
     layout_node = _layout_node(scene)
     if layout_node is None:
         return
-    if layout_node.IsLayoutDescription(LAYOUT_ID):
-        layout_node.SetLayoutDescription(LAYOUT_ID, layout_xml())
-    else:
-        layout_node.AddLayoutDescription(LAYOUT_ID, layout_xml())
-    if layout_node.GetViewArrangement() == LAYOUT_ID:  # loaded before the layout was known: no view is there yet
-        layout_node.SetViewArrangement(LAYOUT_ID)
+    for layout in ROWS_OF_LAYOUT:
+        if layout_node.IsLayoutDescription(layout):
+            layout_node.SetLayoutDescription(layout, layout_xml(layout))
+        else:
+            layout_node.AddLayoutDescription(layout, layout_xml(layout))
+        if layout_node.GetViewArrangement() == layout:  # loaded before the layout was known: no view is there yet
+            layout_node.SetViewArrangement(layout)
 
 
 def _layout_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLLayoutNode | None:

@@ -1,21 +1,23 @@
-"""The 3x3 comparison as a layout: which view stands where, what it is called and which plane it shows. Plain text."""
+"""The comparison as layouts, 3x3 and with a trust map 4x3: which view stands where, and its plane. Plain text."""
 
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-LAYOUT_ID = 3403  # Slicer's own end at 43, and two extensions took 99 and 100
-VIEW_GROUP = 3403  # linking, zoom and crosshair stay among these nine views
+LAYOUT_ID, TRUST_LAYOUT_ID = 3403, 3404  # Slicer's own end at 43, and two extensions took 99 and 100
+VIEW_GROUP = 3403  # linking, zoom and crosshair stay among these views
 ROWS = ("LR", "SR", "Reference")
+TRUST_ROW = "Trust"  # the SR again, and over it where it may be off
+ROWS_OF_LAYOUT = {LAYOUT_ID: ROWS, TRUST_LAYOUT_ID: (*ROWS, TRUST_ROW)}
 ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
 COLORS = {"Axial": "#F34A33", "Coronal": "#6EB04B", "Sagittal": "#EDD54C"}  # of Slicer's red, green and yellow view
 
 
 @dataclass(frozen=True)
 class ComparisonView:
-    """One of the nine slice views."""
+    """One of the slice views."""
 
     row: str
-    """one of ROWS"""
+    """one of ROWS, or TRUST_ROW"""
     orientation: str
     """one of ORIENTATIONS"""
 
@@ -29,14 +31,14 @@ class ComparisonView:
         return f"{row_label} {column_label}"
 
 
-def comparison_views() -> list[ComparisonView]:
-    """Return the nine views, row by row."""
-    return [ComparisonView(row, orientation) for row in ROWS for orientation in ORIENTATIONS]
+def comparison_views(layout: int = LAYOUT_ID) -> list[ComparisonView]:
+    """Return the views of a layout, row by row."""
+    return [ComparisonView(row, orientation) for row in ROWS_OF_LAYOUT[layout] for orientation in ORIENTATIONS]
 
 
-def layout_xml() -> str:
-    """Return the description that Slicer's layout node takes: three rows of three slice views, with splitters."""
-    rows = [[view for view in comparison_views() if view.row == row] for row in ROWS]
+def layout_xml(layout: int = LAYOUT_ID) -> str:
+    """Return the description that Slicer's layout node takes: rows of three slice views, with splitters."""
+    rows = [[view for view in comparison_views(layout) if view.row == row] for row in ROWS_OF_LAYOUT[layout]]
     return _box("vertical", [_box("horizontal", [_view(view) for view in row]) for row in rows])
 
 

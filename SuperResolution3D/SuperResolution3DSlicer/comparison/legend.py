@@ -2,7 +2,10 @@
 
 import slicer
 
-POSITION, SIZE = (0.97, 0.5), (0.12, 0.55)  # shares of the view: at the right edge, in the middle
+# Shares of the view, at its right edge: in the middle, and of one colour in the upper corner.
+POSITION, SIZE = (0.97, 0.5), (0.12, 0.55)
+POSITION_OF_ONE_COLOR, SIZE_OF_ONE_COLOR = (0.97, 0.95), (0.12, 0.25)
+NUM_LABELS = 5
 
 
 def show_legend(node: slicer.vtkMRMLScalarVolumeNode, title: str, label_format: str | None = None) -> None:
@@ -11,16 +14,17 @@ def show_legend(node: slicer.vtkMRMLScalarVolumeNode, title: str, label_format: 
     Args:
         node: with a display node, whose colours and window the legend shows.
         title: what the colours mean.
-        label_format: of the numbers beside the colours, as printf's; None: the names of the colours stand there.
+        label_format: of the numbers beside the colours, as printf's; None: there is one colour and no number.
     """
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     with slicer.util.NodeModify(legend):
         legend.SetTitleText(title)
-        legend.SetPosition(POSITION)
-        legend.SetSize(SIZE)
+        legend.SetPosition(POSITION_OF_ONE_COLOR if label_format is None else POSITION)
+        legend.SetSize(SIZE_OF_ONE_COLOR if label_format is None else SIZE)
         legend.SetVisibility3D(False)
-        legend.SetUseColorNamesForLabels(label_format is None)
-        legend.SetLabelFormat(legend.GetDefaultTextLabelFormat() if label_format is None else label_format)
+        legend.SetUseColorNamesForLabels(False)
+        legend.SetNumberOfLabels(0 if label_format is None else NUM_LABELS)
+        legend.SetLabelFormat(label_format or legend.GetDefaultNumericLabelFormat())
 
 
 def redraw_legend(node: slicer.vtkMRMLScalarVolumeNode) -> None:

@@ -8,7 +8,7 @@ import json
 
 import slicer
 
-from SuperResolution3DSlicer.comparison.layout import comparison_views
+from SuperResolution3DSlicer.comparison.layout import TRUST_LAYOUT_ID, comparison_views
 from SuperResolution3DSlicer.comparison.legend import redraw_legend, update_legend
 from SuperResolution3DSlicer.scene.nodes import ATTRIBUTE_PREFIX
 
@@ -22,7 +22,7 @@ def lay_over(node: slicer.vtkMRMLScalarVolumeNode, opacity: float) -> None:
     """Lay a volume over all slice views, of the comparison over the row of the result, in place of another overlay."""
     scene = node.GetScene()
     take_off(scene)
-    others = {view.name for view in comparison_views() if view.row != OVERLAID_ROW}
+    others = {view.name for view in comparison_views(TRUST_LAYOUT_ID) if view.row != OVERLAID_ROW}
     for composite in _composite_nodes(scene):
         if composite.GetLayoutName() in others:
             continue

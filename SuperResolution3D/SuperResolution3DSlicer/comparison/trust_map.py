@@ -19,6 +19,7 @@ BOUND_ATTRIBUTE = "Bound"  # by how much the estimate may be off, as a person re
 KIND = "trust map"
 COLORS_NAME = "SuperResolution3D trust mask"
 COLOR = (1.0, 0.85, 0.0)  # yellow: neither of the difference's colours
+TRUST_OPACITY = 0.5  # over the result
 MASK_FROM, HIGHEST = 100, 255  # of the map's voxels: percent of the caution from which one belongs to the mask
 
 
@@ -88,5 +89,5 @@ def _colors(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLColorTableNode:
     node.SetName(COLORS_NAME)
     node.SetTypeToUser()
     node.SetNumberOfColors(1)
-    node.SetColor(0, _("here"), *COLOR, 1.0)
+    node.SetColor(0, _("may be off"), *COLOR, 1.0)
     return scene.AddNode(node)

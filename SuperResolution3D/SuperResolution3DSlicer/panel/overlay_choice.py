@@ -20,10 +20,10 @@ from SuperResolution3DSlicer.comparison.difference import (
     own_difference,
 )
 from SuperResolution3DSlicer.comparison.overlay import lay_over, shown_overlay, take_off
-from SuperResolution3DSlicer.comparison.trust_map import bound_of, trust_map_of
+from SuperResolution3DSlicer.comparison.trust_map import TRUST_OPACITY, bound_of, trust_map_of
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE
 
-DIFFERENCE_OPACITY, TRUST_OPACITY = 0.7, 0.5
+DIFFERENCE_OPACITY = 0.7
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def overlays_of(shown: Shown) -> list[Overlay]:
         found.append(_difference(shown, measured, TO_MEASURED, text))
     trust_map = trust_map_of(shown.sr_node)
     if trust_map is not None:
-        text = _("Where it may be off by more than {bound} (trust map)").format(bound=bound_of(trust_map))
+        text = _("May be off by more than {bound}").format(bound=bound_of(trust_map))
         found.append(Overlay(text, trust_map, lambda: trust_map, TRUST_OPACITY))
     return found
 

@@ -12,6 +12,7 @@ from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
 from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DSlicer.comparison.comparison import Comparison
+from SuperResolution3DSlicer.comparison.trust_map import trust_map_of
 from SuperResolution3DSlicer.forecast.forecast import duration
 from SuperResolution3DSlicer.panel.messages import with_full_stop
 from SuperResolution3DSlicer.panel.overlay_choice import OverlayChoice, Shown
@@ -89,7 +90,7 @@ class ResultViews:
         try:
             with self._overlay.lifted():
                 self._ui.fadeSlider.value = 0
-                self.comparison.show(lr_node, sr_node, hr_node, zero_filled_node)
+                self.comparison.show(lr_node, sr_node, hr_node, zero_filled_node, trust_map_of(sr_node))
         except SuperResolutionError as error:
             self._say(told(error))
             return
