@@ -87,8 +87,127 @@ ENGLISH: Final[dict[str, str]] = {
     "device": "{device} cannot be used ({reason}): using the CPU",
     "memory-halved": "Out of memory on {device}: halving the tiles",
     "memory-cpu": "Out of memory on {device} even with the smallest tiles: using the CPU",
+    # what a run is told
+    "input-device": "--device is auto, cpu, cuda or cuda:N, not {given!r}",
+    "input-precision": "--precision is auto, fp32 or bf16, not {given!r}",
+    "input-consistency": "--data-consistency is off, check or project, not {given!r}",
+    "input-memory-limit": "--memory-limit is a number of GiB above 0, not {given:g}",
+    "input-window": "--window is an edge of at least {smallest} LR voxels, not {given}",
+    "input-overlap": "--overlap is a share of the window from 0 to below 1, not {given:g}",
+    "input-overlap-alone": "--overlap belongs to --window, which is not given",
+    "input-modality": "--modality is a DICOM modality such as MR or CT, not {given!r}",
+    "input-modality-of-series": "--modality {given} is not that of the series, {found}; omit it",
+    "input-project-region": "--data-consistency project works on the whole volume, not on a --region",
+    "input-trust-region": "--trust-map works on the whole volume, not on a --region",
+    "input-region": "--region {region} is empty or reaches beyond the volume, whose shape is {shape} (slices, rows, "
+    "columns)",
+    "input-slices-only": "{model} is for thick slices: it has neither windows nor an ensemble; omit both",
+    "input-mirror": "{model} works on the {grid} grid, which is another one in a mirror: omit --ensemble",
+    "input-gpu-number": "There is no GPU {index}: {count} found, counted from 0",
+    "input-thickness": "A slice thickness of {thickness:g} mm is impossible for slices every {spacing:.4g} mm: it is "
+    "above 0 and at most {times:g} spacings, {largest:.4g} mm; give the true one",
+    "input-target-spacing": "A target spacing of {target:g} mm does not suit slices every {spacing:.4g} mm: it is "
+    "below that and at least {smallest:.3g} mm, {most} voxels per slice",
+    "input-pixel-spacing": "The pixel size, {target:g} mm (0.4 mm at least), does not suit as target spacing for "
+    "slices every {spacing:.4g} mm: it is below that and at least {smallest:.3g} mm, {most} voxels per slice",
+    "input-report-json": "{source} is not a report of a run: it is not JSON ({reason})",
+    "input-report": "{source} is not a report of a run that this version can read: {reason}",
+    # volumes
+    "path-unseen": "{path} cannot be looked at ({reason}); change its permissions or use another one",
+    "path-no-name": "{path} is not the name of a file ({reason}); use another one",
+    "path-not-utf8": "The name {path} is not UTF-8 text, and volumes need one; rename the file or folder",
+    "volume-missing": "There is no file or folder {path}; check the path",
+    "volume-unreadable": "{path} cannot be read ({reason}); check its permissions",
+    "volume-components": "{path} holds {count} component(s) a voxel ({kind}) and one real number is needed; extract "
+    "one component or the magnitude first",
+    "volume-axes": "{path} has {count} axes ({shape}) and a volume has 3; extract one 3D volume first",
+    "volume-no-image": "{path} cannot be read as an image ({reason}); check that it is complete and of its kind",
+    "volume-damaged": "The compressed data of {path} is damaged after {count} bytes ({reason}); copy or download the "
+    "file again",
+    "volume-no-end": "{path} is cut short: its compressed data stops after {count} bytes without an end; copy or "
+    "download the file again",
+    "volume-cut-short": "{path} is cut short: it holds {count} of the {wanted} bytes that its header announces; copy "
+    "or download the file again",
+    "volume-thin": "{path} has {shape} voxels (slices, rows, columns) and each axis needs 2 at least; give a 3D volume",
+    "volume-small": "A volume of {shape} voxels (slices, rows, columns) is too small: the network needs {needed} "
+    "voxels along each axis",
+    "volume-not-finite": "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first"
+    "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first",
+    "volume-constant": "All {shape} voxels (slices, rows, columns) of {path} are {value:g}; give a volume that shows "
+    "something",
+    "volume-no-contrast": "The volume is constant ({value:g} everywhere), there is nothing to super-resolve",
+    "volume-extreme": "{name} has {count} of {size} voxels beyond {limit:g} in magnitude, as marks of missing data are "
+    "({low:g} to {high:g}); replace them with the value of the background, or divide the volume",
+    "volume-flat": "The voxels of {name} differ by {range:g} at most and {needed:g} is needed; multiply the volume "
+    "with a large number first",
+    "volume-far": "{count} of {size} voxels lie more than {times:g} times the intensity range ({low:g} to {high:g}) "
+    "away from it ({lowest:g} to {highest:g}); replace them with the value of the background",
+    "volume-low-contrast": "The voxels ({lowest:.10g} to {highest:.10g}) have too little contrast so far from the "
+    "range {low:g} to {high:g} that the model was made for; subtract their offset, or choose another model",
+    "volume-result": "{count} of {size} voxels of the result are not finite; the volume goes from {low:g} to {high:g}, "
+    "look for outliers or use another model",
+    "geometry-header": "The header of {path} describes axes that are sheared, of zero length or in one plane, so its "
+    "affine cannot be used; repair the header or resample the volume to perpendicular axes",
+    "geometry-not-finite": "The volume's affine {affine} has entries that are not finite; repair its header",
+    "geometry-last-row": "The volume's affine {affine} must end in the row 0 0 0 1; repair its header",
+    "geometry-tiny": "The volume's voxels measure {sizes} mm (columns, rows, slices), at least {needed:g} mm is "
+    "needed; repair the spacing in its header",
+    "geometry-flat": "The volume's three axes lie in one plane (determinant {determinant:.2g}, 1 is perpendicular), so "
+    "its affine cannot be inverted; repair its header",
+    "geometry-sheared": "The volume is sheared: two of its axes meet at {angle:.2f} degrees instead of 90; resample it "
+    "to a grid with perpendicular axes first",
+    "geometry-few-slices": "A stack has 2 slices at least, not {count}",
+    "geometry-uneven": "The slices lie unevenly: {distance:.4g} mm between slices {first} and {second} where "
+    "{spacing:.4g} mm is the mean and {allowed:.0%} off is allowed (slices {places}, counted from 0); remove the "
+    "misplaced slices",
     # model files
     "model-folder": "The folder cannot be read ({reason})",
+    "model-missing": "There is no model file {path}",
+    "model-unreadable": "{path} cannot be read ({reason}); check its permissions",
+    "model-no-header": "{file} is not a model file (no safetensors header)",
+    "model-bad-header": "{file} is not a model file (unreadable safetensors header)",
+    "model-no-card": "{file} holds no model card of this program (no {key!r} entry in its header)",
+    "model-not-json": "{file}: the model's header is not JSON ({reason})",
+    "model-no-object": "{file}: the model's header is not a JSON object",
+    "model-version": "{file}: model format version {version}, this program reads {known}",
+    "model-lacks": "{file}: the model's header lacks {fields}",
+    "model-unusable": "{file}: the model's header cannot be used: {reason}",
+    "model-config": "The config of {model} does not say {field!r}",
+    "model-network": "Unknown network {network!r}; this program has {known}",
+    "model-network-config": "Network {network!r} cannot be built from its config: {reason}",
+    "model-scale": "{file}: the card says scale {card}, the network's config {network}",
+    "model-grid": "{file}: the card says grid {card}, the network's config {network}",
+    "model-skip": "{file}: the card says skip {card}, but the network adds a trilinear interpolation",
+    "model-intensity": "{file}: the card's intensity policy cannot be used: {reason}",
+    "model-damaged": "{file} is damaged: {reason}",
+    "model-tensors": "{file} does not fit its network: it lacks {missing} tensors and has {unknown} unknown ones "
+    "({names})",
+    "model-tensor-shape": "{file}: tensor {tensor} has shape {shape}, wanted {wanted}",
+    "model-tensor-values": "{file}: tensor {tensor} holds values that are not finite numbers",
+    "model-not-for-slices": "{model} is not for thick slices; it enlarges all axes",
+    "model-not-called": "No model is called {name!r}; installed: {models}",
+    "model-none": "No model is installed: put a model file into {folder} or name its folder in ${variable}",
+    "model-no-home": "You have no home folder: set HOME, or name a folder of models in ${variable}",
+    "model-none-fits": "{choice}; name a model with --model to use it nevertheless, or see `interpolate`",
+    "model-not-calibrated": "{model} was not calibrated, so nothing can be said of where it may be off: omit "
+    "--trust-map, or calibrate it with Training/calibrate.py",
+    "model-companion": "{model} was calibrated with another file of {companion} (sha256 {wanted}) than the installed "
+    "one ({found}): install that one, or calibrate again with Training/calibrate.py",
+    "model-pair": "{model} and {companion} cannot be compared: their {field} differs, {one} and {other}",
+    # results
+    "output-folder": "{path} is a folder; name a file in it",
+    "output-device": "{path} is a disk or a socket; name a file",
+    "output-closed": "{path} is closed or may not be written into; name a file",
+    "output-exists": "{path} exists already; use --overwrite or another name",
+    "output-no-folder": "There is no folder {folder} to write {name} to; create it or use another one",
+    "output-forbidden": "The folder {folder} may not be written to; change its permissions or use another one",
+    "output-no-file": "{path} cannot be a file ({reason}); use another name",
+    "output-disk-full": "{name} takes {needed:.3g} GiB and {free:.3g} GiB are free in {folder}; free some space or use "
+    "another disk",
+    "output-failed": "{path} cannot be written ({reason}), nothing was left behind; write to another folder",
+    "output-refused": "{path} cannot be written ({reason}); write to another folder",
+    "output-taken": "{path} was made by somebody else during the run and is left as it is; use --overwrite or another "
+    "name",
     # ends
     "cancelled": "Cancelled; nothing was written",
     "bug": "This is a bug of the program ({error})",
@@ -98,6 +217,8 @@ ENGLISH: Final[dict[str, str]] = {
     "memory-gpu-taken": "{device} has no memory left ({reason}): close other programs that use it, or {advice}",
     "memory-needed": "The run needs at least {needed} GiB and may use {allowed} GiB: {advice}, or close other programs "
     "that use this memory",
+    "memory-slices": "The result with {spacing:.3g} mm between slices takes {needed} of main memory and may use "
+    "{allowed}: choose a larger --target-spacing",
     "memory-result": "The result takes {needed} GiB of main memory and may use {allowed} GiB: {advice}",
     "input-library": "A library cannot be loaded ({reason}); install it again, or close other programs",
     "input-system": "{reason}; check permissions, names, free space and open files",

@@ -8,7 +8,7 @@ from typing import Any, Self
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.slice_report import SliceReport
-from SuperResolution3DLib.sentence import Warned
+from SuperResolution3DLib.sentence import Sentence, Warned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Report(Computation):
         try:
             values = json.loads(text)
         except ValueError as error:
-            raise InputError(f"{source} is no report of a run: it is no JSON ({error})") from error
+            raise InputError(Sentence("input-report-json", {"source": source, "reason": str(error)})) from error
         return cls.from_values(values, source)
 
     @classmethod
@@ -68,7 +68,7 @@ class Report(Computation):
             known["warnings"] = tuple(Warned.from_values(_known(Warned, warned)) for warned in known["warnings"])
             return cls(**known)
         except (TypeError, KeyError) as error:
-            raise InputError(f"{source} is no report of a run that this version can read: {error}") from error
+            raise InputError(Sentence("input-report", {"source": source, "reason": str(error)})) from error
 
 
 def _known(kind: type[Any], values: object) -> dict[str, Any]:

@@ -78,25 +78,25 @@ class Job:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            raise InputError(f"--device is auto, cpu, cuda or cuda:N, not {self.device!r}")
+            raise InputError(Sentence("input-device", {"given": self.device}))
         if self.precision not in ("auto", "fp32", "bf16"):
-            raise InputError(f"--precision is auto, fp32 or bf16, not {self.precision!r}")
+            raise InputError(Sentence("input-precision", {"given": self.precision}))
         if self.data_consistency not in ("off", "check", "project"):
-            raise InputError(f"--data-consistency is off, check or project, not {self.data_consistency!r}")
+            raise InputError(Sentence("input-consistency", {"given": self.data_consistency}))
         if self.memory_limit is not None and not 0 < self.memory_limit < math.inf:
-            raise InputError(f"--memory-limit is a number of GiB above 0, not {self.memory_limit:g}")
+            raise InputError(Sentence("input-memory-limit", {"given": self.memory_limit}))
         if self.window is not None and self.window < SMALLEST_WINDOW:
-            raise InputError(f"--window is an edge of at least {SMALLEST_WINDOW} LR voxels, not {self.window}")
+            raise InputError(Sentence("input-window", {"smallest": SMALLEST_WINDOW, "given": self.window}))
         if self.overlap is not None and not 0 <= self.overlap < 1:
-            raise InputError(f"--overlap is a share of the window from 0 to below 1, not {self.overlap:g}")
+            raise InputError(Sentence("input-overlap", {"given": self.overlap}))
         if self.overlap is not None and self.window is None:
-            raise InputError("--overlap belongs to --window, which is not given")
+            raise InputError(Sentence("input-overlap-alone"))
         if self.modality is not None and not re.fullmatch(MODALITY, self.modality):
-            raise InputError(f"--modality is a DICOM modality such as MR or CT, not {self.modality!r}")
+            raise InputError(Sentence("input-modality", {"given": self.modality}))
         if self.region is not None and self.data_consistency == "project":
-            raise InputError("--data-consistency project works on the whole volume, not on a --region")
+            raise InputError(Sentence("input-project-region"))
         if self.region is not None and self.trust_map is not None:
-            raise InputError("--trust-map works on the whole volume, not on a --region")
+            raise InputError(Sentence("input-trust-region"))
 
     def to_arguments(self) -> list[str]:
         """Return the command line without the program's name; parsed, it makes the same job again."""

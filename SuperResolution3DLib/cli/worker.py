@@ -214,7 +214,7 @@ def _with_modality(volume: Volume, modality: str | None) -> Volume:
     if modality is None:
         return volume
     if volume.modality not in ("", modality):
-        raise InputError(f"--modality {modality} is not that of the series, {volume.modality}; omit it")
+        raise InputError(Sentence("input-modality-of-series", {"given": modality, "found": volume.modality}))
     return replace(volume, modality=modality)
 
 
@@ -223,7 +223,7 @@ def _choose_model(job: Job, volume: Volume, monitor: Monitor) -> Path:
     scan = Scan(volume.affine, volume.modality, job.axis or axis_in_file(volume), job.target_spacing)
     choice = choose(scan, usable_models())
     if choice.best is None:
-        raise ModelError(f"{choice.sentence}; name a model with --model to use it nevertheless, or see `interpolate`")
+        raise ModelError(Sentence("model-none-fits", {"choice": choice.sentence}))
     monitor.tell(str(choice.sentence))
     return choice.best.path
 
@@ -232,10 +232,7 @@ def _check_region(region: Box, volume: Volume) -> None:
     """Refuse a region that holds no voxel or reaches beyond the volume."""
     if any(not part.start < part.stop <= size for part, size in zip(region, volume.shape, strict=True)):
         shape = ",".join(str(size) for size in volume.shape)
-        raise InputError(
-            f"--region {box_text(region)} is empty or reaches beyond the volume, whose shape is "
-            f"{shape} (slices, rows, columns)"
-        )
+        raise InputError(Sentence("input-region", {"region": box_text(region), "shape": shape}))
 
 
 def _settings(job: Job) -> "Settings":

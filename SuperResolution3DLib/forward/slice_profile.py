@@ -18,6 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.slice_positions import NARROWEST, mean_spacing
 
 ProfileShape = Literal["gaussian", "rectangular"]
@@ -138,10 +139,8 @@ def check_thickness(thickness: float, spacing: float) -> None:
         InputError: zero or less, not finite, or more than three spacings.
     """
     if not 0 < thickness <= THICKEST * spacing * (1 + NARROWEST):
-        raise InputError(
-            f"A slice thickness of {thickness:g} mm is impossible for slices every {spacing:.4g} mm: it is above 0 and "
-            f"at most {THICKEST:g} spacings, {THICKEST * spacing:.4g} mm; give the true one"
-        )
+        values = {"thickness": thickness, "spacing": spacing, "times": THICKEST, "largest": THICKEST * spacing}
+        raise InputError(Sentence("input-thickness", values))
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.errors import InputError, VolumeError
+from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
 from SuperResolution3DLib.forward.forward_model import ForwardModel
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
@@ -20,10 +20,11 @@ from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, s
 from SuperResolution3DLib.inference.thick_slices import check_result
 from SuperResolution3DLib.inference.trust.range_check import slice_warnings
 from SuperResolution3DLib.models.checkpoint import Model
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, box_shape, box_text
 from SuperResolution3DLib.volumes.geometry import crop_affine
-from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
+from SuperResolution3DLib.volumes.intensity import check_finite, check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
 
@@ -69,7 +70,7 @@ def between_slices(
     """
     card, started = model.card, time.monotonic()
     if settings.window is not None or settings.ensemble:
-        raise InputError(f"{card.name} is for thick slices: it has neither windows nor an ensemble; omit both")
+        raise InputError(Sentence("input-slices-only", {"model": card.name}))
     check_intensities(volume.array)
     stack = stack_of(volume, settings)
     wanted = stack.target_spacing(settings.target_spacing)
@@ -100,10 +101,7 @@ def between_slices(
     def in_file(array: np.ndarray) -> Volume:
         """Bring network units, (M, H, W) with the slices first, back to the file."""
         values = to_network.from_network(array)
-        lowest, highest = float(values.min()), float(values.max())
-        if not np.isfinite((lowest, highest)).all():
-            count = values.size - int(np.count_nonzero(np.isfinite(values)))
-            raise VolumeError(f"{count} of {values.size} voxels of the result are not finite; use another model")
+        check_finite(values, volume.array)
         turned = turn.from_canonical(cast_like(values, volume.array.dtype, offset))
         found = volume.with_array(turned, turn.file_affine(result_affine, array.shape))
         return replace(found, slice_thickness=None, slice_spacing=None)

@@ -30,7 +30,7 @@ def choose_device(name: str) -> torch.device:
         raise InputError(Sentence("input-no-gpu", {"advice": OTHER_DEVICE}))
     index = int(number or 0)
     if index >= torch.cuda.device_count():
-        raise InputError(f"There is no GPU {index}: {torch.cuda.device_count()} found, counted from 0")
+        raise InputError(Sentence("input-gpu-number", {"index": index, "count": torch.cuda.device_count()}))
     return torch.device("cuda", index)
 
 

@@ -21,6 +21,7 @@ from SuperResolution3DLib.inference.slice_plan import SliceGrid, SliceRun, in_tr
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, equal_tiles, expand, relative, whole
 
 
@@ -164,7 +165,7 @@ def check_through_plane(model: Model) -> ThroughPlaneNet:
         ModelError: it is another one.
     """
     if not isinstance(model.network, ThroughPlaneNet):
-        raise ModelError(f"{model.card.name} is no model for thick slices; it enlarges all axes")
+        raise ModelError(Sentence("model-not-for-slices", {"model": model.card.name}))
     return model.network
 
 

@@ -10,7 +10,7 @@ from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_SHAPE
 from SuperResolution3DLib.forward.slice_axis import AXES, MARGIN, SliceAxis, find_slice_axis
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile, check_thickness
 from SuperResolution3DLib.inference.slice_report import AxisSource, SliceReport, ThicknessSource
-from SuperResolution3DLib.sentence import Warned
+from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.box import Shape
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
 from SuperResolution3DLib.volumes.slice_positions import mean_spacing, unevenness
@@ -80,11 +80,13 @@ class SliceStack:
         """
         target = self.axis.auto_spacing if wanted is None else wanted
         if not self.spacing / LARGEST_FACTOR <= target < self.spacing:
-            origin = " (the in-plane one, but 0.4 mm at least)" if wanted is None else ""
-            raise InputError(
-                f"A target spacing of {target:g} mm{origin} does not suit slices every {self.spacing:.4g} mm: it is "
-                f"below that and at least {self.spacing / LARGEST_FACTOR:.3g} mm, {LARGEST_FACTOR} voxels per slice"
-            )
+            values = {
+                "target": target,
+                "spacing": self.spacing,
+                "smallest": self.spacing / LARGEST_FACTOR,
+                "most": LARGEST_FACTOR,
+            }
+            raise InputError(Sentence("input-pixel-spacing" if wanted is None else "input-target-spacing", values))
         return target
 
     def profile(self, target_spacing: float, shape: ProfileShape = DEFAULT_SHAPE) -> SliceProfile:

@@ -28,7 +28,7 @@ from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
-from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
+from SuperResolution3DLib.volumes.intensity import check_finite, check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.slice_positions import unevenness
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
@@ -103,12 +103,7 @@ def super_resolve(
     with np.errstate(over="ignore", invalid="ignore"):  # told in one sentence
         sr *= np.float32(to_network.width)
         sr += np.float32(to_network.offset)
-    if not np.isfinite((sr.min(), sr.max())).all():
-        count = sr.size - int(np.count_nonzero(np.isfinite(sr)))
-        raise VolumeError(
-            f"{count} of {sr.size} voxels of the result are not finite; the volume goes from "
-            f"{float(volume.array.min()):g} to {float(volume.array.max()):g}, look for outliers or use another model"
-        )
+    check_finite(sr, volume.array)
     grid = _grid(card)
     affine = sr_affine(crop_affine(canonical.affine, box_start(region)), card.scale, grid)
 
@@ -227,7 +222,7 @@ def _check_grid(volume: Volume, card: ModelCard) -> None:
         )
     if min(volume.shape) < SMALLEST_AXIS:
         raise VolumeError(
-            f"A volume of {_size(volume)} is too small: the network needs {SMALLEST_AXIS} voxels along each axis"
+            Sentence("volume-small", {"shape": " x ".join(map(str, volume.shape)), "needed": SMALLEST_AXIS})
         )
 
 

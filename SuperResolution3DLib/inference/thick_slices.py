@@ -14,6 +14,7 @@ from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, size_text
 from SuperResolution3DLib.inference.slice_report import SliceReport
 from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, slice_stack
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import DIRECTIONS
 from SuperResolution3DLib.volumes.geometry import crop_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
@@ -130,7 +131,5 @@ def check_result(num_bytes: int, spacing: float) -> None:
     """
     allowed = FREE_SHARE * free_memory()
     if num_bytes > allowed:
-        raise ResourceError(
-            f"The result with {spacing:.3g} mm between slices takes {size_text(num_bytes)} of main memory and may use "
-            f"{size_text(int(allowed))}: choose a larger target spacing"
-        )
+        values = {"spacing": spacing, "needed": size_text(num_bytes), "allowed": size_text(int(allowed))}
+        raise ResourceError(Sentence("memory-slices", values))

@@ -14,6 +14,7 @@ from SuperResolution3DLib.errors import ModelError, OutputError
 from SuperResolution3DLib.models.model_card import HEADER_KEY, ModelCard, file_sha256, read_card
 from SuperResolution3DLib.networks.generator import Generator
 from SuperResolution3DLib.networks.table import network_config
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from SuperResolution3DLib.volumes.output_place import publish, temporary_name
 
@@ -50,11 +51,12 @@ def check_fit(network: Generator, card: ModelCard, source: str) -> None:
         ModelError: another scale or grid, or two volumes that the network's output would be added to.
     """
     if network.scale != card.scale:
-        raise ModelError(f"{source}: the card says scale {card.scale}, the network's config {network.scale}")
+        scales = {"card": str(card.scale), "network": str(network.scale)}
+        raise ModelError(Sentence("model-scale", {"file": source, **scales}))
     if network.grid not in (None, card.grid):
-        raise ModelError(f"{source}: the card says grid {card.grid}, the network's config {network.grid}")
+        raise ModelError(Sentence("model-grid", {"file": source, "card": card.grid, "network": network.grid}))
     if network.adds_trilinear and card.skip != "none":
-        raise ModelError(f"{source}: the card says skip {card.skip}, but the network adds a trilinear interpolation")
+        raise ModelError(Sentence("model-skip", {"file": source, "card": card.skip}))
 
 
 def save_model(path: Path, state: dict[str, Tensor], card: ModelCard, dtype: torch.dtype = torch.float16) -> None:
@@ -92,15 +94,16 @@ def load_model(path: Path) -> Model:
     try:
         tensors = load(path.read_bytes())  # its own reader refuses names that are no UTF-8
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+        values = {"path": str(path), "reason": error.strerror or str(error)}
+        raise ModelError(Sentence("model-unreadable", values)) from error
     except (SafetensorError, ValueError) as error:
-        raise ModelError(f"{path.name} is damaged: {error}") from error
+        raise ModelError(Sentence("model-damaged", {"file": path.name, "reason": str(error)})) from error
     network = build_network(card.network, card.config)
     check_fit(network, card, path.name)
     try:
         IntensityPolicy(**card.intensity)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{path.name}: the card's intensity policy cannot be used: {error}") from error
+        raise ModelError(Sentence("model-intensity", {"file": path.name, "reason": str(error)})) from error
     _check_tensors(path.name, network.state_dict(), tensors)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     network.eval().requires_grad_(False)
@@ -110,15 +113,16 @@ def load_model(path: Path) -> Model:
 def _check_tensors(source: str, wanted: dict[str, Tensor], given: dict[str, Tensor]) -> None:
     missing, unknown = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
     if missing or unknown:
-        raise ModelError(f"{source} does not fit its network: {_few('lacks', missing)}{_few('has unknown', unknown)}")
+        values = {
+            "file": source,
+            "missing": len(missing),
+            "unknown": len(unknown),
+            "names": ", ".join((*missing[:3], *unknown[:3])),
+        }
+        raise ModelError(Sentence("model-tensors", values))
     for name, tensor in given.items():
         if tensor.shape != wanted[name].shape:
-            raise ModelError(
-                f"{source}: tensor {name} has shape {tuple(tensor.shape)}, wanted {tuple(wanted[name].shape)}"
-            )
+            shapes = {"shape": str(tuple(tensor.shape)), "wanted": str(tuple(wanted[name].shape))}
+            raise ModelError(Sentence("model-tensor-shape", {"file": source, "tensor": name, **shapes}))
         if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
-            raise ModelError(f"{source}: tensor {name} holds values that are not finite numbers")
-
-
-def _few(word: str, names: list[str]) -> str:
-    return f"{word} {len(names)} tensors ({', '.join(names[:3])}) " if names else ""
+            raise ModelError(Sentence("model-tensor-values", {"file": source, "tensor": name}))

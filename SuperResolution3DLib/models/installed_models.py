@@ -45,9 +45,7 @@ def _home(variable: str, *parts: str) -> Path:
     try:
         return Path.home().joinpath(*parts)
     except RuntimeError as error:  # HOME is not set and the user has no entry, as in containers
-        raise ModelError(
-            f"You have no home folder: set HOME, or name a folder of models in ${MODELS_VARIABLE}"
-        ) from error
+        raise ModelError(Sentence("model-no-home", {"variable": MODELS_VARIABLE})) from error
 
 
 def where_to_put_models() -> str:
@@ -108,7 +106,7 @@ def find_model(name_or_file: str | None) -> Path:
     if name_or_file and (name_or_file.endswith(SUFFIX) or is_file(Path(name_or_file), ModelError)):
         path = Path(name_or_file)
         if not is_file(path, ModelError):
-            raise ModelError(f"No such model file: {path}")
+            raise ModelError(Sentence("model-missing", {"path": str(path)}))
         return path
     usable = [(model.card, model.path) for model in usable_models() if model.card]
     if name_or_file is None:
@@ -117,7 +115,7 @@ def find_model(name_or_file: str | None) -> Path:
         if card.name == name_or_file:
             return path
     names = ", ".join(card.name for card, _ in usable)
-    raise ModelError(f"No model is called {name_or_file!r}; installed: {names}")
+    raise ModelError(Sentence("model-not-called", {"name": name_or_file, "models": names}))
 
 
 def usable_models() -> list[InstalledModel]:
@@ -128,8 +126,6 @@ def usable_models() -> list[InstalledModel]:
     """
     usable = [model for model in installed_models() if model.card]
     if not usable:
-        raise ModelError(
-            f"No model is installed: put a model file into {where_to_put_models()} "
-            f"or name its folder in ${MODELS_VARIABLE}"
-        )
+        values = {"folder": where_to_put_models(), "variable": MODELS_VARIABLE}
+        raise ModelError(Sentence("model-none", values))
     return usable

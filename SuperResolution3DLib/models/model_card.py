@@ -18,6 +18,7 @@ from SuperResolution3DLib.models.input_ranges import InputRanges
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.networks.receptive_field import Footprint
 from SuperResolution3DLib.networks.table import network_config
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.output_place import is_file
 from SuperResolution3DLib.volumes.scale import upsampling_stages
 
@@ -135,7 +136,7 @@ class ModelCard:
         config = network_config(self.network, self.config)
         unsaid = [item.name for item in fields(config) if item.type is int and item.name not in self.config]
         if unsaid:
-            raise ModelError(f"The config of {self.name} does not say {unsaid[0]!r}")
+            raise ModelError(Sentence("model-config", {"model": self.name, "field": unsaid[0]}))
         return config.footprint()
 
     def to_json(self) -> str:
@@ -151,20 +152,21 @@ class ModelCard:
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ModelError(f"{source}: the model's header is no JSON ({error})") from error
+            raise ModelError(Sentence("model-not-json", {"file": source, "reason": str(error)})) from error
         if not isinstance(values, dict):
-            raise ModelError(f"{source}: the model's header is no JSON object")
+            raise ModelError(Sentence("model-no-object", {"file": source}))
         version = values.get("format_version")
         if version != FORMAT_VERSION:
-            raise ModelError(f"{source}: model format version {version}, this program reads {FORMAT_VERSION}")
+            given = {"file": source, "version": str(version), "known": FORMAT_VERSION}
+            raise ModelError(Sentence("model-version", given))
         required = {item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING}
         if missing := sorted(required - set(values)):
-            raise ModelError(f"{source}: the model's header lacks {missing}")
+            raise ModelError(Sentence("model-lacks", {"file": source, "fields": ", ".join(missing)}))
         try:  # what a newer program of the same format version added can be left out
             card = cls(**{item.name: values[item.name] for item in fields(cls) if item.name in values})
             card._check()
         except (TypeError, ValueError, OverflowError) as error:
-            raise ModelError(f"{source}: the model's header cannot be used: {error}") from error
+            raise ModelError(Sentence("model-unusable", {"file": source, "reason": str(error)})) from error
         return card
 
     def _check(self) -> None:
@@ -230,21 +232,22 @@ def read_card(path: Path) -> ModelCard:
         ModelError: no such file, no safetensors file, or no usable card.
     """
     if not is_file(path, ModelError):
-        raise ModelError(f"No such model file: {path}")
+        raise ModelError(Sentence("model-missing", {"path": str(path)}))
     try:
         with path.open("rb") as file:
             start = file.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 2 <= length <= min(_LARGEST_HEADER, path.stat().st_size - 8):
-                raise ModelError(f"{path.name} is not a model file (no safetensors header)")
+                raise ModelError(Sentence("model-no-header", {"file": path.name}))
             header = json.loads(file.read(length))
         metadata = header.get("__metadata__", {})
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+        values = {"path": str(path), "reason": error.strerror or str(error)}
+        raise ModelError(Sentence("model-unreadable", values)) from error
     except (ValueError, AttributeError) as error:
-        raise ModelError(f"{path.name} is not a model file (unreadable safetensors header)") from error
+        raise ModelError(Sentence("model-bad-header", {"file": path.name})) from error
     if not isinstance(metadata, dict) or not isinstance(metadata.get(HEADER_KEY), str):
-        raise ModelError(f"{path.name} holds no model card of this program (no {HEADER_KEY!r} entry in its header)")
+        raise ModelError(Sentence("model-no-card", {"file": path.name, "key": HEADER_KEY}))
     return ModelCard.from_json(metadata[HEADER_KEY], path.name)
 
 

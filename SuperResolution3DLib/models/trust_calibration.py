@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any
 
 from SuperResolution3DLib.errors import ModelError
+from SuperResolution3DLib.sentence import Sentence
 
 SIGNALS = ("spread", "companion", "detail", "residual", "gradient")  # from which the caution follows, in this order
 
@@ -66,10 +67,7 @@ class TrustCalibration:
         """
         calibration = cls.from_card(values)
         if calibration is None:
-            raise ModelError(
-                f"{name} was not calibrated, so nothing can be said of where it may be off: leave out --trust-map, or "
-                "calibrate it with Training/calibrate.py"
-            )
+            raise ModelError(Sentence("model-not-calibrated", {"model": name}))
         return calibration
 
     def to_card(self) -> dict[str, Any]:

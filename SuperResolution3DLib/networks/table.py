@@ -9,6 +9,7 @@ from SuperResolution3DLib.networks.rcan_config import RCANConfig
 from SuperResolution3DLib.networks.rrdb_config import RRDBConfig
 from SuperResolution3DLib.networks.srresnet_config import SRResNetConfig
 from SuperResolution3DLib.networks.through_plane_config import ThroughPlaneConfig
+from SuperResolution3DLib.sentence import Sentence
 
 NETWORKS: dict[str, type[GeneratorConfig]] = {
     "rrdb": RRDBConfig,
@@ -26,8 +27,8 @@ def network_config(name: str, values: dict[str, Any]) -> GeneratorConfig:
         ModelError: unknown network, or values that its config refuses.
     """
     if name not in NETWORKS:
-        raise ModelError(f"Unknown network {name!r}; this program has {', '.join(sorted(NETWORKS))}")
+        raise ModelError(Sentence("model-network", {"network": name, "known": ", ".join(sorted(NETWORKS))}))
     try:
         return NETWORKS[name](**values)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"Network {name!r} cannot be built from its config: {error}") from error
+        raise ModelError(Sentence("model-network-config", {"network": name, "reason": str(error)})) from error

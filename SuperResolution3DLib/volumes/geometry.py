@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError
+from SuperResolution3DLib.sentence import Sentence
 
 Grid = Literal["center", "corner"]
 Scale = tuple[int, int, int]
@@ -97,30 +98,21 @@ def check_affine(affine: np.ndarray) -> None:
     if affine.shape != (4, 4):
         raise ValueError(f"An affine is (4, 4), not {affine.shape}")
     if not np.isfinite(affine).all():
-        raise GeometryError(f"The volume's affine {_rows(affine)} has entries that are not finite; repair its header")
+        raise GeometryError(Sentence("geometry-not-finite", {"affine": _rows(affine)}))
     if not np.array_equal(affine[3], (0, 0, 0, 1)):
-        raise GeometryError(f"The volume's affine {_rows(affine)} must end in the row 0 0 0 1; repair its header")
+        raise GeometryError(Sentence("geometry-last-row", {"affine": _rows(affine)}))
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if lengths.min() < SMALLEST_SPACING_MM:
         sizes = " x ".join(f"{length:.4g}" for length in lengths)
-        raise GeometryError(
-            f"The volume's voxels measure {sizes} mm (columns, rows, slices), at least {SMALLEST_SPACING_MM:g} mm is "
-            "needed; repair the spacing in its header"
-        )
+        raise GeometryError(Sentence("geometry-tiny", {"sizes": sizes, "needed": SMALLEST_SPACING_MM}))
     directions = affine[:3, :3] / lengths
     determinant = abs(float(np.linalg.det(directions)))
     if determinant < SHEAR_TOLERANCE:
-        raise GeometryError(
-            f"The volume's three axes lie in one plane (determinant {determinant:.2g}, 1 is perpendicular), so its "
-            "affine cannot be inverted; repair its header"
-        )
+        raise GeometryError(Sentence("geometry-flat", {"determinant": determinant}))
     cosines = np.abs(directions.T @ directions - np.eye(3))
     if cosines.max() > SHEAR_TOLERANCE:
         angle = float(np.degrees(np.arccos(cosines.max())))
-        raise GeometryError(
-            f"The volume is sheared: two of its axes meet at {angle:.2f} degrees instead of 90; "
-            "resample it to a grid with perpendicular axes first"
-        )
+        raise GeometryError(Sentence("geometry-sheared", {"angle": angle}))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from SuperResolution3DLib.errors import VolumeError
+from SuperResolution3DLib.sentence import Sentence
 
 Policy = Literal["percentiles", "min-max", "fixed"]
 
@@ -33,15 +34,23 @@ def check_intensities(array: np.ndarray, name: object = "The volume") -> None:
     low, high = float(array.min()), float(array.max())
     if max(abs(low), abs(high)) > LARGEST:
         count = sum(int(np.count_nonzero(np.abs(plane) > LARGEST)) for plane in array)
-        raise VolumeError(
-            f"{name} has {count} of {array.size} voxels beyond {LARGEST:g} in magnitude, as marks of missing data are "
-            f"({low:g} to {high:g}); replace them with the value of the background, or divide the volume"
-        )
+        values = {"name": str(name), "count": count, "size": array.size, "limit": LARGEST, "low": low, "high": high}
+        raise VolumeError(Sentence("volume-extreme", values))
     if 0 < high - low < SMALLEST_RANGE:
-        raise VolumeError(
-            f"The voxels of {name} differ by {high - low:g} at most and {SMALLEST_RANGE:g} is needed; "
-            "multiply the volume with a large number first"
-        )
+        values = {"name": str(name), "range": high - low, "needed": SMALLEST_RANGE}
+        raise VolumeError(Sentence("volume-flat", values))
+
+
+def check_finite(result: np.ndarray, volume: np.ndarray) -> None:
+    """Refuse what was computed of a volume, in its unit, if it has voxels without a value.
+
+    Raises:
+        VolumeError: it has.
+    """
+    if not np.isfinite((result.min(), result.max())).all():
+        count = result.size - int(np.count_nonzero(np.isfinite(result)))
+        values = {"count": count, "size": result.size, "low": float(volume.min()), "high": float(volume.max())}
+        raise VolumeError(Sentence("volume-result", values))
 
 
 def large_offset(array: np.ndarray) -> int | float:
@@ -117,7 +126,7 @@ class IntensityPolicy:
             if not low < high:  # nearly all of the volume is air
                 low, high = lowest, highest
         if not low < high:
-            raise VolumeError(f"The volume is constant ({low:g} everywhere), there is nothing to super-resolve")
+            raise VolumeError(Sentence("volume-no-contrast", {"value": low}))
         fitted = IntensityMap(offset=low, width=high - low)
         fitted.check(lr, lowest, highest)
         return fitted
@@ -137,18 +146,13 @@ class IntensityMap:
             VolumeError: voxels too far from the range, or too little contrast so far from it.
         """
         farthest = max(abs(lowest - self.offset), abs(highest - self.offset))
-        span = f"{self.offset:g} to {self.offset + self.width:g}"
+        values = {"low": self.offset, "high": self.offset + self.width, "lowest": lowest, "highest": highest}
         if farthest > FARTHEST * self.width:
             far = (int(np.count_nonzero(np.abs(plane - self.offset) > FARTHEST * self.width)) for plane in lr)
-            raise VolumeError(
-                f"{sum(far)} of {lr.size} voxels lie more than {FARTHEST:g} times the intensity range ({span}) away "
-                f"from it ({lowest:g} to {highest:g}); replace them with the value of the background"
-            )
+            counts = {"count": sum(far), "size": lr.size, "times": FARTHEST}
+            raise VolumeError(Sentence("volume-far", values | counts))
         if 0 < highest - lowest < FEWEST_STEPS * farthest * np.finfo(np.float32).eps:
-            raise VolumeError(
-                f"The voxels ({lowest:.10g} to {highest:.10g}) have too little contrast so far from the range {span} "
-                "that the model was made for; subtract their offset, or choose another model"
-            )
+            raise VolumeError(Sentence("volume-low-contrast", values))
 
     def to_network(self, volume: np.ndarray) -> np.ndarray:
         """Map intensities (MR units, HU) to network units, float32, same shape."""

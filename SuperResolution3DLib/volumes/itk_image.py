@@ -11,6 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.truncation import NRRD_EXTENSIONS, check_complete, find_data, read_fields
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -64,13 +65,11 @@ def read_header(path: Path) -> sitk.ImageFileReader:
     size, num_components = reader.GetSize(), reader.GetNumberOfComponents()
     kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
     if num_components != 1 or "complex" in kind:
-        raise VolumeError(
-            f"{path} holds {num_components} component(s) a voxel ({kind}) and one real number is needed; "
-            "extract one component or the magnitude first"
-        )
+        values = {"path": str(path), "count": num_components, "kind": kind}
+        raise VolumeError(Sentence("volume-components", values))
     if len(size) < 3 or set(size[3:]) - {1}:
         shape = " x ".join(map(str, size))
-        raise VolumeError(f"{path} has {len(size)} axes ({shape}) and a volume has 3; extract one 3D volume first")
+        raise VolumeError(Sentence("volume-axes", {"path": str(path), "count": len(size), "shape": shape}))
     return reader
 
 
@@ -141,13 +140,8 @@ def reading_error(path: Path, error: RuntimeError) -> InputError:
     """Tell in one sentence why SimpleITK refuses a file."""
     text = str(error)
     if any(word in text for word in ("orthonormal", "determinant", "Zero-valued spacing", "degenerate")):
-        return GeometryError(
-            f"The header of {path} describes axes that are sheared, of zero length or in one plane, so its affine "
-            "cannot be used; repair the header or resample the volume to perpendicular axes"
-        )
-    return VolumeError(
-        f"{path} cannot be read as an image ({reason_of(error)}); check that it is complete and of its kind"
-    )
+        return GeometryError(Sentence("geometry-header", {"path": str(path)}))
+    return VolumeError(Sentence("volume-no-image", {"path": str(path), "reason": reason_of(error)}))
 
 
 def reason_of(error: Exception) -> str:

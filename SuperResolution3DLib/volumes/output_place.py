@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError, OutputError
+from SuperResolution3DLib.sentence import Sentence
 
 NAME_BYTES = 100  # of the final name that a temporary one keeps; file systems take 255, encrypting ones 143
 
@@ -24,11 +25,10 @@ def status(path: Path, kind: type[InputError] = InputError) -> os.stat_result | 
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise kind(
-            f"{path} cannot be looked at ({error.strerror or error}); change its permissions or use another one"
-        ) from error
+        values = {"path": str(path), "reason": error.strerror or str(error)}
+        raise kind(Sentence("path-unseen", values)) from error
     except ValueError as error:  # a NUL in the name
-        raise kind(f"{str(path)!r} is no name of a file ({error}); use another one") from error
+        raise kind(Sentence("path-no-name", {"path": repr(str(path)), "reason": str(error)})) from error
 
 
 def check_utf8(path: Path, kind: type[InputError]) -> None:
@@ -40,7 +40,7 @@ def check_utf8(path: Path, kind: type[InputError]) -> None:
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
-        raise kind(f"The name {path} is no UTF-8 text, and volumes need one; rename the file or folder") from error
+        raise kind(Sentence("path-not-utf8", {"path": str(path)})) from error
 
 
 def is_file(path: Path, kind: type[InputError] = InputError) -> bool:
@@ -59,27 +59,27 @@ def check_place(path: Path, *, overwrite: bool = False) -> None:
     """
     found = status(path, OutputError)
     if found is not None and stat.S_ISDIR(found.st_mode):
-        raise OutputError(f"{path} is a folder; name a file in it")
+        raise OutputError(Sentence("output-folder", {"path": str(path)}))
     if found is not None and (stat.S_ISBLK(found.st_mode) or stat.S_ISSOCK(found.st_mode)):
-        raise OutputError(f"{path} is a disk or a socket; name a file")
+        raise OutputError(Sentence("output-device", {"path": str(path)}))
     if is_stream(path):
         if not os.access(path, os.W_OK):
-            raise OutputError(f"{path} is closed or may not be written into; name a file")
+            raise OutputError(Sentence("output-closed", {"path": str(path)}))
         return
     if found is not None and not overwrite:
-        raise OutputError(f"{path} exists already; use --overwrite or another name")
+        raise OutputError(Sentence("output-exists", {"path": str(path)}))
     folder = place_of(path).parent
     parent = status(folder, OutputError)
     if parent is None or not stat.S_ISDIR(parent.st_mode):
-        raise OutputError(f"There is no folder {folder} to write {path.name} to; create it or use another one")
+        raise OutputError(Sentence("output-no-folder", {"folder": str(folder), "name": path.name}))
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {folder} may not be written to; change its permissions or use another one")
+        raise OutputError(Sentence("output-forbidden", {"folder": str(folder)}))
     try:
         os.lstat(place_of(path))
     except FileNotFoundError:
         pass
     except OSError as error:  # the name is longer than this file system takes
-        raise OutputError(f"{path} cannot be a file ({error.strerror}); use another name") from error
+        raise OutputError(Sentence("output-no-file", {"path": str(path), "reason": error.strerror})) from error
 
 
 def is_stream(path: Path) -> bool:

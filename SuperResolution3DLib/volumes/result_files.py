@@ -9,6 +9,7 @@ from types import TracebackType
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError
+from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes import mgz
 from SuperResolution3DLib.volumes.output_place import check_place, is_stream, place_of, publish, temporary_name
 from SuperResolution3DLib.volumes.volume import Volume, check_writable, write_volume, written_extension
@@ -97,8 +98,7 @@ class ResultFiles:
         try:
             write(staged)
         except OutputError as error:
-            text = str(error).replace(str(staged), str(path)).replace(staged.name, path.name)
-            raise OutputError(text) from error
+            raise OutputError(_renamed(error.sentence, staged, path)) from error
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text under its temporary name.
@@ -109,7 +109,7 @@ class ResultFiles:
         try:
             self.stage(path).write_text(text, "utf-8")
         except OSError as error:
-            raise OutputError(f"{path} cannot be written ({error.strerror}); write to another folder") from error
+            raise _refused(path, error) from error
 
     def stage(self, path: Path) -> Path:
         """Return the temporary name, in the same folder and with the same extension, for others to write to."""
@@ -135,12 +135,9 @@ class ResultFiles:
             for done in placed:
                 self._take_back(done)
             if isinstance(error, FileExistsError):
-                raise OutputError(
-                    f"{path} was made by somebody else during the run and is left as it is; "
-                    "use --overwrite or another name"
-                ) from error
+                raise OutputError(Sentence("output-taken", {"path": str(path)})) from error
             if isinstance(error, OSError):
-                raise OutputError(f"{path} cannot be written ({error.strerror}); write to another folder") from error
+                raise _refused(path, error) from error
             raise
 
     def _keep(self, path: Path) -> None:
@@ -158,3 +155,17 @@ class ResultFiles:
             os.replace(self._kept[path], place_of(path))
         else:
             place_of(path).unlink(missing_ok=True)
+
+
+def _refused(path: Path, error: OSError) -> OutputError:
+    return OutputError(Sentence("output-refused", {"path": str(path), "reason": error.strerror}))
+
+
+def _renamed(sentence: Sentence, staged: Path, path: Path) -> Sentence:
+    """Return a sentence on a temporary name as one on the final name."""
+
+    def final(value: str) -> str:
+        return value.replace(str(staged), str(path)).replace(staged.name, path.name)
+
+    values = {name: final(value) if isinstance(value, str) else value for name, value in sentence.values.items()}
+    return Sentence(sentence.code, values, final(sentence.message))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError
+from SuperResolution3DLib.sentence import Sentence
 
 LARGEST_UNEVENNESS = 0.1  # of the mean spacing
 NARROWEST = 1e-6  # mm: what is left of a length that a header has rounded
@@ -27,16 +28,20 @@ def mean_spacing(centres: Sequence[float]) -> float:
         GeometryError: fewer than two slices, or two neighbours whose distance is more than 10 % off the mean.
     """
     if len(centres) < 2:
-        raise GeometryError(f"A stack has 2 slices at least, not {len(centres)}")
+        raise GeometryError(Sentence("geometry-few-slices", {"count": len(centres)}))
     distances = np.diff(np.asarray(centres, dtype=np.float64))
     spacing = float(distances.mean())
     uneven = np.abs(distances - spacing) > LARGEST_UNEVENNESS * abs(spacing) + NARROWEST
     if not spacing > 0 or uneven.any():
         worst = int(np.abs(distances - spacing).argmax())
         places = ", ".join(f"{index} and {index + 1}" for index in np.flatnonzero(uneven)[:5]) or "0 and 1"
-        raise GeometryError(
-            f"The slices lie unevenly: {distances[worst]:.4g} mm between slices {worst} and {worst + 1} where "
-            f"{spacing:.4g} mm is the mean and {LARGEST_UNEVENNESS:.0%} off is allowed (slices {places}, counted from "
-            "0); remove the misplaced slices"
-        )
+        values = {
+            "distance": float(distances[worst]),
+            "first": worst,
+            "second": worst + 1,
+            "spacing": spacing,
+            "allowed": LARGEST_UNEVENNESS,
+            "places": places,
+        }
+        raise GeometryError(Sentence("geometry-uneven", values))
     return spacing

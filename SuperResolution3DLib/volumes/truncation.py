@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from SuperResolution3DLib.errors import VolumeError
+from SuperResolution3DLib.sentence import Sentence
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
@@ -126,20 +127,14 @@ def decompressed_size(stream: BinaryIO, path: Path) -> int:
                 if decompressor.eof:
                     decompressor = zlib.decompressobj(ZLIB_OR_GZIP)
     except zlib.error as error:
-        raise VolumeError(
-            f"The compressed data of {path} is damaged after {size} bytes ({error}); copy or download the file again"
-        ) from error
+        values = {"path": str(path), "count": size, "reason": str(error)}
+        raise VolumeError(Sentence("volume-damaged", values)) from error
     if not decompressor.eof:
-        raise VolumeError(
-            f"{path} is cut short: its compressed data stops after {size} bytes without an end; "
-            "copy or download the file again"
-        )
+        raise VolumeError(Sentence("volume-no-end", {"path": str(path), "count": size}))
     return size
 
 
 def cut_short(path: Path, found: int, wanted: int) -> VolumeError:
     """Return the error for a file with fewer bytes of voxels than its header tells."""
-    return VolumeError(
-        f"{path} is cut short: it holds {max(found, 0)} of the {wanted} bytes that its header announces; "
-        "copy or download the file again"
-    )
+    values = {"path": str(path), "count": max(found, 0), "wanted": wanted}
+    return VolumeError(Sentence("volume-cut-short", values))

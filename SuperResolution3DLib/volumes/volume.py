@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolution3DLib.errors import OutputError, VolumeError
-from SuperResolution3DLib.sentence import Warned
+from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes import itk_image, mgz, nifti
 from SuperResolution3DLib.volumes.dicom.choice import Choice
 from SuperResolution3DLib.volumes.dicom.series import read_series
@@ -110,7 +110,7 @@ def read_volume(path: str | Path, series: str | Choice | None = None, *, uneven_
     """
     path = Path(path)
     if status(path, VolumeError) is None:
-        raise VolumeError(f"There is no file or folder {path}; check the path")
+        raise VolumeError(Sentence("volume-missing", {"path": str(path)}))
     choice = series if isinstance(series, Choice) else Choice(series)
     if choice.options() and not path.is_dir():
         option = choice.options()[0].split()[0]
@@ -118,7 +118,8 @@ def read_volume(path: str | Path, series: str | Choice | None = None, *, uneven_
     try:
         volume = _read_folder(path, choice, uneven_slices=uneven_slices) if path.is_dir() else _read_file(path)
     except OSError as error:
-        raise VolumeError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+        values = {"path": str(path), "reason": error.strerror or str(error)}
+        raise VolumeError(Sentence("volume-unreadable", values)) from error
     check_affine(volume.affine)
     _check_voxels(volume.array, path)
     for warning in volume.warnings:
@@ -147,9 +148,8 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
             itk_image.write(temporary, volume.array, volume.affine)
         publish(temporary, path, overwrite=overwrite)
     except (OSError, RuntimeError, VolumeError) as error:
-        raise OutputError(
-            f"{path} cannot be written ({itk_image.reason_of(error)}), nothing was left behind; write to another folder"
-        ) from error
+        values = {"path": str(path), "reason": itk_image.reason_of(error)}
+        raise OutputError(Sentence("output-failed", values)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -174,12 +174,11 @@ def check_writable(path: str | Path, num_bytes: int, *, overwrite: bool = False)
     try:
         free = shutil.disk_usage(place_of(path).parent).free
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another folder") from error
+        values = {"path": str(path), "reason": error.strerror or str(error)}
+        raise OutputError(Sentence("output-refused", values)) from error
     if num_bytes > free:
-        raise OutputError(
-            f"{path.name} takes {num_bytes / GIB:.3g} GiB and {free / GIB:.3g} GiB are free in {path.parent}; "
-            "free some space or use another disk"
-        )
+        needed = {"name": path.name, "needed": num_bytes / GIB, "free": free / GIB, "folder": str(path.parent)}
+        raise OutputError(Sentence("output-disk-full", needed))
 
 
 def written_extension(path: Path) -> str:
@@ -277,21 +276,18 @@ def _read_file(path: Path) -> Volume:
 
 def _check_voxels(array: np.ndarray, path: Path) -> None:
     """Refuse volumes that are too thin, constant or not finite."""
-    size = " x ".join(map(str, array.shape))
+    values: dict[str, object]
+    shape = " x ".join(map(str, array.shape))
     if min(array.shape) < 2:
-        raise VolumeError(
-            f"{path} has {size} voxels (slices, rows, columns) and each axis needs 2 at least; give a 3D volume"
-        )
+        raise VolumeError(Sentence("volume-thin", {"path": str(path), "shape": shape}))
     lowest, highest = array.min(), array.max()  # either is NaN if a voxel is
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         count = array.size - int(np.count_nonzero(np.isfinite(array)))
-        raise VolumeError(
-            f"{path} has {count} of {array.size} voxels that are NaN or infinite; replace them with numbers first"
-        )
+        values = {"path": str(path), "count": count, "size": array.size}
+        raise VolumeError(Sentence("volume-not-finite", values))
     if lowest == highest:
-        raise VolumeError(
-            f"All {size} voxels (slices, rows, columns) of {path} are {lowest:g}; give a volume that shows something"
-        )
+        values = {"path": str(path), "shape": shape, "value": float(lowest)}
+        raise VolumeError(Sentence("volume-constant", values))
     check_intensities(array, path)
 
 

@@ -410,7 +410,7 @@ def test_results_of_other_volumes_are_not_mixed_in(evaluated: Run, capsys: pytes
         (["--interpolations", "cubic", "--figures", "--box", "1000,0,0,5"], "reaches beyond the HR"),
         (["--interpolations", "cubic", "--scale", "8,8,8"], "too few"),
         (["--interpolations", "cubic", "--lpips-stride", "0"], "--lpips-stride must be 1 or more"),
-        (["--model", "missing.safetensors"], "No such model file"),
+        (["--model", "missing.safetensors"], "There is no model file"),
     ],
 )
 def test_what_cannot_be_evaluated_is_told_in_a_sentence(

@@ -250,7 +250,7 @@ def test_what_cannot_be_evaluated_is_refused(arguments, message, tmp_path, capsy
 def test_a_model_that_enlarges_all_axes_is_refused(an_index, tmp_path, capsys):
     model = str(a_tiny_model_file(tmp_path))
     assert main(simulate(an_index, tmp_path / "out", "--model", model)) == 2
-    assert "tiny is no model for thick slices" in capsys.readouterr().err
+    assert "tiny is not for thick slices" in capsys.readouterr().err
 
 
 def test_a_model_is_not_scored_on_what_it_was_trained_on(an_index, tmp_path, capsys):

@@ -174,7 +174,7 @@ def test_a_model_may_stand_under_another_name(tmp_path: Path) -> None:
     method = model_method(f"RRDB-GAN={path}", CPU)
     assert (method.name, method.grid) == ("RRDB-GAN", "center")
     assert "model tiny; center grid" in method.description
-    with pytest.raises(ModelError, match="No such model file"):
+    with pytest.raises(ModelError, match="There is no model file"):
         model_method(str(tmp_path / "missing.safetensors"), CPU)
 
 

@@ -174,7 +174,7 @@ def test_what_may_not_be_looked_at_is_an_error_of_a_person(tmp_path, monkeypatch
 
     assert status(tmp_path / "absent") is None
     assert status(tmp_path) is not None
-    with pytest.raises(InputError, match="is no name of a file"):
+    with pytest.raises(InputError, match="is not the name of a file"):
         status(tmp_path / "a\0b")
     monkeypatch.setattr(Path, "stat", refuse)  # root, who runs containers, may look anywhere
     with pytest.raises(OutputError, match=r"closed cannot be looked at \(Permission denied\); change its permissions"):
@@ -204,9 +204,9 @@ def test_names_that_are_no_utf8_are_written_or_refused_and_never_end_the_process
     folder.mkdir()
     write_volume(a_small_volume, odd)
     assert odd.is_file()
-    with pytest.raises(VolumeError, match=r"is no UTF-8 text, and volumes need one; rename the file or folder"):
+    with pytest.raises(VolumeError, match=r"is not UTF-8 text, and volumes need one; rename the file or folder"):
         read_volume(odd)
     with pytest.raises(VolumeError, match=r"holds no DICOM slices"):
         read_volume(folder)
-    with pytest.raises(OutputError, match=r"is no UTF-8 text"):
+    with pytest.raises(OutputError, match=r"is not UTF-8 text"):
         write_volume(a_small_volume, folder / "a.nrrd")

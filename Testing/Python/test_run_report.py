@@ -58,7 +58,7 @@ def test_fields_that_a_newer_version_added_are_left_out():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", r"it is no JSON \("),
+        ("{", r"it is not JSON \("),
         ("[1]", r"it has \[1\] where a JSON object is expected"),
         (json.dumps({"model": "tiny"}), "it lacks program, torch, model_sha256"),
         (json.dumps(values_of(a_report()) | {"data_consistency": None}), "it has None where a JSON object is"),
@@ -68,7 +68,7 @@ def test_fields_that_a_newer_version_added_are_left_out():
     ],
 )
 def test_what_is_no_report_is_refused_by_name(text, problem):
-    with pytest.raises(InputError, match=rf"r\.json is no report of a run.*{problem}"):
+    with pytest.raises(InputError, match=rf"r\.json is not a report of a run.*{problem}"):
         Report.from_json(text, "r.json")
 
 

@@ -105,7 +105,7 @@ def test_a_thickness_that_was_given_for_one_input_is_not_taken_for_the_next(a_sl
 def test_what_slices_cannot_be_is_said_and_not_run(a_slice_panel, a_node) -> None:
     a_slice_panel.choose(inputVolume=a_node)
     a_slice_panel.choose(targetSpacing=4.5)
-    assert a_slice_panel.ui.reasonLabel.text.startswith("A target spacing of 4.5 mm does not suit slices every 4 mm")
+    assert a_slice_panel.ui.reasonLabel.text.startswith("A result spacing of 4.5 mm does not suit slices every 4 mm")
     assert not a_slice_panel.ui.applyButton.enabled
 
 

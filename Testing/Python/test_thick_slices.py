@@ -170,7 +170,7 @@ def test_a_target_spacing_that_does_not_suit_the_slices_is_refused(target):
 
 def test_a_result_that_cannot_fit_is_refused(monkeypatch):
     monkeypatch.setattr(thick_slices, "free_memory", lambda: 1000)
-    with pytest.raises(ResourceError, match=r"0.5 mm between slices takes .* choose a larger target spacing"):
+    with pytest.raises(ResourceError, match=r"0.5 mm between slices takes .* choose a larger --target-spacing"):
         interpolate_slices(Volume(np.zeros((6, 7, 8)), np.diag([0.5, 0.5, 4.0, 1])))
 
 

@@ -152,5 +152,5 @@ def test_it_is_cancelled_between_two_convolutions(a_model):
 
 
 def test_a_model_that_enlarges_all_axes_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="tiny is no model for thick slices"):
+    with pytest.raises(ModelError, match="tiny is not for thick slices"):
         SliceEngine(a_tiny_model(tmp_path), GRID, FP32)

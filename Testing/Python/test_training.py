@@ -231,7 +231,7 @@ def test_a_model_of_another_kind_is_not_fine_tuned(an_index, tmp_path, capsys, o
         ({"network.size": "small"}, "rrdb has no size 'small'"),
         ({"data.grid": "corner"}, "data.flips moves LR voxels"),
         ({"loop.best": "lpips"}, "loop.best is lpips"),
-        ({"init_from": "absent.safetensors"}, "No such model file: absent.safetensors"),
+        ({"init_from": "absent.safetensors"}, "There is no model file absent.safetensors"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_sentence_before_the_first_step(
@@ -280,7 +280,7 @@ def test_short_names_of_options_stand_for_their_fields(an_index, tmp_path, capsy
     wanted = ["--init_from", "a.safetensors", "--loss.perceptual.weights=b.pth", "--loop.time_limit", "3", "--seed=1"]
     assert with_full_names(given) == wanted
     assert main([*arguments(an_index, tmp_path / "run"), "--init-from", "absent.safetensors"]) == 2
-    assert "No such model file: absent.safetensors" in capsys.readouterr().err
+    assert "There is no model file absent.safetensors" in capsys.readouterr().err
 
 
 def test_cuda_asked_for_and_absent_is_refused(an_index, tmp_path, capsys, monkeypatch):

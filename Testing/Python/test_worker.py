@@ -241,7 +241,7 @@ def test_a_listener_that_is_gone_does_not_end_the_run(a_job):
         ({"report": Path("nowhere/report.json")}, "There is no folder nowhere"),
         ({"report": Path("results")}, "results is a folder"),
         ({"report": Path("lr.nrrd")}, "exists already"),
-        ({"model": "missing.safetensors"}, "No such model file: missing.safetensors"),
+        ({"model": "missing.safetensors"}, "There is no model file missing.safetensors"),
         ({"model": "unheard-of"}, "unheard-of|No model is installed"),
         ({"model": "lr.nrrd"}, "lr.nrrd is not a model file"),
     ],

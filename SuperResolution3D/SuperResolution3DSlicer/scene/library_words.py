@@ -2,6 +2,8 @@
 
 from slicer.i18n import tr as _
 
+from SuperResolution3DSlicer.scene.library_errors import ERRORS
+
 WORDS = {
     "axial": _("axial"),
     "coronal": _("coronal"),
@@ -97,32 +99,5 @@ WORDS = {
     "device": _("{device} cannot be used ({reason}): using the CPU"),
     "memory-halved": _("Out of memory on {device}: halving the tiles"),
     "memory-cpu": _("Out of memory on {device} even with the smallest tiles: using the CPU"),
-    "model-folder": _("The folder cannot be read ({reason})"),
-    "cancelled": _("Cancelled; nothing was written"),
-    "bug": _("This is a bug of the program ({error})"),
-    "memory-full": _("Out of memory: {advice}, or close other programs"),
-    "memory-on-cpu": _("Out of memory on the CPU even with the smallest tiles: {advice}"),
-    "memory-gpu": _("Out of memory on {device} even with the smallest tiles: {advice}, or {other}"),
-    "memory-gpu-taken": _("{device} has no memory left ({reason}): close other programs that use it, or {advice}"),
-    "memory-needed": _(
-        "The run needs at least {needed} GiB and may use {allowed} GiB: {advice}, or close other programs that use "
-        "this memory"
-    ),
-    "memory-result": _("The result takes {needed} GiB of main memory and may use {allowed} GiB: {advice}"),
-    "input-library": _(
-        "A library cannot be loaded ({reason}); install it again in the module PyTorch Utils, or close other programs"
-    ),
-    "input-system": _("{reason}; check permissions, names, free space and open files"),
-    "input-system-file": _("{file}: {reason}; check permissions, names, free space and open files"),
-    "input-no-gpu": _("No CUDA GPU can be used by this installation of PyTorch: {advice}"),
-    "input-gpu-unusable": _("{device} cannot be used by this installation of PyTorch ({reason}): {advice}"),
-    "input-gpu-failed": _("The GPU failed ({reason}): {advice}"),
-    "geometry-isotropic": _(
-        "The volume is isotropic, {sizes}, so there is nothing between slices to be computed; use a model or a "
-        "method for all three axes, or {advice}"
-    ),
-    "geometry-no-slice-axis": _(
-        "No axis of {sizes} stands out as the slice axis, whose spacing is at least {margin} times each of the "
-        "others; {advice}"
-    ),
+    **ERRORS,
 }

@@ -14,7 +14,7 @@ from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.sentence import Warned
+from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.box import Box, whole
 from SuperResolution3DLib.volumes.geometry import Orientation
 
@@ -42,9 +42,7 @@ def check_ensemble(card: ModelCard) -> None:
         InputError: its LR voxels do not lie in the middle of the HR voxels that they stand for.
     """
     if card.grid != "center":
-        raise InputError(
-            f"{card.name} works on the {card.grid} grid, which is another one in a mirror: omit --ensemble"
-        )
+        raise InputError(Sentence("input-mirror", {"model": card.name, "grid": card.grid}))
 
 
 def run_ensemble(engine: Engine, lr: np.ndarray, region: Box | None = None, *, with_spread: bool = False) -> Ensemble:

@@ -11,6 +11,7 @@ from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_en
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
+from SuperResolution3DLib.sentence import Sentence
 
 SHARED = ("scale", "grid", "intensity", "intensity_from")  # so that both see the same LR in the same units
 
@@ -38,16 +39,16 @@ def check_companion(card: ModelCard, companion: Model, *, region: bool = False) 
     """
     calibration = TrustCalibration.required(card.trust, card.name)
     if region:
-        raise InputError(
-            "A trust map needs the whole volume, whose measured frequencies are compared: leave out --region"
-        )
+        raise InputError(Sentence("input-trust-region"))
     check_ensemble(card)
     if companion.sha256 != calibration.companion_sha256:
-        raise ModelError(
-            f"{card.name} was calibrated with another file of {calibration.companion} (sha256 "
-            f"{calibration.companion_sha256[:12]}) than the installed one ({companion.sha256[:12]}): install that one, "
-            "or calibrate again with Training/calibrate.py"
-        )
+        values = {
+            "model": card.name,
+            "companion": calibration.companion,
+            "wanted": calibration.companion_sha256[:12],
+            "found": companion.sha256[:12],
+        }
+        raise ModelError(Sentence("model-companion", values))
     check_pair(card, companion.card)
     return calibration
 
@@ -61,9 +62,8 @@ def check_pair(card: ModelCard, companion: ModelCard) -> None:
     for field in SHARED:
         one, other = getattr(card, field), getattr(companion, field)
         if one != other:
-            raise ModelError(
-                f"{card.name} and {companion.name} cannot be compared: their {field} differs, {one} and {other}"
-            )
+            values = {"model": card.name, "companion": companion.name, "field": field, "one": one, "other": other}
+            raise ModelError(Sentence("model-pair", values))
 
 
 def run_trusted(engine: Engine, companion: Model, lr: np.ndarray, calibration: TrustCalibration) -> Trusted:
