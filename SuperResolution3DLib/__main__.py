@@ -20,7 +20,7 @@ For research use only. Detail above the measured resolution is always the networ
 
 Files: NIfTI (.nii, .nii.gz), NRRD, MHA, MGZ, and as input a folder with a DICOM series. Sizes are told in mm along
 directions of the body; --scale, --region and --axis are in the file's order K,J,I (slices, rows, columns)."""
-EXIT_CODES = "exit codes: 0 ok, 1 bug, 2 bad input or usage, 3 out of memory, 4 cancelled. Nothing is written unless 0."
+EXIT_CODES = "exit codes: 0 ok, 1 bug, 2 bad input or usage, 3 out of memory, 4 cancelled; no result unless 0."
 EXAMPLES = {
     COMMAND: """\
 examples:
@@ -30,8 +30,8 @@ examples:
   superres3d super-resolve head.nii.gz head-x4.nii.gz --window 24 --overlap 0.625    (the published sliding window)
   superres3d super-resolve subjects/ *.nrrd --output-dir results/     (each to NAME-sr with NAME-sr.json)
 
-With --output-dir the model is loaded once, a volume that fails is told in a line and stops no other, and the exit
-code is 10 more than the number of those that failed (up to 100).
+With --output-dir the model is loaded once, a volume that fails is told in a line and in NAME-sr.json and stops no
+other, and the exit code is 10 more than the number of those that failed (up to 100).
 
 Ctrl-C cancels and leaves no file; press again to stop at once.""",
     "degrade": """\

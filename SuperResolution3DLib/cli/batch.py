@@ -1,4 +1,4 @@
-"""Several volumes in one process: each model is loaded once, every result has its report, a failure stops no other."""
+"""Several volumes in one process: each model is loaded once, every run has its report, a failure stops no other."""
 
 import argparse
 from collections import Counter
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from SuperResolution3DLib.cli.cancellation import Cancellation
+from SuperResolution3DLib.cli.failure_report import forget_failure, write_failure
 from SuperResolution3DLib.cli.progress import TerminalMonitor
 from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.cli.super_resolve_job import Job, job_of
@@ -24,7 +25,6 @@ DEFAULT_EXTENSION: Final = ".nii.gz"  # of results whose input has one that is o
 OF_ONE_VOLUME: Final = (
     "report",
     "zero_filled",
-    "trust_map",
     "trust_map",
     "events",
     "series",
@@ -82,14 +82,21 @@ def run_batch(jobs: list[Job], folder: Path) -> int:
 
 def _run(job: Job, monitor: TerminalMonitor, loaded: "dict[Path, Model]") -> ExitCode:
     monitor.begin()
+    failures: list[Sentence] = []
 
     def run() -> None:
+        forget_failure(job)
         monitor.tell(summary(run_job(job, monitor, loaded)))
 
-    def fail(sentence: Sentence) -> None:
+    def tell(sentence: Sentence) -> None:
         monitor.tell(f"error: {job.input}: {sentence}")
 
-    return exit_code_of(run, fail)
+    code = exit_code_of(run, failures.append)
+    for sentence in failures:
+        tell(sentence)
+    if failures and code != ExitCode.CANCELLED:
+        exit_code_of(lambda: write_failure(job, failures[0], code), tell)
+    return code
 
 
 def _make(folder: Path) -> None:

@@ -18,6 +18,8 @@ class Report(Computation):
     The files have defaults: what goes to others, or into a scene, is told without them.
     """
 
+    status: str = "done"
+    """failed in that of a run without a result: ``failure_report``"""
     input: str = ""
     output: str = ""
     zero_filled: str | None = None

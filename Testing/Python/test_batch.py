@@ -46,7 +46,7 @@ def test_a_folder_is_run_with_one_loaded_model_and_a_failure_stops_no_other(a_co
     load = checkpoint.load_model
     monkeypatch.setattr(checkpoint, "load_model", lambda path: loads.append(path) or load(path))
     assert run("super-resolve subjects --output-dir new/results --device cpu") == batch.FAILED + 1
-    assert names("new/results") == ["a-sr.json", "a-sr.nii.gz", "c-sr.json", "c-sr.nrrd"]
+    assert names("new/results") == ["a-sr.json", "a-sr.nii.gz", "b-sr.json", "c-sr.json", "c-sr.nrrd"]
     assert len(loads) == 1
     lines = capsys.readouterr().err.splitlines()
     errors = [line for line in lines if line.startswith("error: ")]
@@ -56,6 +56,37 @@ def test_a_folder_is_run_with_one_loaded_model_and_a_failure_stops_no_other(a_co
     report = json.loads(Path("new/results/c-sr.json").read_text())
     assert (report["input"], report["output"]) == (str(Path("subjects/c.nrrd")), str(Path("new/results/c-sr.nrrd")))
     assert read_volume("new/results/a-sr.nii.gz").shape == (18, 22, 22)
+
+
+def test_every_run_has_a_report_and_a_later_success_takes_the_place_of_a_failure(a_cohort, a_phantom):
+    line = "super-resolve subjects/b.nrrd --output-dir out --device cpu"
+    assert run(line) == batch.FAILED + 1
+    told = json.loads(Path("out/b-sr.json").read_text())
+    assert told.pop("message").startswith(f"{Path('subjects/b.nrrd')} is cut short: it holds ")
+    assert set(told.pop("values")) == {"path", "count", "wanted"}
+    assert told == {
+        "status": "failed",
+        "input": str(Path("subjects/b.nrrd")),
+        "exit_status": ExitCode.BAD_INPUT,
+        "code": "volume-cut-short",
+    }
+    assert run(line) == batch.FAILED + 1  # nothing of the first run stands in the way
+    write_volume(Volume(a_phantom.array[:9], a_phantom.affine), "subjects/b.nrrd", overwrite=True)
+    assert run(line) == 0
+    report = Path("out/b-sr.json").read_text()
+    assert json.loads(report)["status"] == "done"
+    assert run(line) == batch.FAILED + 1  # the result is there already
+    assert Path("out/b-sr.json").read_text() == report
+
+
+def test_the_report_of_a_bug_says_so(a_cohort, monkeypatch):
+    def oversight(*arguments: object) -> None:
+        raise KeyError("oversight")
+
+    monkeypatch.setattr(batch, "run_job", oversight)
+    assert run("super-resolve subjects/a.nii.gz --output-dir out") == batch.FAILED + 1
+    told = json.loads(Path("out/a-sr.json").read_text())
+    assert (told["code"], told["exit_status"]) == ("bug", ExitCode.BUG)
 
 
 def test_files_from_anywhere_end_with_zero_when_none_failed(a_cohort):
