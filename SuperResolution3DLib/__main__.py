@@ -40,7 +40,7 @@ examples:
   superres3d degrade hr.nii.gz thick.nii.gz --scale 4,1,1
   superres3d degrade hr.nii.gz slices.nii.gz --slice-thickness 5 --slice-spacing 6 --axis K    (2D slices with a gap)
 
-Voxels that do not fill a block of the scale are dropped, half of them at the start of each axis (along R, A, S);
+Voxels that do not fill a block of the scale are dropped, half of them at the left, back and foot end of each axis;
 --hr-out writes the HR so cropped, the reference for a result computed from OUTPUT.""",
     "interpolate": """\
 examples:
@@ -180,13 +180,13 @@ def _add_grid(parser: argparse.ArgumentParser) -> None:
         "--scale",
         type=parse_scale,
         metavar="4 | 4,1,1",
-        help="factor, or one per axis in the file's order K,J,I; products of 2s and 3s (default: 4)",
+        help="factor, or one each for the file's slices, rows and columns; products of 2s and 3s (default: 4)",
     )
     parser.add_argument(
         "--grid",
         choices=("center", "corner"),
-        help="center: LR and HR cover the same field of view; corner: LR voxel i is HR voxel scale * i, counted along "
-        "R, A, S (default: center)",
+        help="center: LR and HR cover the same field of view; corner: LR voxel i is HR voxel scale * i, counted "
+        "toward the patient's right, front and head (default: center)",
     )
 
 

@@ -128,13 +128,11 @@ ENGLISH: Final[dict[str, str]] = {
     "download the file again",
     "volume-cut-short": "{path} is cut short: it holds {count} of the {wanted} bytes that its header announces; copy "
     "or download the file again",
-    "volume-thin": "{path} has {shape} voxels (slices, rows, columns) and each axis needs 2 at least; give a 3D volume",
-    "volume-small": "A volume of {shape} voxels (slices, rows, columns) is too small: the network needs {needed} "
-    "voxels along each axis",
-    "volume-not-finite": "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first"
-    "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first",
-    "volume-constant": "All {shape} voxels (slices, rows, columns) of {path} are {value:g}; give a volume that shows "
-    "something",
+    "volume-thin": "{path} has {shape} and each axis needs 2 at least; give a 3D volume",
+    "volume-small": "A volume of {shape} is too small: the network needs {needed} voxels along each axis",
+    "volume-not-finite": "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers "
+    "first{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first",
+    "volume-constant": "All {shape} of {path} are {value:g}; give a volume that shows something",
     "volume-no-contrast": "The volume is constant ({value:g} everywhere), there is nothing to super-resolve",
     "volume-extreme": "{name} has {count} of {size} voxels beyond {limit:g} in magnitude, as marks of missing data are "
     "({low:g} to {high:g}); replace them with the value of the background, or divide the volume",

@@ -88,7 +88,7 @@ def _add_axis(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axis",
         choices=("K", "J", "I"),
-        help="the slice axis, in the file's order (default: the one with the largest spacing)",
+        help="the slice axis: the file's slices (K), rows (J) or columns (I); default: that with the largest spacing",
     )
 
 

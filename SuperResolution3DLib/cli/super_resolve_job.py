@@ -130,9 +130,21 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="auto|NAME|FILE",
         help="installed model or model file (default: auto, the one of the highest rank that fits the volume)",
     )
-    add("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to compute (default: a GPU if there)")
-    add("--precision", default="auto", metavar="auto|fp32|bf16", help="number format (default: 16 bits where faster)")
-    add("--memory-limit", type=float, metavar="GIB", help="memory to use on the device (default: 80 %% of the free)")
+    add(
+        "--device",
+        default="auto",
+        metavar="auto|cpu|cuda[:N]",
+        help="where to compute (default: auto, a GPU if there is one)",
+    )
+    add(
+        "--precision",
+        default="auto",
+        metavar="auto|fp32|bf16",
+        help="number format (default: auto, 16 bits where faster)",
+    )
+    add(
+        "--memory-limit", type=float, metavar="GIB", help="memory to use on the device (default: 80 %% of what is free)"
+    )
     add("--window", type=int, metavar="N", help="sliding windows of N LR voxels, as published (default: no windows)")
     add("--overlap", type=float, metavar="F", help=f"of windows, from 0 to below 1 (default: {DEFAULT_OVERLAP})")
     add(
@@ -152,15 +164,16 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         "--trust-map",
         type=Path,
         metavar="FILE",
-        help="also write where the estimate may be off, on the result's grid: 100 and above marks the voxels; takes "
-        "--ensemble and a second model, and a model that was calibrated",
+        help="also write where the estimate may be off, on the result's grid: 100 and above marks the voxels; needs "
+        "a model that was calibrated and its companion, and averages as --ensemble does",
     )
     add("--zero-filled", type=Path, metavar="FILE", help="also write the zero-filled volume, on the result's grid")
     add(
         "--region",
         type=parse_region,
         metavar="K0:K1,J0:J1,I0:I1",
-        help="compute only these LR voxels, from K0 to before K1, counted from 0 in the file's order",
+        help="compute only these LR voxels: the file's slices K0 to before K1, rows J0 to before J1 and columns I0 to "
+        "before I1, counted from 0",
     )
     add_choice_arguments(parser)
     add("--modality", metavar="MR|CT|...", help="DICOM modality of the input, where the file does not say it")

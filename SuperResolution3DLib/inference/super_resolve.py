@@ -25,7 +25,7 @@ from SuperResolution3DLib.inference.trust.trust_map import check_companion, run_
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.sentence import Sentence
-from SuperResolution3DLib.volumes.body_axes import grid_text
+from SuperResolution3DLib.volumes.body_axes import grid_text, shape_text
 from SuperResolution3DLib.volumes.box import box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_finite, check_intensities, large_offset, without_offset
@@ -178,7 +178,7 @@ def degrade_volume(hr: Volume, scale: Scale, grid: Grid) -> tuple[Volume, Volume
     canonical, canonical_scale = hr.canonical(), orientation.scale_to_canonical(scale)
     for size, factor in zip(hr.shape, scale, strict=True):
         if size < 2 * factor:
-            raise VolumeError(f"A volume of {_size(hr)} is too small to degrade by {scale}")
+            raise VolumeError(f"A volume of {shape_text(hr.shape, hr.affine)} is too small to degrade by {scale}")
     box = crop_to_multiple(canonical.shape, canonical_scale)
     start = box_start(box)
     offset = large_offset(hr.array)
@@ -210,10 +210,6 @@ def _from_canonical(like: Volume, orientation: Orientation, array: np.ndarray, a
     return like.with_array(orientation.from_canonical(array), orientation.file_affine(affine, array.shape))
 
 
-def _size(volume: Volume) -> str:
-    return f"{' x '.join(map(str, volume.shape))} voxels (slices, rows, columns)"
-
-
 def _check_grid(volume: Volume, card: ModelCard) -> None:
     if volume.slice_positions is not None:
         raise GeometryError(
@@ -222,7 +218,7 @@ def _check_grid(volume: Volume, card: ModelCard) -> None:
         )
     if min(volume.shape) < SMALLEST_AXIS:
         raise VolumeError(
-            Sentence("volume-small", {"shape": " x ".join(map(str, volume.shape)), "needed": SMALLEST_AXIS})
+            Sentence("volume-small", {"shape": shape_text(volume.shape, volume.affine), "needed": SMALLEST_AXIS})
         )
 
 

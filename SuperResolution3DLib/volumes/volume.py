@@ -14,6 +14,7 @@ import numpy as np
 from SuperResolution3DLib.errors import OutputError, VolumeError
 from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes import itk_image, mgz, nifti
+from SuperResolution3DLib.volumes.body_axes import shape_text
 from SuperResolution3DLib.volumes.dicom.choice import Choice
 from SuperResolution3DLib.volumes.dicom.series import read_series
 from SuperResolution3DLib.volumes.geometry import Orientation, check_affine, voxel_spacing
@@ -121,7 +122,7 @@ def read_volume(path: str | Path, series: str | Choice | None = None, *, uneven_
         values = {"path": str(path), "reason": error.strerror or str(error)}
         raise VolumeError(Sentence("volume-unreadable", values)) from error
     check_affine(volume.affine)
-    _check_voxels(volume.array, path)
+    _check_voxels(volume, path)
     for warning in volume.warnings:
         log.warning("%s", warning)
     return volume
@@ -274,10 +275,10 @@ def _read_file(path: Path) -> Volume:
     return Volume(*itk_image.read(path), "", *read_slice_sizes(path))
 
 
-def _check_voxels(array: np.ndarray, path: Path) -> None:
+def _check_voxels(volume: Volume, path: Path) -> None:
     """Refuse volumes that are too thin, constant or not finite."""
     values: dict[str, object]
-    shape = " x ".join(map(str, array.shape))
+    array, shape = volume.array, shape_text(volume.shape, volume.affine)
     if min(array.shape) < 2:
         raise VolumeError(Sentence("volume-thin", {"path": str(path), "shape": shape}))
     lowest, highest = array.min(), array.max()  # either is NaN if a voxel is

@@ -70,7 +70,13 @@ def run_the_real_worker(panel: ThePanel, node: slicer.vtkMRMLScalarVolumeNode, m
     ("value", "sentence"),
     [
         (np.nan, "odd has 1 of 1287 voxels that are NaN or infinite; replace them with numbers first."),
-        (1.0, "All 9 x 13 x 11 voxels (slices, rows, columns) of odd are 1; give a volume that shows something."),
+        (
+            1.0,
+            (
+                "All 11 x 13 x 9 voxels (left-right, front-back, through-plane) of odd are 1; give a volume that shows "
+                "something."
+            ),
+        ),
     ],
     ids=["not finite", "constant"],
 )

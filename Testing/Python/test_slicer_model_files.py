@@ -48,7 +48,7 @@ def test_other_model_of_the_same_name_is_not_replaced(a_home) -> None:
     add_model_file(a_tiny_model_file(a_home, (2, 2, 2)))
     other = a_home / "other"
     other.mkdir()
-    with pytest.raises(ModelError, match=r"Another model file stands at .*tiny\.safetensors; delete it first\."):
+    with pytest.raises(ModelError, match=r"There is another model file at .*tiny\.safetensors; delete it first\."):
         add_model_file(a_tiny_model_file(other, (2, 1, 1)).rename(other / "best.safetensors"))
 
 

@@ -132,7 +132,7 @@ def test_a_ticked_volume_that_becomes_unusable_disables_the_button(a_panel, a_no
     assert a_panel.ui.applyButton.enabled
     other.SetAndObserveTransformNodeID(transform.GetID())
     double.turn(120)
-    assert "other is under the non-linear transform warp" in a_panel.ui.reasonLabel.text
+    assert "other is moved by the non-linear transform warp" in a_panel.ui.reasonLabel.text
     assert not a_panel.ui.applyButton.enabled
 
 

@@ -76,8 +76,8 @@ def test_a_volume_whose_lr_would_be_too_small_is_not_degraded(a_panel) -> None:
     small = add_volume(core.start(), np.ones((15, 16, 31), np.float32), AFFINE)
     a_panel.choose(inputVolume=small)
     sentence = (
-        "head has 31 x 16 x 15 voxels (columns, rows, slices) and degrading by the factors 4 x 4 x 4 of"
-        " rrdb-mr-brain-x4 needs 16 x 16 x 16 at least; choose another volume."
+        "head has 31 x 16 x 15 voxels (left-right, front-back, through-plane), and to degrade it by the factors 4 x 4 x"
+        " 4 of rrdb-mr-brain-x4 it needs 16 x 16 x 16 at least; choose another volume."
     )
     button = a_panel.ui.simulateButton
     assert (button.enabled, button.toolTip) == (False, sentence)

@@ -56,7 +56,7 @@ def test_where_no_model_fits_none_is_taken_unasked(a_panel) -> None:
     assert a_panel.ui.planLabel.text == "No model fits 0.3 mm voxels: zero-filled interpolation only"
     assert a_panel.ui.modelSelector.currentIndex == -1
     assert not a_panel.ui.applyButton.enabled
-    assert a_panel.ui.reasonLabel.text == "Choose a model in the list: none is taken by itself for this volume."
+    assert a_panel.ui.reasonLabel.text == "Choose a model in the list: none is chosen automatically for this volume."
     a_panel.ui.modelSelector.currentIndex = 0
     double.turn(80)
     assert a_panel.ui.planLabel.text == (

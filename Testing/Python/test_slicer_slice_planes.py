@@ -152,7 +152,7 @@ def test_a_plane_that_was_given_for_one_input_is_not_taken_for_the_next(a_slice_
 
     a_slice_panel.choose(inputVolume=a_stack(core.start()))
     a_slice_panel.choose(slices=Slices.SAGITTAL)
-    assert a_slice_panel.ui.reasonLabel.text.startswith("A result spacing of 1 mm")
+    assert a_slice_panel.ui.reasonLabel.text.startswith("The pixel size, 1 mm")
     a_slice_panel.choose(inputVolume=a_stack(core.start(), "coronal"))
     assert a_slice_panel.parameters.slices == Slices.AUTOMATIC
     assert a_slice_panel.ui.applyButton.enabled

@@ -135,7 +135,7 @@ def test_a_given_thickness_counts_and_a_contradiction_is_told(a_core, a_model, m
         ({"slice_thickness": 13.0}, "A slice thickness of 13 mm is impossible for slices every 4 mm"),
         ({"target_spacing": 4.5}, "A target spacing of 4.5 mm does not suit slices every 4 mm"),
         ({"target_spacing": 0.1}, "32 voxels per slice"),
-        ({"window": 16}, "between is for thick slices and runs in no windows: choose automatic tiles."),
+        ({"window": 16}, "between is for thick slices and does not run in windows: choose automatic tiles."),
     ],
 )
 def test_what_slices_cannot_be_is_refused_before_the_run(a_core, a_model, values, sentence) -> None:

@@ -330,7 +330,7 @@ def test_complex_voxels_are_refused(a_volume, tmp_path):
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_a_single_slice_is_refused(a_volume, tmp_path, extension):
     write_volume(a_volume.with_array(a_volume.array[:1]), tmp_path / f"a{extension}")
-    assert "1 x 17 x 11 voxels (slices, rows, columns)" in refusal(VolumeError, tmp_path / f"a{extension}")
+    assert "has 11 x 17 x 1 voxels (left-right, " in refusal(VolumeError, tmp_path / f"a{extension}")
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)

@@ -185,14 +185,14 @@ def test_a_file_is_of_the_modality_that_the_job_says(a_job, capfd):
 
 def test_the_jobs_modality_must_not_be_another_than_the_series_has(a_job, monkeypatch, capfd):
     read = read_volume
-    monkeypatch.setattr(worker, "read_volume", lambda path, series: replace(read(path), modality="CT"))
+    monkeypatch.setattr(worker, "read_volume", lambda path, series, **_: replace(read(path), modality="CT"))
     assert run_process(replace(a_job, modality="MR")) == ExitCode.BAD_INPUT
     assert "--modality MR is not that of the series, CT; omit it" in capfd.readouterr().err
     assert run_process(replace(a_job, modality="CT")) == ExitCode.OK
 
 
 def test_what_libraries_print_does_not_mix_with_events(a_job, capfd, monkeypatch):
-    def noisy_read(path: Path, series: str | None) -> Volume:
+    def noisy_read(path: Path, series: str | None, **_: object) -> Volume:
         os.write(1, b"printed by a native library\n")
         print("printed by Python")
         return read_volume(path, series)
@@ -212,7 +212,7 @@ def test_an_error_is_the_last_event_and_one_sentence(a_job, capfd):
     out, err = capfd.readouterr()
     last = events_of(out)[-1]
     assert isinstance(last, Failed)
-    assert last.code == "volume"
+    assert last.code == "volume-missing"
     assert err == f"error: {last.message}\n"
 
 
@@ -388,7 +388,7 @@ def test_cancelling_leaves_the_file_that_was_to_be_replaced(a_job, monkeypatch):
 
 
 def test_the_second_signal_ends_a_run_that_does_not_ask(a_job, monkeypatch):
-    def slow_read(*_: object) -> Volume:
+    def slow_read(*_: object, **__: object) -> Volume:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("the second signal was not heeded")

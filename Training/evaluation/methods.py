@@ -220,7 +220,7 @@ def model_method(
     method = ModelMethod(readable(label or model.card.name), model, settings, intensity_from, paper_windows)
     if method.contradicts_training:
         log.warning(
-            "%s is scored with the intensity map of the %s and was trained with that of the %s: leave out --intensity",
+            "%s is scored with the intensity map of the %s and was trained with that of the %s: omit --intensity",
             method.name,
             method.intensity_from.upper(),
             model.card.intensity_from.upper(),

@@ -5,11 +5,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DLib.volumes.geometry import contained_box
 from SuperResolution3DSlicer.comparison.legend import show_legend
 from SuperResolution3DSlicer.comparison.units import in_unit, unit_name
 from SuperResolution3DSlicer.scene.checks import is_empty
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 from SuperResolution3DSlicer.scene.modality import hand_on_modality
 from SuperResolution3DSlicer.scene.nodes import ATTRIBUTE_PREFIX, display_with_fixed_window, remove_volume
 from SuperResolution3DSlicer.scene.placement import Placement, is_under_linear_transforms
@@ -163,10 +165,10 @@ def _box_of(sr_node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalar
         return contained_box(theirs, shapes[1], ours, shapes[0])
     except GeometryError as error:
         raise InputError(
-            _("{other} ({theirs}) does not lie on the grid of {sr} ({ours} voxels); compute both in one run.").format(
+            _("{other} ({theirs}) does not lie on the grid of {sr} ({ours}); compute both in one run.").format(
                 other=other.GetName(),
                 sr=sr_node.GetName(),
-                ours=" x ".join(map(str, shapes[0][::-1])),
-                theirs=" x ".join(map(str, shapes[1][::-1])),
+                ours=in_own_language(grid_text(shapes[0], ours)),
+                theirs=in_own_language(grid_text(shapes[1], theirs)),
             )
         ) from error

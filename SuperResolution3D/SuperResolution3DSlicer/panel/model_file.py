@@ -48,7 +48,7 @@ def add_model_file(source: Path) -> InstalledModel:
     card = check_model_file(source)
     target = place_of(card)
     if target.is_file() and file_sha256(target) != file_sha256(source):
-        raise ModelError(_("Another model file stands at {path}; delete it first.").format(path=target))
+        raise ModelError(_("There is another model file at {path}; delete it first.").format(path=target))
     if not target.is_file():
         part = target.with_name(f".{os.getpid()}.part.{target.name}")
         try:

@@ -54,15 +54,19 @@ def ensure_installed() -> None:
     logic = _torch_logic() if "torch" in missing else None
     if slicer.app.testingEnabled():
         raise InputError(
-            _("{packages} not installed, and nothing is installed in testing mode.").format(
-                packages=" and ".join(missing)
-            )
+            _("Not installed: {packages}; nothing is installed in testing mode.").format(packages=", ".join(missing))
         )
-    size = _(" ({size} GB, several minutes)").format(size=TORCH_GB) if "torch" in missing else ""
-    question = _(
-        "The network runs on {packages}, which Slicer does not bring along. Download and install now{size}? Slicer"
-        " waits until it is done; its own packages are left as they are."
-    ).format(packages=_(" and ").join(missing), size=size)
+    question = (
+        _(
+            "The network needs these packages, which Slicer does not include: {packages}. Download and install them now"
+            " ({size} GB, several minutes)? Slicer waits until it is done; its own packages stay as they are."
+        )
+        if "torch" in missing
+        else _(
+            "The network needs these packages, which Slicer does not include: {packages}. Download and install them"
+            " now? Slicer waits until it is done; its own packages stay as they are."
+        )
+    ).format(packages=", ".join(missing), size=TORCH_GB)
     if not slicer.util.confirmOkCancelDisplay(question, _("SuperResolution3D: install PyTorch")):
         raise InputError(
             _("Nothing was installed; super-resolution needs {packages}.").format(packages=", ".join(missing))
@@ -110,7 +114,7 @@ def _install(missing: list[str], logic: object | None) -> None:
     still_missing = missing_packages()
     if still_missing:
         raise InputError(
-            _("{packages} still missing after the installation; restart Slicer and try again.").format(
+            _("Still missing after the installation: {packages}; restart Slicer and try again.").format(
                 packages=", ".join(still_missing)
             )
         )

@@ -12,8 +12,10 @@ from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.forward.slice_axis import AXES, axis_of_plane, find_slice_axis
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.volumes.body_axes import BodyAxes, shape_text
 from SuperResolution3DLib.volumes.geometry import Orientation, voxel_spacing
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 from SuperResolution3DSlicer.scene.nodes import add_result, read_result, write_node
 from SuperResolution3DSlicer.scene.placement import Placement
 
@@ -42,18 +44,20 @@ class LowResolution:
             SuperResolutionError: a volume that cannot be used, or whose LR would be too small along an axis.
         """
         check_input(self.input_node)
-        sizes, factors = self.input_node.GetImageData().GetDimensions(), self._factors()[::-1]  # both I, J, K
+        sizes, factors = self.input_node.GetImageData().GetDimensions()[::-1], self._factors()  # both K, J, I
         if any(size // factor < SMALLEST_AXIS for size, factor in zip(sizes, factors, strict=True)):
+            affine = node_affine(self.input_node)
+            axes = BodyAxes.of(affine)
             raise VolumeError(
                 _(
-                    "{name} has {sizes} voxels (columns, rows, slices) and degrading by the factors {factors} of"
-                    " {model} needs {needed} at least; choose another volume."
+                    "{name} has {shape}, and to degrade it by the factors {factors} of {model} it needs {needed} at"
+                    " least; choose another volume."
                 ).format(
                     name=self.title,
-                    sizes=_by(sizes),
-                    factors=_by(factors),
+                    shape=in_own_language(shape_text(sizes, affine)),
+                    factors=axes.by(factors),
                     model=self.card.name,
-                    needed=_by(math.ceil(SMALLEST_AXIS * factor) for factor in factors),
+                    needed=axes.by([math.ceil(SMALLEST_AXIS * factor) for factor in factors]),
                 )
             )
 

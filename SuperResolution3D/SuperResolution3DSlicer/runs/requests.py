@@ -138,7 +138,7 @@ def _chosen(model: InstalledModel | None) -> InstalledModel:
     if model is None:
         if not any(installed.card for installed in installed_models()):
             raise InputError(_("No model is installed: use Add model file..."))
-        raise InputError(_("Choose a model in the list: none is taken by itself for this volume."))
+        raise InputError(_("Choose a model in the list: none is chosen automatically for this volume."))
     return model
 
 

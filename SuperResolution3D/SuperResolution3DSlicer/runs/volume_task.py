@@ -93,7 +93,7 @@ class Request:
         stack = self.stack
         if stack is not None and self.window is not None:
             raise InputError(
-                _("{model} is for thick slices and runs in no windows: choose automatic tiles.").format(
+                _("{model} is for thick slices and does not run in windows: choose automatic tiles.").format(
                     model=self.card.name
                 )
             )

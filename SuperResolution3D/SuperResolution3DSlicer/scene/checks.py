@@ -9,7 +9,7 @@ from SuperResolution3DLib.errors import GeometryError, InputError, VolumeError
 from SuperResolution3DLib.forward.slice_axis import axis_of_plane, find_slice_axis
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.volumes.body_axes import spacing_text
+from SuperResolution3DLib.volumes.body_axes import shape_text, spacing_text
 from SuperResolution3DLib.volumes.geometry import check_affine, voxel_spacing
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language, told
 from SuperResolution3DSlicer.scene.modality import modality_of
@@ -46,12 +46,12 @@ def check_input(node: slicer.vtkMRMLNode | None) -> None:
                 name=node.GetName(), count=num_components
             )
         )
-    _check_shape(node)
     _check_transform(node)
     try:
         check_affine(node_affine(node))
     except GeometryError as error:
         raise GeometryError(_("{name}: {problem}.").format(name=node.GetName(), problem=told(error))) from error
+    _check_shape(node)
 
 
 def is_empty(node: slicer.vtkMRMLVolumeNode) -> bool:
@@ -165,13 +165,16 @@ def _check_kind(node: slicer.vtkMRMLNode) -> None:
 
 
 def _check_shape(node: slicer.vtkMRMLVolumeNode) -> None:
-    i, j, k = node.GetImageData().GetDimensions()
-    if min(i, j, k) < SMALLEST_AXIS:
+    shape = node.GetImageData().GetDimensions()[::-1]
+    if min(shape) < SMALLEST_AXIS:
         raise VolumeError(
             _(
-                "{name} has {i} x {j} x {k} voxels (columns, rows, slices) and the network needs {smallest} at least"
-                " along each axis; choose another volume."
-            ).format(name=node.GetName(), i=i, j=j, k=k, smallest=SMALLEST_AXIS)
+                "{name} has {shape} and the network needs {smallest} at least along each axis; choose another volume."
+            ).format(
+                name=node.GetName(),
+                shape=in_own_language(shape_text(shape, node_affine(node))),
+                smallest=SMALLEST_AXIS,
+            )
         )
 
 
@@ -189,7 +192,7 @@ def _check_transform(node: slicer.vtkMRMLVolumeNode) -> None:
         )
     else:
         sentence = _(
-            "{name} is under the non-linear transform {transform}, so its voxels lie on no regular grid; harden it"
+            "{name} is moved by the non-linear transform {transform}, so its voxels lie on no regular grid; harden it"
             " first (Data module, right click on the transform column, Harden transform)."
         )
     raise InputError(sentence.format(name=node.GetName(), transform=transform.GetName()))

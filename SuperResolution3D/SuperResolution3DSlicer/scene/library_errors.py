@@ -20,7 +20,7 @@ ERRORS = {
     "input-region": _(
         "The region {region} is empty or reaches beyond the volume, whose shape is {shape} (slices, rows, columns)"
     ),
-    "input-slices-only": _("{model} is for thick slices and runs in no windows: choose automatic tiles"),
+    "input-slices-only": _("{model} is for thick slices and does not run in windows: choose automatic tiles"),
     "input-mirror": _("{model} works on the {grid} grid, which is another one in a mirror: it has no ensemble"),
     "input-gpu-number": _("There is no GPU {index}: {count} found, counted from 0"),
     "input-thickness": _(
@@ -59,20 +59,13 @@ ERRORS = {
         "{path} is cut short: it holds {count} of the {wanted} bytes that its header announces; copy or download the "
         "file again"
     ),
-    "volume-thin": _(
-        "{path} has {shape} voxels (slices, rows, columns) and each axis needs 2 at least; give a 3D volume"
-    ),
-    "volume-small": _(
-        "A volume of {shape} voxels (slices, rows, columns) is too small: the network needs {needed} voxels along "
-        "each axis"
-    ),
+    "volume-thin": _("{path} has {shape} and each axis needs 2 at least; give a 3D volume"),
+    "volume-small": _("A volume of {shape} is too small: the network needs {needed} voxels along each axis"),
     "volume-not-finite": _(
         "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first{path} has "
         "{count} of {size} voxels that are NaN or infinite; replace them with numbers first"
     ),
-    "volume-constant": _(
-        "All {shape} voxels (slices, rows, columns) of {path} are {value:g}; give a volume that shows something"
-    ),
+    "volume-constant": _("All {shape} of {path} are {value:g}; give a volume that shows something"),
     "volume-no-contrast": _("The volume is constant ({value:g} everywhere), there is nothing to super-resolve"),
     "volume-extreme": _(
         "{name} has {count} of {size} voxels beyond {limit:g} in magnitude, as marks of missing data are ({low:g} to "

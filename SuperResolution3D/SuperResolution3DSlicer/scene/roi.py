@@ -7,8 +7,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.volumes.body_axes import BodyAxes, shape_text
 from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DSlicer.scene.checks import node_affine
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 from SuperResolution3DSlicer.scene.placement import Placement
 
 PREVIEW_MM = 32.0  # an edge: enough anatomy to judge
@@ -50,17 +52,18 @@ def region_of_roi(node: slicer.vtkMRMLVolumeNode, roi_node: "slicer.vtkMRMLMarku
     stops = np.minimum(np.ceil(highest + 0.5 - TOLERANCE), sizes).astype(int)
     if (starts >= stops).any():
         ranges = [
-            _("{low:.1f} to {high:.1f}").format(low=low, high=high) for low, high in zip(lowest, highest, strict=True)
+            _("{low:.1f} to {high:.1f}").format(low=lowest[axis], high=highest[axis])
+            for axis in BodyAxes.of(node_affine(node)).order
         ]
         raise InputError(
             _(
-                "The ROI {roi} lies outside {name}: it reaches over the voxels {reach} (columns, rows, slices) of"
-                " {shape}; move it onto the volume."
+                "The ROI {roi} lies outside {name}: it reaches over the voxels {reach} of {shape}; move it onto the"
+                " volume."
             ).format(
                 roi=roi_node.GetName(),
                 name=node.GetName(),
-                reach=", ".join(reversed(ranges)),
-                shape=" x ".join(map(str, reversed(sizes))),
+                reach=", ".join(ranges),
+                shape=in_own_language(shape_text(sizes, node_affine(node))),
             )
         )
     k, j, i = (slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))

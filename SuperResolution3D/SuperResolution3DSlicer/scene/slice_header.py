@@ -64,7 +64,7 @@ def stack_of(
     except GeometryError as error:
         raise InputError(
             _(
-                "{name} is no stack of thick slices: none of its voxel sizes, {sizes}, stands out. Say under"
+                "{name} is not a stack of thick slices: none of its voxel sizes, {sizes}, stands out. Say under"
                 " Slices which plane they have, or choose a model for all three axes."
             ).format(name=node.GetName(), sizes=in_own_language(spacing_text(header.affine)))
         ) from error
