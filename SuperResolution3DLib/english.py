@@ -87,6 +87,15 @@ ENGLISH: Final[dict[str, str]] = {
     "device": "{device} cannot be used ({reason}): using the CPU",
     "memory-halved": "Out of memory on {device}: halving the tiles",
     "memory-cpu": "Out of memory on {device} even with the smallest tiles: using the CPU",
+    # where a result may be off
+    "trust": "The trust mask marks {share:.0%} of the voxels: there the estimate may be off by more than {bound:.0%} "
+    "of the intensity range. Outside it, over volumes like the {volumes} that it was calibrated on, at most "
+    "{alpha:.0%} of the voxels are, on average (more than {cap:.0%} in one volume count as {cap:.0%}); that is no "
+    "proof for a single volume or voxel",
+    "trust-unlike": "The trust mask marks {share:.0%} of the voxels: there the estimate may be off by more than "
+    "{bound:.0%} of the intensity range. Outside it, over volumes like the {volumes} that it was calibrated on, at "
+    "most {alpha:.0%} of the voxels are, on average (more than {cap:.0%} in one volume count as {cap:.0%}); that is "
+    "no proof for a single volume or voxel. This volume is unlike those of the training, so not even that is known",
     # what a run is told
     "input-device": "--device is auto, cpu, cuda or cuda:N, not {given!r}",
     "input-precision": "--precision is auto, fp32 or bf16, not {given!r}",

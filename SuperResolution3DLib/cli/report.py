@@ -67,6 +67,8 @@ class Report(Computation):
             known["data_consistency"] = DataConsistency(**_known(DataConsistency, known["data_consistency"]))
             if known.get("slices") is not None:
                 known["slices"] = SliceReport(**_known(SliceReport, known["slices"]))
+            if known.get("trust") is not None:
+                known["trust"] = Sentence.from_values(_known(Sentence, known["trust"]))
             known["warnings"] = tuple(Warned.from_values(_known(Warned, warned)) for warned in known["warnings"])
             return cls(**known)
         except (TypeError, KeyError) as error:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from SuperResolution3DLib.inference.slice_report import SliceReport
-from SuperResolution3DLib.sentence import Warned
+from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.box import Shape
 
 
@@ -59,6 +59,6 @@ class Computation:
     """mirror images whose results were averaged"""
     slices: SliceReport | None = None
     """of thick slices: what was taken for them"""
-    trust: str | None = None
-    """what the trust mask marks and means, in a sentence; None: was not asked for"""
+    trust: Sentence | None = None
+    """what the trust mask marks and means; None: was not asked for"""
     warnings: tuple[Warned, ...]

@@ -74,12 +74,7 @@ class TrustCalibration:
         """Return a JSON object."""
         return asdict(self) | {"exponents": list(self.exponents)}
 
-    def sentence(self, share: float, *, unlike: bool = False) -> str:
+    def sentence(self, share: float, *, unlike: bool = False) -> Sentence:
         """Say what a mask means that holds this share of the voxels, of a volume like the calibration's or not."""
-        doubt = ". This volume is unlike those of the training, so not even that is known" if unlike else ""
-        return (
-            f"The trust mask marks {share:.0%} of the voxels: there the estimate may be off by more than "
-            f"{self.bound:.0%} of the intensity range. Outside it, over volumes like the {self.volumes} that it was "
-            f"calibrated on, at most {self.alpha:.0%} of the voxels are, on average (more than {self.cap:.0%} in one "
-            f"volume count as {self.cap:.0%}); that is no proof for a single volume or voxel{doubt}"
-        )
+        values = {"share": share, "bound": self.bound, "volumes": self.volumes, "alpha": self.alpha, "cap": self.cap}
+        return Sentence("trust-unlike" if unlike else "trust", values)

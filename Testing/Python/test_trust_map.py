@@ -92,9 +92,11 @@ def test_the_map_lies_on_the_result_which_is_that_of_the_ensemble(a_model, a_com
     np.testing.assert_allclose(result.volume.array, wanted.array, rtol=1e-5, atol=1e-3)
     share = np.mean(result.trust_map.array >= 100)
     assert 0 < share < 1
-    assert result.report.trust.startswith(f"The trust mask marks {share:.0%} of the voxels: there the estimate may be ")
-    assert "off by more than 20% of the intensity range" in result.report.trust
-    assert "no proof" in result.report.trust
+    assert str(result.report.trust).startswith(
+        f"The trust mask marks {share:.0%} of the voxels: there the estimate may be "
+    )
+    assert "off by more than 20% of the intensity range" in str(result.report.trust)
+    assert "no proof" in str(result.report.trust)
     assert result.report.ensemble == 8
     assert super_resolve(canonical, a_model, FP32).trust_map is None
 
@@ -112,8 +114,8 @@ def test_a_volume_unlike_those_of_the_training_gets_a_mask_that_says_so(tmp_path
     trust = replace(CALIBRATION, companion_sha256=a_companion.sha256).to_card()
     model = a_tiny_model(tmp_path, trust=trust, spacing_range=(3.0, 5.0))
     report = super_resolve(Volume(a_phantom.array, a_phantom.affine), model, FP32, companion=a_companion).report
-    assert report.trust.endswith("This volume is unlike those of the training, so not even that is known")
-    assert "unlike" not in CALIBRATION.sentence(0.2)
+    assert str(report.trust).endswith("This volume is unlike those of the training, so not even that is known")
+    assert "unlike" not in str(CALIBRATION.sentence(0.2))
 
 
 def test_without_a_calibration_no_mask_is_offered(tmp_path, a_companion, a_phantom):

@@ -82,7 +82,7 @@ def check_count(count: int, alpha: float) -> None:
     if count < least:
         raise InputError(
             f"A trust mask at alpha {alpha:g} needs at least {least} volumes that no model was trained on; there are "
-            f"{count}: hold back more, or leave out --companion"
+            f"{count}: hold back more, or omit --companion"
         )
 
 

@@ -22,6 +22,7 @@ from SuperResolution3DSlicer.comparison.difference import (
 from SuperResolution3DSlicer.comparison.overlay import lay_over, shown_overlay, take_off
 from SuperResolution3DSlicer.comparison.trust_map import TRUST_OPACITY, bound_of, trust_map_of
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE
+from SuperResolution3DSlicer.scene.library_sentences import told
 
 DIFFERENCE_OPACITY = 0.7
 
@@ -109,7 +110,7 @@ class OverlayChoice:
             try:
                 lay_over(overlay.make(), overlay.opacity)
             except SuperResolutionError as error:
-                self._say(str(error))
+                self._say(told(error))
         self.show(self._shown)
 
 

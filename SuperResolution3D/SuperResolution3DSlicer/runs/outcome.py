@@ -13,6 +13,7 @@ from SuperResolution3DSlicer.panel.messages import warning_sentence, with_full_s
 from SuperResolution3DSlicer.runs.report import consistency_sentence
 from SuperResolution3DSlicer.runs.slice_words import report_line
 from SuperResolution3DSlicer.runs.task import Task
+from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
 UNCHANGED = _("The scene is unchanged.")
 
@@ -61,7 +62,7 @@ def _describe(outcome: Outcome) -> str:
         warning_sentence(warned, request.input_node, request.card, request.slice_plane) for warned in report.warnings
     ]
     slices = [] if report.slices is None else [f"{report_line(request.input_node, report.slices)}."]
-    trust = [] if report.trust is None else [with_full_stop(report.trust)]
+    trust = [] if report.trust is None else [with_full_stop(in_own_language(report.trust))]
     return "\n".join([sentence, *slices, consistency_sentence(report), *trust, *warnings, *outcome.task.notes])
 
 

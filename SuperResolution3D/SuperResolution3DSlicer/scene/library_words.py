@@ -99,5 +99,18 @@ WORDS = {
     "device": _("{device} cannot be used ({reason}): using the CPU"),
     "memory-halved": _("Out of memory on {device}: halving the tiles"),
     "memory-cpu": _("Out of memory on {device} even with the smallest tiles: using the CPU"),
+    "trust": _(
+        "The trust mask marks {share:.0%} of the voxels: there the estimate may be off by more than {bound:.0%} of "
+        "the intensity range. Outside it, over volumes like the {volumes} that it was calibrated on, at most "
+        "{alpha:.0%} of the voxels are, on average (more than {cap:.0%} in one volume count as {cap:.0%}); of a "
+        "single volume or voxel that says nothing sure"
+    ),
+    "trust-unlike": _(
+        "The trust mask marks {share:.0%} of the voxels: there the estimate may be off by more than {bound:.0%} of "
+        "the intensity range. Outside it, over volumes like the {volumes} that it was calibrated on, at most "
+        "{alpha:.0%} of the voxels are, on average (more than {cap:.0%} in one volume count as {cap:.0%}); of a "
+        "single volume or voxel that says nothing sure. This volume is unlike those of the training, so not even "
+        "that is known"
+    ),
     **ERRORS,
 }
