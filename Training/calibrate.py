@@ -60,13 +60,25 @@ def make_parser() -> argparse.ArgumentParser:
     add("--model", required=True, metavar="MODEL", help="model file, or name of an installed model")
     add("--out", required=True, type=Path, help="folder for the model file with its completed card")
     add("--companion", metavar="MODEL", help="second model for a trust mask; without one the card gets none")
-    add("--modality", default="", help="for the mask: only volumes whose modality begins so, for example MR")
+    add("--modality", default="", help="for the mask: only volumes whose modality begins with this, for example MR")
     add("--hold-back", nargs="+", action="extend", default=[], metavar="FILE", help=HOLD_BACK)
-    add("--bound", type=_share, default=0.15, metavar="F", help="share of the intensity range; default 0.15")
-    add("--alpha", type=_share, default=0.1, metavar="F", help="of voxels outside the mask off by more; default 0.1")
+    add(
+        "--bound",
+        type=_share,
+        default=0.15,
+        metavar="F",
+        help="by how much of the intensity range the estimate may be off (default: 0.15)",
+    )
+    add(
+        "--alpha",
+        type=_share,
+        default=0.1,
+        metavar="F",
+        help="share of the voxels outside the mask that may be off by more (default: 0.1)",
+    )
     add("--edge", type=int, default=0, metavar="N", help="for the mask: N HR voxels a side from the middle; 0: all")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    add("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="number format (default: auto)")
     add("--threads", type=int, default=0, help="CPU threads")
     return parser
 

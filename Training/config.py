@@ -151,7 +151,7 @@ class ModelConfig:
     intensity: IntensityPolicy = field(default_factory=IntensityPolicy)
     """What of the LR volume becomes 0 and 1 in network units"""
     intensity_from: Literal["lr", "hr"] = "lr"
-    """hr: what of the HR volume does, as in the paper; nobody has it in use, where it is the LR's, with a warning"""
+    """Of which volume: hr as in the paper; in use there is no HR, so the range of the LR is taken, with a warning"""
 
     def __post_init__(self) -> None:
         if not MODEL_NAME.fullmatch(self.name):

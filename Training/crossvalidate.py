@@ -94,7 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
         help=f"all, or some of {', '.join(INTERPOLATIONS)}",
     )
     parser.add_argument("--folds", nargs="+", default=["all"], metavar="K", help="all (default), or their numbers")
-    parser.add_argument("--modality", help="only volumes whose modality begins so; default: the presets' own")
+    parser.add_argument("--modality", help="only volumes whose modality begins with this; default: the presets' own")
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="for every training, for example loop.devices=4"
     )

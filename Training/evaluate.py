@@ -101,12 +101,24 @@ def make_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, help="folder of the results")
     add("--split", choices=SPLITS, help="part of the index's own split (default: test)")
     add("--fold", type=int, metavar="K", help="the volumes that fold K of splits.json holds out, instead of a part")
-    add("--modality", help="only volumes whose modality begins so, for example 'MR T1w'")
+    add("--modality", help="only volumes whose modality begins with this, for example 'MR T1w'")
     add("--dataset", help="the data set's name in the tables (default: that in the index)")
     add("--model", nargs="+", action="extend", metavar="[LABEL=]MODEL", help="model files, or names")
     add("--sr", nargs="+", action="extend", metavar="LABEL=FOLDER", help="SR volumes made elsewhere")
-    add("--interpolations", nargs="+", action="extend", choices=("all", "none", *INTERPOLATIONS), metavar="NAME")
-    add("--scale", type=_scale, metavar="D,H,W", help="default: that of the models, or 4,4,4")
+    add(
+        "--interpolations",
+        nargs="+",
+        action="extend",
+        choices=("all", "none", *INTERPOLATIONS),
+        metavar="NAME",
+        help=f"all, none, or some of {', '.join(INTERPOLATIONS)}",
+    )
+    add(
+        "--scale",
+        type=_scale,
+        metavar="D,H,W",
+        help="factors head-foot, front-back and left-right (default: those of the models, or 4,4,4)",
+    )
     add("--preparation", type=_preparation, metavar="PRESET", help="of train.py; default: as the models were trained")
     add("--protocol", choices=(*PROTOCOLS, "both"), help="what counts, and in which range (default: both)")
     add("--windows", choices=("engine", "paper"), help="engine (default), or paper: 24^3 LR voxels, overlap 0.625")
@@ -114,7 +126,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--ensemble", action="store_true", help="one more row per model: the mean over the eight mirror images")
     add("--projected", action="store_true", help="one more row per model: the measured frequencies put back")
     add("--device", help="auto (default), cpu, cuda or cuda:N")
-    add("--precision", choices=("auto", "fp32", "bf16"))
+    add("--precision", choices=("auto", "fp32", "bf16"), help="number format (default: auto)")
     add("--threads", type=int, help="CPU threads; on a machine with other work 1 is the quickest")
     add("--lpips", choices=(*CHECKPOINTS, "none"), help="its backbone (default: alex)")
     add("--lpips-stride", type=int, metavar="N", help="LPIPS looks at every N-th slice of each view (default: 1)")
@@ -124,7 +136,13 @@ def make_parser() -> argparse.ArgumentParser:
     add("--figures", action=argparse.BooleanOptionalAction, help="draw Figure 2 (default: yes)")
     add("--report", action=argparse.BooleanOptionalAction, help="write report.html (default: yes)")
     add("--figure-volume", metavar="FILE", help="which volume, as the index names it (default: the first)")
-    add("--box", type=_box, metavar="R,A,S,SIDE", help="what is enlarged, mm (default: where the most detail is)")
+    add(
+        "--box",
+        type=_box,
+        metavar="R,A,S,SIDE",
+        help="what is enlarged, mm: its centre toward the right, the front and the head, and its side (default: where "
+        "the most detail is)",
+    )
     return parser
 
 

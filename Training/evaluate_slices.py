@@ -85,17 +85,29 @@ def make_parser() -> argparse.ArgumentParser:
         "--modality",
         nargs="+",
         default=[""],
-        help="only volumes whose modality begins so, such as 'MR T1w'; of several "
+        help="only volumes whose modality begins with this, such as 'MR T1w'; of several "
         "each has its tables, and there is the mean over them",
     )
     add("--out", required=True, type=Path, help="folder of the results")
     add("--model", nargs="+", action="extend", default=[], metavar="[LABEL=]MODEL", help="model files, or names")
-    add("--slice-spacing", type=_numbers, default=(3.0, 4.0, 5.0, 6.0), metavar="MM,...", help="(default: 3,4,5,6)")
-    add("--slice-gap", type=_numbers, default=(0.0, 0.2, 0.3), metavar="SHARE,...", help="of it (default: 0,0.2,0.3)")
+    add(
+        "--slice-spacing",
+        type=_numbers,
+        default=(3.0, 4.0, 5.0, 6.0),
+        metavar="MM,...",
+        help="apart (default: 3,4,5,6)",
+    )
+    add(
+        "--slice-gap",
+        type=_numbers,
+        default=(0.0, 0.2, 0.3),
+        metavar="SHARE,...",
+        help="of the spacing (default: 0,0.2,0.3)",
+    )
     add("--plane", nargs="+", choices=PLANES, default=["axial"], help="of the slices (default: axial)")
     add("--profile", choices=SHAPES, default="gaussian", help="what slices measure; methods are told gaussian")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    add("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="number format (default: auto)")
     add("--threads", type=int, default=0, help="CPU threads; on a machine with other work 1 is the quickest")
     add("--lpips", choices=("alex", "none"), default="alex", help="its backbone, over the views through the slices")
     add("--lpips-stride", type=int, default=4, metavar="N", help="LPIPS looks at every N-th slice of each view")

@@ -5,7 +5,7 @@ python Training/train.py --config mr-brain-x4 --data.index index.json --out RUN
 --config is a preset of Training/presets by its name, or a YAML file; several may be given: later ones override, and the
 other options override all of them.
 
-An unfinished run in the folder is continued by the same command; one that is going on there is a reason to refuse.
+An unfinished run in the folder is continued by the same command; while one still runs there, another is refused.
 Exit codes: 0 done, 1 diverged or bug, 2 bad input, 75 stopped by a signal or the time limit before the end: start the
 same command again.
 

@@ -18,7 +18,7 @@ class DataConfig:
     fold: int | None = None
     """Fold of splits.json (beside the index) that validates, the others train; none takes the index's fixed split"""
     modality: str = ""
-    """Only volumes whose modality begins so, for example MR T1w; empty takes all"""
+    """Only volumes whose modality begins with this, for example MR T1w; empty takes all"""
     cache: Path | None = None
     """Folder for degraded volumes, instead of memory; several processes take RUN/volumes where none is given"""
     preparation_workers: int = 0

@@ -24,7 +24,8 @@ class PreparationConfig:
     margin: int = 0
     """Voxels that are kept around the box of the subject"""
     spacing: tuple[float, float, float] | None = None
-    """Resample linearly to this spacing (R, A, S) in mm (paper, CT: 0.785, 0.785, 1.25); none leaves the file's"""
+    """Resample linearly to this spacing, mm left-right, front-back and head-foot (paper, CT: 0.785, 0.785, 1.25); none
+    leaves the file's"""
     pad_multiple: int = 1
     """Pad each axis at its end to a multiple of this many voxels (paper's authors: 8, which makes LR sizes even)"""
     pad_smallest: int = 0
