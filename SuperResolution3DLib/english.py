@@ -140,7 +140,7 @@ ENGLISH: Final[dict[str, str]] = {
     "volume-thin": "{path} has {shape} and each axis needs 2 at least; give a 3D volume",
     "volume-small": "A volume of {shape} is too small: the network needs {needed} voxels along each axis",
     "volume-not-finite": "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers "
-    "first{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first",
+    "first",
     "volume-constant": "All {shape} of {path} are {value:g}; give a volume that shows something",
     "volume-no-contrast": "The volume is constant ({value:g} everywhere), there is nothing to super-resolve",
     "volume-extreme": "{name} has {count} of {size} voxels beyond {limit:g} in magnitude, as marks of missing data are "

@@ -89,11 +89,11 @@ def test_a_volume_whose_lr_would_be_too_small_is_not_degraded(a_panel) -> None:
     assert volumes() == ["head"]
 
 
-def test_the_size_that_degrading_needs_is_along_the_axes_of_the_file(a_panel) -> None:
+def test_the_size_that_degrading_needs_is_told_along_the_body(a_panel) -> None:
     sagittal = AFFINE[:, [2, 0, 1, 3]]  # I runs along the model's D
     card = a_tiny_card(scale=(4, 1, 1))
     LowResolution(add_volume(core.start(), np.ones((4, 5, 16), np.float32), sagittal), card).check()
-    with pytest.raises(VolumeError, match=r"factors 4 x 1 x 1 of tiny needs 16 x 4 x 4 at least"):
+    with pytest.raises(VolumeError, match=r"factors 1 x 1 x 4 of tiny it needs 4 x 4 x 16 at least"):
         LowResolution(add_volume(core.start(), np.ones((20, 21, 15), np.float32), sagittal), card).check()
 
 
@@ -159,7 +159,7 @@ def test_missing_torch_is_installed_through_its_extension_after_one_question(
     double.dialogs.prepare(qt.QMessageBox.Ok)
     a_panel.run()
     assert len(double.dialogs.asked) == 1
-    assert "torch and safetensors" in double.dialogs.asked[0].text
+    assert "torch, safetensors" in double.dialogs.asked[0].text
     assert requests == [{"askConfirmation": False, "torchVersionRequirement": ">=2.6"}]
     assert ensured == [dependencies.SAFETENSORS]
     assert "Slicer waits until it is done" in double.dialogs.asked[0].text

@@ -62,8 +62,7 @@ ERRORS = {
     "volume-thin": _("{path} has {shape} and each axis needs 2 at least; give a 3D volume"),
     "volume-small": _("A volume of {shape} is too small: the network needs {needed} voxels along each axis"),
     "volume-not-finite": _(
-        "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first{path} has "
-        "{count} of {size} voxels that are NaN or infinite; replace them with numbers first"
+        "{path} has {count} of {size} voxels that are NaN or infinite; replace them with numbers first"
     ),
     "volume-constant": _("All {shape} of {path} are {value:g}; give a volume that shows something"),
     "volume-no-contrast": _("The volume is constant ({value:g} everywhere), there is nothing to super-resolve"),
