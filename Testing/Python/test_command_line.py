@@ -160,7 +160,7 @@ def a_file(folder: Path, kind: str) -> Path:
         ("thin", "too small"),
         ("nan", "NaN"),
         ("infinite", "infinite"),
-        ("constant", "All 6 x 7 x 8 voxels"),
+        ("constant", "All 8 x 7 x 6 voxels"),
     ],
 )
 def test_an_input_that_cannot_be_used_gets_one_sentence_and_nothing_is_written(a_folder, capsys, kind, message):

@@ -62,7 +62,7 @@ def bf16_is_faster(device: torch.device) -> bool:
 
 
 def seconds(device: torch.device, precision: Precision) -> float:
-    """Return the seconds of a convolution, there and back, on the CPU in a format; infinity where there is none of it."""
+    """Return the seconds of a convolution, there and back, on the CPU in a format; infinity where it lacks it."""
     try:
         convolve(device, precision)  # which chooses and prepares its kernels
         return min(_timed(device, precision) for _ in range(REPETITIONS))
