@@ -155,6 +155,16 @@ def test_description_names_size_memory_and_time(plenty) -> None:
     assert "not known" in describe(PLAN, forecast(PLAN, Speed.of_card(CARD, "cuda")))
 
 
+def test_a_trust_map_takes_nine_passes_and_the_memory_of_its_signals(plenty) -> None:
+    plan, speed = replace(PLAN, with_trust_map=True), Speed(5.0, 2e5, 1e5)
+    alone, with_map = forecast(PLAN, speed, GIB), forecast(plan, speed, GIB)
+    assert with_map.seconds - speed.start == pytest.approx(9 * (alone.seconds - speed.start))
+    voxels = math.prod(alone.shape)
+    assert with_map.result_bytes - alone.result_bytes == voxels
+    assert with_map.memory_bytes > alone.memory_bytes
+    assert describe(plan, with_map).splitlines()[0].endswith(" MiB and the trust map")
+
+
 @pytest.mark.parametrize(
     ("given", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3900, "1 h 5 min")]
 )

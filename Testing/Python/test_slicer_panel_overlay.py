@@ -10,7 +10,7 @@ from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, affine_of
 
 # isort: split
-from SuperResolution3DSlicer.comparison.layout import comparison_views
+from SuperResolution3DSlicer.comparison.layout import TRUST_LAYOUT_ID, comparison_views
 from SuperResolution3DSlicer.panel.choices import Region
 
 
@@ -180,6 +180,19 @@ def test_a_calibrated_model_gives_a_trust_map_to_lay_over(a_panel, a_main_window
     choose(a_panel, text)
     assert foregrounds("Red", "Green", "Yellow") == ["head SRx4 trust map"] * 3
     assert a_panel.ui.furtherInputsList.count == 0, "the map is no further input"
+
+
+def test_comparison_and_report_tell_of_the_trust_map(
+    a_panel, a_main_window, a_calibrated_model, a_node, monkeypatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(slicer.util, "infoDisplay", lambda text, **values: shown.append(text))
+    with_result(a_panel, a_node, model="tiny", trustMap=True)
+    a_panel.click(a_panel.ui.reportButton)
+    assert "there the estimate may be off by more than 20% of the intensity range" in shown[0].split("\n")[-1]
+    a_panel.click(a_panel.ui.comparisonButton)
+    names = [view.name for view in comparison_views(TRUST_LAYOUT_ID)]
+    assert foregrounds(*names) == [None] * 9 + ["head SRx4 trust map"] * 3
 
 
 def test_a_preview_has_no_trust_map_and_the_box_says_so(a_panel, a_calibrated_model, a_node) -> None:

@@ -15,11 +15,13 @@ import slicer
 from SuperResolution3DLib.errors import CancelledError, InputError, SuperResolutionError
 from SuperResolution3DLib.models.installed_models import InstalledModel, installed_models
 from SuperResolution3DSlicer.comparison.comparison import Comparison
+from SuperResolution3DSlicer.comparison.difference import difference_node
 from SuperResolution3DSlicer.comparison.layout import comparison_views, layout_xml
+from SuperResolution3DSlicer.comparison.overlay import lay_over, take_off
 from SuperResolution3DSlicer.panel.choices import PUBLISHED_WINDOW, DataConsistency, Region
 from SuperResolution3DSlicer.runs.dependencies import missing_packages
 from SuperResolution3DSlicer.runs.run import Follower
-from SuperResolution3DSlicer.runs.volume_task import Request, SuperResolution, latest_result
+from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, Request, SuperResolution, latest_result
 from SuperResolution3DSlicer.scene.checks import node_affine
 from SuperResolution3DSlicer.scene.nodes import result_name
 from SuperResolution3DSlicer.self_test.fake_process import CRASH, FAILURE, pretend
@@ -161,6 +163,19 @@ class SelfTest:
             self.assertEqual(composite.GetBackgroundVolumeID(), rows[view.row].GetID())
         comparison.close()
 
+    def test_difference_is_laid_over_the_views_and_taken_off(self) -> None:
+        """Without a main window there may be no view; the volume and its legend are made all the same."""
+        node = a_volume()
+        result = self.newLogic(pretend("done")[0]).superResolve(node, zeroFilled=True)
+        before = foregrounds()
+        difference = difference_node(result, result.GetNodeReference(ZERO_FILLED_ROLE), node)
+        self.assertEqual(slicer.vtkSlicerColorLogic.GetNumberOfColorLegendDisplayNodes(difference), 1)
+        lay_over(difference, 0.7)
+        if before:
+            self.assertIn(difference.GetID(), foregrounds())
+        take_off(slicer.mrmlScene)
+        self.assertEqual(foregrounds(), before)
+
     def test_real_worker_super_resolves_a_volume(self) -> None:
         """Skipped, and loudly, where torch or a model is missing."""
         missing = missing_packages()
@@ -217,6 +232,11 @@ def world_bounds(node: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
     ]
     world = (node_affine(node) @ np.array(corners).T).T[:, :3]
     return world[np.lexsort(world.T.round(3))]
+
+
+def foregrounds() -> list[str | None]:
+    """Return what lies over the background of each slice view."""
+    return [node.GetForegroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")]
 
 
 def num_volumes() -> int:
