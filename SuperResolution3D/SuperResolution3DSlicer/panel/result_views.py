@@ -131,7 +131,7 @@ def report_text(
         _("Result: {grid}").format(grid=_grid(sr_node)),
         *([] if report.slices is None else [report_line(input_node, report.slices)]),
         consistency_sentence(report),
-        *([] if report.trust is None else [with_full_stop(report.trust)]),
+        *([] if report.trust is None else [with_full_stop(in_own_language(report.trust))]),
     ]
     return "\n".join([*lines, *(with_full_stop(in_own_language(warned)) for warned in report.warnings)])
 
