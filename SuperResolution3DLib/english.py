@@ -39,6 +39,7 @@ ENGLISH: Final[dict[str, str]] = {
     "choice-no-slices": "No model fits {size}: {method} interpolation only",
     "unfit-network": "needs a newer version, its network is {network}",
     "unfit-modality": "for {trained}, not for {modality}",
+    "unfit-one-axis": "for slices that lie {direction}",
     "unfit-no-slices": "for stacks of slices, and no axis stands out as theirs",
     "unfit-slices": "for slices {low} to {high} mm apart",
     "unfit-pixels": "for pixels of {low} to {high} mm",
@@ -233,8 +234,12 @@ ENGLISH: Final[dict[str, str]] = {
     "input-no-gpu": "No CUDA GPU can be used by this installation of PyTorch: {advice}",
     "input-gpu-unusable": "{device} cannot be used by this installation of PyTorch ({reason}): {advice}",
     "input-gpu-failed": "The GPU failed ({reason}): {advice}",
-    "geometry-isotropic": "The volume is isotropic, {sizes}, so there is nothing between slices to be computed; use a "
-    "model or a method for all three axes, or {advice}",
+    "geometry-isotropic": "The volume is isotropic or nearly so, its voxels are {sizes}, so there is nothing between "
+    "slices to be computed; use a model or a method for all three axes, or {advice}",
+    "geometry-isotropic-one-axis": "The volume is isotropic or nearly so, its voxels are {sizes}, and {model} enlarges "
+    "one direction alone, {direction}; use a model for all three axes",
+    "geometry-other-axis": "The slices of the volume, whose voxels are {sizes}, do not lie {direction}, the one "
+    "direction that {model} enlarges; use a model for thick slices, which finds their axis",
     "geometry-no-slice-axis": "No axis of {sizes} stands out as the slice axis, whose spacing is at least {margin} "
     "times each of the others; {advice}",
 }

@@ -8,8 +8,8 @@ import numpy as np
 from SuperResolution3DLib.advice import NAME_THE_AXIS
 from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.sentence import Sentence
-from SuperResolution3DLib.volumes.body_axes import MARGIN, spacing_text
-from SuperResolution3DLib.volumes.geometry import Orientation, voxel_spacing
+from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, MARGIN, spacing_text
+from SuperResolution3DLib.volumes.geometry import Orientation, Scale, voxel_spacing
 
 AXES: Final = ("K", "J", "I")
 PLANES: Final = ("axial", "coronal", "sagittal")  # slices along canonical D = S, H = A, W = R
@@ -92,6 +92,26 @@ def find_slice_axis(affine: np.ndarray, axis: str | None = None) -> SliceAxis:
             (flips[first], flips[second], flips[third]),
         ),
     )
+
+
+def why_not_enlarged(affine: np.ndarray, scale: Scale, model: str) -> Sentence | None:
+    """Say why a model that enlarges one axis alone does not suit a volume; None if it does, or enlarges several axes.
+
+    Args:
+        affine: (4, 4) of the volume, any orientation.
+        scale: the model's factors (D, H, W) in canonical order.
+        model: its name.
+    """
+    enlarged = [place for place, factor in enumerate(scale) if factor > 1]
+    if len(enlarged) != 1:
+        return None
+    spacing = voxel_spacing(affine)
+    values = {"model": model, "sizes": spacing_text(affine), "direction": Sentence(DIRECTIONS[enlarged[0]])}
+    if max(spacing) < MARGIN * min(spacing):
+        return Sentence("geometry-isotropic-one-axis", values)
+    if spacing[Orientation.of(affine).order[enlarged[0]]] * MARGIN <= max(spacing):
+        return Sentence("geometry-other-axis", values)
+    return None
 
 
 def axis_of_plane(affine: np.ndarray, plane: str) -> str:

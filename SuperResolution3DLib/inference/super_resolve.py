@@ -11,6 +11,7 @@ from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.errors import CancelledError, GeometryError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
+from SuperResolution3DLib.forward.slice_axis import why_not_enlarged
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.between_slices import between_slices, slices_bytes
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
@@ -61,7 +62,8 @@ def super_resolve(
     Raises:
         VolumeError: an axis is too short, the volume is constant or beyond what float32 holds, or the result is not
             finite.
-        GeometryError: uneven slices and a model that takes even ones; of thick slices: no unique slice axis.
+        GeometryError: uneven slices and a model that takes even ones, or a model that enlarges one axis alone and a
+            volume that is not coarse along it; of thick slices: no unique slice axis.
         InputError: an ensemble of a model whose grid does not allow it, or a trust map of a region.
         ModelError: a companion without a calibration, or another one than that of the calibration.
         ResourceError: the result does not fit.
@@ -211,6 +213,8 @@ def _from_canonical(like: Volume, orientation: Orientation, array: np.ndarray, a
 
 
 def _check_grid(volume: Volume, card: ModelCard) -> None:
+    if why := why_not_enlarged(volume.affine, card.scale, card.name):
+        raise GeometryError(why)
     if volume.slice_positions is not None:
         raise GeometryError(
             f"The slices lie unevenly, their distances up to {100 * unevenness(volume.slice_positions):.2g} % off the "

@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from SuperResolution3DLib.errors import GeometryError
-from SuperResolution3DLib.forward.slice_axis import SliceAxis, find_slice_axis
+from SuperResolution3DLib.forward.slice_axis import SliceAxis, find_slice_axis, why_not_enlarged
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.networks.table import NETWORKS
 from SuperResolution3DLib.sentence import Sentence
-from SuperResolution3DLib.volumes.body_axes import THROUGH_PLANE, BodyAxes, is_isotropic
+from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, THROUGH_PLANE, BodyAxes, is_isotropic
 from SuperResolution3DLib.volumes.geometry import Orientation, voxel_spacing
 
 AUTO = "auto"  # the name that stands for the best model
@@ -152,6 +152,13 @@ def _modality(scan: Scan, card: ModelCard) -> Sentence | None:
     return Sentence("unfit-modality", {"trained": card.modality, "modality": scan.modality})
 
 
+def _one_axis(scan: Scan, card: ModelCard) -> Sentence | None:
+    if why_not_enlarged(scan.affine, card.scale, card.name) is None:
+        return None
+    enlarged = max(range(3), key=lambda place: card.scale[place])
+    return Sentence("unfit-one-axis", {"direction": Sentence(DIRECTIONS[enlarged])})
+
+
 def _slices(scan: Scan, card: ModelCard) -> Sentence | None:
     if not card.enlarges_slices_only:
         return None
@@ -171,7 +178,7 @@ def _spacing(scan: Scan, card: ModelCard) -> Sentence | None:
     return Sentence("unfit-pixels" if card.enlarges_slices_only else "unfit-voxels", {"low": low, "high": high})
 
 
-RULES: tuple[Rule, ...] = (_network, _modality, _slices, _spacing)
+RULES: tuple[Rule, ...] = (_network, _modality, _one_axis, _slices, _spacing)
 
 
 def _sizes(affine: np.ndarray) -> Sentence:

@@ -158,6 +158,12 @@ def test_what_is_no_stack_for_a_model_of_slices_is_told(spacing, why):
     assert [str(reason) for _, reason in choice.others] == [why]
 
 
+@pytest.mark.parametrize(("spacing", "fits"), [((1.0, 1.0, 4.0), True), ((4.0, 1.0, 1.0), False), ((1.0,) * 3, False)])
+def test_a_model_of_one_axis_fits_slices_along_it(spacing, fits):
+    choice = choose(Scan(an_affine(spacing)), installed(a_tiny_card((4, 1, 1), name="thick")))
+    assert [str(reason) for _, reason in choice.others] == ([] if fits else ["for slices that lie head-foot"])
+
+
 def test_of_two_models_of_one_rank_none_is_taken_unasked():
     twins = installed(a_tiny_card(name="beta"), a_tiny_card(name="alpha"))
     choice = choose(Scan(an_affine((1.0, 1.0, 1.0))), twins)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SuperResolution3DLib.errors import GeometryError, InputError
-from SuperResolution3DLib.forward.slice_axis import AXES, axis_of_plane, find_slice_axis
+from SuperResolution3DLib.forward.slice_axis import AXES, axis_of_plane, find_slice_axis, why_not_enlarged
 
 SPACING = {"axial": (0.7, 0.8, 4.0), "coronal": (0.7, 4.0, 0.8), "sagittal": (4.0, 0.7, 0.8)}  # along R, A, S
 
@@ -67,8 +67,18 @@ def test_an_oblique_stack_says_how_far_it_is_tilted():
 
 
 def test_an_isotropic_volume_is_told_to_be_one():
-    with pytest.raises(GeometryError, match=r"isotropic, 1 x 1 x 1.1 mm \(left-right, front-back, head-foot\).* all"):
+    with pytest.raises(GeometryError, match=r"nearly so, its voxels are 1 x 1 x 1.1 mm \(left-right, .* all"):
         find_slice_axis(an_affine((1.0, 1.0, 1.1)))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_model_of_one_axis_suits_a_volume_that_is_coarse_along_it(order):
+    affine = an_affine((0.9, 1.0, 4.0))[:, [*order, 3]]  # coarse along S, whichever axis of the file that is
+    assert why_not_enlarged(affine, (4, 1, 1), "thick") is None
+    assert why_not_enlarged(affine, (1, 1, 1), "slices") is why_not_enlarged(affine, (2, 1, 2), "two") is None
+    for scale, direction in (((1, 2, 1), "front-back"), ((1, 1, 2), "left-right")):
+        assert f"do not lie {direction}, the one" in str(why_not_enlarged(affine, scale, "other"))
+    assert "isotropic or nearly so" in str(why_not_enlarged(an_affine((1, 1, 1.1)), (4, 1, 1), "thick"))
 
 
 def test_two_large_spacings_ask_for_the_axis():

@@ -7,11 +7,11 @@ import pytest
 import slicer
 from logic_fixtures import a_core  # noqa: F401 (fixture)
 
-from SuperResolution3DLib.errors import InputError
+from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
-from Testing.Python.models import a_through_plane_file
+from Testing.Python.models import a_through_plane_file, a_tiny_card
 from Testing.Python.slice_stacks import PLANES, SHAPE, a_stack, from_dicom
 from Testing.Slicer import double
 from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
@@ -150,6 +150,29 @@ def test_an_isotropic_volume_is_no_stack(a_core, a_model) -> None:
     )
     with pytest.raises(InputError, match=sentence):
         Request(node, a_model).check()
+
+
+def test_a_volume_without_a_unique_slice_axis_is_no_stack(a_core, a_model) -> None:
+    node = add_volume(a_core, np.ones((9, 9, 9), np.float32), np.diag([1, 4, 4.2, 1]))
+    with pytest.raises(InputError, match=r"1 x 4 x 4.2 mm .*, stands out\. Say under Slices which plane they have"):
+        Request(node, a_model).check()
+
+
+@pytest.mark.parametrize(
+    ("spacing", "sentence"),
+    [
+        (
+            (1, 1, 1),
+            "1 mm isotropic, and thick enlarges one direction alone, head-foot; use a model for all",
+        ),
+        ((4, 1, 1), "do not lie head-foot, the one direction that thick enlarges; use a model for thick slices"),
+    ],
+)
+def test_a_model_of_one_axis_takes_no_volume_that_is_not_coarse_along_it(a_core, tmp_path, spacing, sentence) -> None:
+    model = InstalledModel(tmp_path, a_tiny_card((4, 1, 1), name="thick"))
+    node = add_volume(a_core, np.ones((9, 9, 9), np.float32), np.diag([*spacing, 1]))
+    with pytest.raises(GeometryError, match=sentence):
+        Request(node, model).check()
 
 
 def test_pixels_and_slices_unlike_those_of_the_training_are_told(a_core, a_model) -> None:

@@ -8,8 +8,8 @@ from slicer.i18n import tr as _
 
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.super_resolve_job import DEFAULT_OVERLAP, Job
-from SuperResolution3DLib.errors import InputError
-from SuperResolution3DLib.forward.slice_axis import axis_of_plane
+from SuperResolution3DLib.errors import GeometryError, InputError
+from SuperResolution3DLib.forward.slice_axis import axis_of_plane, why_not_enlarged
 from SuperResolution3DLib.inference.memory_plan import tail_halo
 from SuperResolution3DLib.inference.slice_stack import SliceStack
 from SuperResolution3DLib.models.installed_models import InstalledModel
@@ -79,6 +79,8 @@ class Request:
         """
         tail_halo(self.card)  # refuses a network that this program does not have
         check_input(self.input_node)
+        if why := why_not_enlarged(node_affine(self.input_node), self.card.scale, self.card.name):
+            raise GeometryError(why)
         if self.output_node is not None:
             check_output(self.output_node, self.input_node)
         if self.with_trust_map and (why := why_no_trust_map(self.card, of_region=self.roi_node is not None)):

@@ -184,8 +184,16 @@ ERRORS = {
     "input-gpu-unusable": _("{device} cannot be used by this installation of PyTorch ({reason}): {advice}"),
     "input-gpu-failed": _("The GPU failed ({reason}): {advice}"),
     "geometry-isotropic": _(
-        "The volume is isotropic, {sizes}, so there is nothing between slices to be computed; use a model or a "
-        "method for all three axes, or {advice}"
+        "The volume is isotropic or nearly so, its voxels are {sizes}, so there is nothing between slices to be "
+        "computed; use a model or a method for all three axes, or {advice}"
+    ),
+    "geometry-isotropic-one-axis": _(
+        "The volume is isotropic or nearly so, its voxels are {sizes}, and {model} enlarges one direction alone, "
+        "{direction}; use a model for all three axes"
+    ),
+    "geometry-other-axis": _(
+        "The slices of the volume, whose voxels are {sizes}, do not lie {direction}, the one direction that {model} "
+        "enlarges; use a model for thick slices, which finds their axis"
     ),
     "geometry-no-slice-axis": _(
         "No axis of {sizes} stands out as the slice axis, whose spacing is at least {margin} times each of the "

@@ -34,6 +34,7 @@ WORDS = {
     "choice-no-slices": _("No model fits {size}: {method} interpolation only"),
     "unfit-network": _("needs a newer version, its network is {network}"),
     "unfit-modality": _("for {trained}, not for {modality}"),
+    "unfit-one-axis": _("for slices that lie {direction}"),
     "unfit-no-slices": _("for stacks of slices, and no axis stands out as theirs"),
     "unfit-slices": _("for slices {low} to {high} mm apart"),
     "unfit-pixels": _("for pixels of {low} to {high} mm"),
