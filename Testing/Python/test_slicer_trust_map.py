@@ -196,6 +196,18 @@ def test_a_comparison_with_a_trust_map_is_resumed_by_another_panel(a_core, a_nod
     another.close()
 
 
+def test_a_comparison_whose_trust_map_was_deleted_keeps_its_rows_when_resumed(a_core, the_comparison) -> None:
+    the_comparison.close()
+    slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetFirstNodeByName("head SRx2 trust map"))
+    another = Comparison(a_core.application)
+    another.resume()
+    a_core.layout.GetLayoutNode().Modified()
+    composite = slicer.mrmlScene.GetSingletonNode("SuperResolution3DSRAxial", "vtkMRMLSliceCompositeNode")
+    composite.SetBackgroundVolumeID(None)
+    assert [background for background, _foreground in rows()] == [background for background, _ in WITH_TRUST]
+    another.close()
+
+
 def test_an_overlay_leaves_the_row_of_the_trust_map_alone(a_core, the_comparison) -> None:
     trust_map = slicer.mrmlScene.GetFirstNodeByName("head SRx2 trust map")
     lay_over(trust_map, 0.5)

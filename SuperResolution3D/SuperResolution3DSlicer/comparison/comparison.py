@@ -101,8 +101,8 @@ class Comparison:
         lr_node, sr_node, third = (_shown_volume(scene, row) for row in ROWS_OF_LAYOUT[LAYOUT_ID])
         if lr_node is None or sr_node is None or sr_node.GetNodeReference(INPUT_ROLE) is not lr_node:
             return
-        has_trust_row = layout_node.GetViewArrangement() == TRUST_LAYOUT_ID
-        self._take_rows(lr_node, sr_node, third, trust_map_of(sr_node) if has_trust_row else None)
+        self._take_rows(lr_node, sr_node, third, trust_map_of(sr_node))
+        self._layout = layout_node.GetViewArrangement()  # also where the trust map was made or deleted since
         hr_node = None if third is sr_node.GetNodeReference(TO_MEASURED) else third
         self._watch(layout_node, [node for node in (lr_node, sr_node, hr_node) if node is not None])
 

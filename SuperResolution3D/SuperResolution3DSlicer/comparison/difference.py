@@ -9,7 +9,7 @@ from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DLib.volumes.geometry import contained_box
 from SuperResolution3DSlicer.comparison.legend import show_legend
-from SuperResolution3DSlicer.comparison.units import in_unit, unit_name
+from SuperResolution3DSlicer.comparison.units import SAMPLED_VOXELS, in_unit, unit_name
 from SuperResolution3DSlicer.scene.checks import is_empty
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 from SuperResolution3DSlicer.scene.modality import hand_on_modality
@@ -27,7 +27,6 @@ MINUS, PLUS = (0.25, 0.65, 1.0), (1.0, 0.6, 0.15)  # blue and orange, told apart
 SEEN_FROM = 0.25  # of the range; what is less is transparent, so that an overlay leaves the anatomy clear
 FAINTEST = 0.4  # of the strongest colour, for what is just seen
 RANGE_PERCENTILE = 99.5  # of the absolute difference; the few largest ones would darken all others
-SAMPLED_VOXELS = 1_000_000  # are enough for a percentile
 
 
 def difference_node(
