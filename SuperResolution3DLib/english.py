@@ -114,6 +114,8 @@ ENGLISH: Final[dict[str, str]] = {
     "input-slices-only": "{model} is for thick slices: it has neither windows nor an ensemble; omit both",
     "input-mirror": "{model} works on the {grid} grid, which is another one in a mirror: omit --ensemble",
     "input-gpu-number": "There is no GPU {index}: {count} found, counted from 0",
+    "input-slices-closer": "Slices every {spacing:g} mm are closer than the volume's own {own:.4g} mm {direction}; "
+    "choose a larger slice spacing",
     "input-thickness": "A slice thickness of {thickness:g} mm is impossible for slices every {spacing:.4g} mm: it is "
     "above 0 and at most {times:g} spacings, {largest:.4g} mm; give the true one",
     "input-target-spacing": "A target spacing of {target:g} mm does not suit slices every {spacing:.4g} mm: it is "
@@ -165,6 +167,12 @@ ENGLISH: Final[dict[str, str]] = {
     "geometry-sheared": "The volume is sheared: two of its axes meet at {angle:.2f} degrees instead of 90; resample it "
     "to a grid with perpendicular axes first",
     "geometry-few-slices": "A stack has 2 slices at least, not {count}",
+    "geometry-uneven-axis": "The slices lie unevenly along axis {axis}, which is therefore the slice axis and not "
+    "{given}; choose --axis {axis}",
+    "geometry-uneven-volume": "The slices lie unevenly, their distances up to {off:.2g} % off the mean, and {model} "
+    "takes even ones; use a model for thick slices, or resample the volume evenly first",
+    "geometry-too-short": "Slices every {spacing:g} mm do not fit twice into {length:g} mm; choose a smaller slice "
+    "spacing or a larger volume",
     "geometry-uneven": "The slices lie unevenly: {distance:.4g} mm between slices {first} and {second} where "
     "{spacing:.4g} mm is the mean and {allowed:.0%} off is allowed (slices {places}, counted from 0); remove the "
     "misplaced slices",

@@ -92,10 +92,8 @@ class SliceProfile:
             raise InputError(f"The slice spacing is above 0 mm, not {slice_spacing:g} mm")
         num_slices = math.floor(hr_size * hr_spacing / slice_spacing + NARROWEST)
         if num_slices < 2:
-            raise GeometryError(
-                f"Slices every {slice_spacing:g} mm do not fit twice into {hr_size * hr_spacing:g} mm; "
-                "choose a smaller slice spacing or a larger volume"
-            )
+            values = {"spacing": slice_spacing, "length": hr_size * hr_spacing}
+            raise GeometryError(Sentence("geometry-too-short", values))
         kept = min(math.ceil(num_slices * slice_spacing / hr_spacing - NARROWEST), hr_size)
         start = (hr_size - kept) // 2
         first = (kept * hr_spacing - (num_slices - 1) * slice_spacing) / 2

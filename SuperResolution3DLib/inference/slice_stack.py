@@ -139,10 +139,7 @@ def slice_stack(volume: Sliced, thickness: float | None = None, axis: str | None
     num_slices = volume.shape[found.axis]
     centres = volume.slice_positions or tuple(found.spacing * index for index in range(num_slices))
     if volume.slice_positions is not None and found.letter != SCANNED:
-        raise GeometryError(
-            f"The slices lie unevenly along axis {SCANNED}, which is therefore the slice axis and not {found.letter}; "
-            f"choose --axis {SCANNED}"
-        )
+        raise GeometryError(Sentence("geometry-uneven-axis", {"axis": SCANNED, "given": found.letter}))
     if len(centres) != num_slices:
         raise ValueError(f"{num_slices} slices have as many positions, not {len(centres)}")
     spacing = mean_spacing(centres)

@@ -216,10 +216,8 @@ def _check_grid(volume: Volume, card: ModelCard) -> None:
     if why := why_not_enlarged(volume.affine, card.scale, card.name):
         raise GeometryError(why)
     if volume.slice_positions is not None:
-        raise GeometryError(
-            f"The slices lie unevenly, their distances up to {100 * unevenness(volume.slice_positions):.2g} % off the "
-            f"mean, and {card.name} takes even ones; use a model for thick slices, or resample the volume evenly first"
-        )
+        values = {"off": 100 * unevenness(volume.slice_positions), "model": card.name}
+        raise GeometryError(Sentence("geometry-uneven-volume", values))
     if min(volume.shape) < SMALLEST_AXIS:
         raise VolumeError(
             Sentence("volume-small", {"shape": shape_text(volume.shape, volume.affine), "needed": SMALLEST_AXIS})

@@ -98,10 +98,9 @@ def degrade_slices(
     check_intensities(hr.array)
     found = find_slice_axis(hr.affine, axis)
     if slice_spacing < found.spacing:
-        raise InputError(
-            f"Slices every {slice_spacing:g} mm are closer than the volume's own {found.spacing:.4g} mm "
-            f"{DIRECTIONS[PLANES.index(found.plane)]}; choose a larger slice spacing"
-        )
+        direction = Sentence(DIRECTIONS[PLANES.index(found.plane)])
+        values = {"spacing": slice_spacing, "own": found.spacing, "direction": direction}
+        raise InputError(Sentence("input-slices-closer", values))
     chosen = slice_spacing if thickness is None else thickness
     profile, kept = SliceProfile.over_volume(shape, chosen, slice_spacing, hr.shape[found.axis], found.spacing)
     box = tuple(kept if index == found.axis else slice(0, size) for index, size in enumerate(hr.shape))

@@ -20,6 +20,16 @@ from SuperResolution3DSlicer.scene.library_words import WORDS
 
 LIBRARY = MODULE_FILE.parents[1] / "SuperResolution3DLib"
 SOURCES = [path for path in sorted(LIBRARY.rglob("*.py")) if path.name != "english.py"]
+OF_THE_COMMAND_LINE = (  # formats and commands that the panel does not have
+    *("dicom", "metrics", "nifti_header.py", "nifti_forms.py", "mgz.py", "grid_match.py", "picture_file.py"),
+    *("figure.py", "commands.py", "batch.py", "slice_arguments.py", "blend.py", "forward_model.py", "axis_operator.py"),
+)
+NOT_IN_THE_PANEL = (  # values that it does not give, and files of a kind that it does not write
+    *("The device is auto", "The precision is auto", "The slice axis is one of", "The plane of slices is one of"),
+    *("A slice profile is one of", "The slice spacing is above 0", "Data consistency", "Region ", "A volume of "),
+    *("Give one INPUT", "Model file ", "The first grid", "The two grids", "The header of ", " has no extension"),
+    *(" is also ", " cannot be read as a MetaImage", " names the data file ", " is a file and ", " is not a volume of"),
+)
 FULL = Sentence("memory-full", {"advice": SMALLER_REGION})
 
 
@@ -30,6 +40,11 @@ def calls_in(source: str) -> list[ast.Call]:
 def name_of(node: ast.AST) -> str:
     function = getattr(node, "func", None)
     return getattr(function, "attr", getattr(function, "id", ""))
+
+
+def error_of(call: ast.Call) -> type[errors.SuperResolutionError] | None:
+    kind = getattr(errors, name_of(call), None)
+    return kind if isinstance(kind, type) and issubclass(kind, errors.SuperResolutionError) else None
 
 
 def texts_in(source: str) -> set[str]:
@@ -73,10 +88,26 @@ def test_every_code_that_the_library_says_is_known_and_no_other() -> None:
 def test_the_code_of_an_error_begins_with_that_of_its_class() -> None:
     for path in SOURCES:
         for call in calls_in(path.read_text("utf-8")):
-            kind = getattr(errors, name_of(call), None)
-            if isinstance(kind, type) and call.args and name_of(call.args[0]) == "Sentence":
+            kind = error_of(call)
+            if kind is not None and call.args and name_of(call.args[0]) == "Sentence":
                 for code in texts_in(ast.unparse(call.args[0].args[0])):  # of either end of an if
                     assert code.partition("-")[0] == kind.code, ast.unparse(call)
+
+
+def test_every_other_error_that_may_reach_the_panel_has_a_code() -> None:
+    plain: list[str] = []
+    for path in SOURCES:
+        if not set(OF_THE_COMMAND_LINE) & set(path.parts):
+            for call in calls_in(path.read_text("utf-8")):
+                if error_of(call) is not None and call.args:
+                    plain += [text for node in call.args[:1] for text in first_text(node)]
+    assert [text for text in plain if not text.startswith(NOT_IN_THE_PANEL)] == []
+
+
+def first_text(node: ast.AST) -> list[str]:
+    """Return the text with which an f-string or a plain string begins, without the values before it."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return [part.value for part in parts if isinstance(part, ast.Constant)][:1]
 
 
 def test_a_sentence_is_english_made_of_its_code_and_values() -> None:

@@ -140,7 +140,7 @@ def test_models_of_other_units_are_refused(tmp_path, a_phantom):
 
 def test_a_region_has_no_trust_map(a_model, a_companion, a_phantom):
     settings = replace(FP32, region=(slice(0, 4), slice(0, 4), slice(0, 4)))
-    with pytest.raises(InputError, match="A trust map needs the whole volume"):
+    with pytest.raises(InputError, match="--trust-map works on the whole volume, not on a --region"):
         super_resolve(Volume(a_phantom.array, a_phantom.affine), a_model, settings, companion=a_companion)
 
 

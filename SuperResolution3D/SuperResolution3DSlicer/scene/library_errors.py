@@ -23,6 +23,10 @@ ERRORS = {
     "input-slices-only": _("{model} is for thick slices and does not run in windows: choose automatic tiles"),
     "input-mirror": _("{model} works on the {grid} grid, which is another one in a mirror: it has no ensemble"),
     "input-gpu-number": _("There is no GPU {index}: {count} found, counted from 0"),
+    "input-slices-closer": _(
+        "Slices every {spacing:g} mm are closer than the volume's own {own:.4g} mm {direction}; choose another model "
+        "or plane"
+    ),
     "input-thickness": _(
         "A slice thickness of {thickness:g} mm is impossible for slices every {spacing:.4g} mm: it is above 0 and at "
         "most {times:g} spacings, {largest:.4g} mm; give the true one"
@@ -105,6 +109,15 @@ ERRORS = {
         "with perpendicular axes first"
     ),
     "geometry-few-slices": _("A stack has 2 slices at least, not {count}"),
+    "geometry-uneven-axis": _(
+        "The slices lie unevenly along axis {axis} of the file (K slices, J rows, I columns) and not along {given}; "
+        "choose another plane under Slices"
+    ),
+    "geometry-uneven-volume": _(
+        "The slices lie unevenly, their distances up to {off:.2g} % off the mean, and {model} takes even ones; use a "
+        "model for thick slices, or resample the volume evenly first"
+    ),
+    "geometry-too-short": _("Slices every {spacing:g} mm do not fit twice into {length:g} mm; choose a larger volume"),
     "geometry-uneven": _(
         "The slices lie unevenly: {distance:.4g} mm between slices {first} and {second} where {spacing:.4g} mm is "
         "the mean and {allowed:.0%} off is allowed (slices {places}, counted from 0); remove the misplaced slices"
