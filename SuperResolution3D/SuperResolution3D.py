@@ -185,7 +185,7 @@ class SuperResolution3DLogic(ScriptedLoadableModuleLogic):
         Args:
             volumeNode: scalar 3D volume.
             model: name of an installed model or a model file; None takes the best of those that fit the volume.
-            device: auto, cpu, cuda or cuda:N.
+            device: auto, cpu, cuda, cuda:N or mps.
             dataConsistency: off, check or project.
             roiNode: compute only what it holds.
             outputNode: is replaced by the result; None makes a new volume.

@@ -98,7 +98,7 @@ ENGLISH: Final[dict[str, str]] = {
     "most {alpha:.0%} of the voxels are, on average (more than {cap:.0%} in one volume count as {cap:.0%}); that is "
     "no proof for a single volume or voxel. This volume is unlike those of the training, so not even that is known",
     # what a run is told
-    "input-device": "--device is auto, cpu, cuda or cuda:N, not {given!r}",
+    "input-device": "--device is auto, cpu, cuda, cuda:N or mps, not {given!r}",
     "input-precision": "--precision is auto, fp32 or bf16, not {given!r}",
     "input-consistency": "--data-consistency is off, check or project, not {given!r}",
     "input-memory-limit": "--memory-limit is a number of GiB above 0, not {given:g}",
@@ -240,6 +240,7 @@ ENGLISH: Final[dict[str, str]] = {
     "input-system": "{reason}; check permissions, names, free space and open files",
     "input-system-file": "{file}: {reason}; check permissions, names, free space and open files",
     "input-no-gpu": "No CUDA GPU can be used by this installation of PyTorch: {advice}",
+    "input-no-mps": "No Apple GPU can be used by this installation of PyTorch: {advice}",
     "input-gpu-unusable": "{device} cannot be used by this installation of PyTorch ({reason}): {advice}",
     "input-gpu-failed": "The GPU failed ({reason}): {advice}",
     "geometry-isotropic": "The volume is isotropic or nearly so, its voxels are {sizes}, so there is nothing between "

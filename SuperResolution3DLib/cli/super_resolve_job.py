@@ -36,7 +36,7 @@ class Job:
     model: str = AUTO
     """name of an installed model or a model file; auto takes the best of those that fit the volume"""
     device: str = "auto"
-    """auto, cpu, cuda or cuda:N"""
+    """auto, cpu, cuda, cuda:N or mps"""
     precision: str = "auto"
     """auto, fp32 or bf16"""
     memory_limit: float | None = None
@@ -77,7 +77,7 @@ class Job:
     """also write where the estimate may be off; the result is then that of the ensemble"""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise InputError(Sentence("input-device", {"given": self.device}))
         if self.precision not in ("auto", "fp32", "bf16"):
             raise InputError(Sentence("input-precision", {"given": self.precision}))
@@ -133,7 +133,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--device",
         default="auto",
-        metavar="auto|cpu|cuda[:N]",
+        metavar="auto|cpu|cuda[:N]|mps",
         help="where to compute (default: auto, a GPU if there is one)",
     )
     add(

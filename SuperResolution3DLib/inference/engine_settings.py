@@ -10,7 +10,7 @@ class EngineSettings:
     """Where and how the network runs."""
 
     device: str = "auto"
-    """auto, cpu, cuda or cuda:N"""
+    """auto, cpu, cuda, cuda:N or mps"""
     precision: str = "auto"
     """auto, fp32 or bf16"""
     memory_limit: float | None = None

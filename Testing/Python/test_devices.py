@@ -7,7 +7,7 @@ import torch
 
 from SuperResolution3DLib.errors import InputError, is_out_of_memory
 from SuperResolution3DLib.inference import devices
-from SuperResolution3DLib.inference.devices import choose_device, choose_precision
+from SuperResolution3DLib.inference.devices import choose_device, choose_precision, probe, usable_device
 
 CPU = torch.device("cpu")
 
@@ -56,6 +56,37 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
         choose_device("cuda:2")
     with pytest.raises(InputError, match="got 'cuda:x'"):
         choose_device("cuda:x")
+
+
+def test_an_apple_gpu_is_offered_by_its_name_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"No Apple GPU can be used .* choose --device cpu or auto$"):
+        choose_device("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("mps") == torch.device("mps")
+    assert choose_device("auto") == CPU
+    assert choose_precision("auto", torch.device("mps")) == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("result", "error"),
+    [
+        (lambda right: right, None),
+        (lambda right: right * 1.001, None),
+        (lambda right: right * 1.02, r"depart from the CPU's by 0\.02 of their size"),
+        (lambda right: right.flip(4), "depart from the CPU's by 1"),
+        (lambda right: right * float("nan"), "depart from the CPU's by nan"),
+    ],
+)
+def test_an_apple_gpu_is_used_where_it_computes_what_the_cpu_does(monkeypatch, result, error):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(devices, "probe", lambda device: result(probe(CPU)) if device.type == "mps" else probe(device))
+    if error is None:
+        assert usable_device("mps") == (torch.device("mps"), "")
+        return
+    with pytest.raises(InputError, match=rf"^mps cannot be used .*{error}.* choose --device cpu or auto$"):
+        usable_device("mps")
 
 
 @pytest.mark.parametrize(

@@ -320,7 +320,7 @@ def test_progress_rises_to_its_total_in_every_stage(tmp_path, an_lr_volume):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (EngineSettings(device="tpu"), "The device is auto, cpu, cuda or cuda:N"),
+        (EngineSettings(device="tpu"), "The device is auto, cpu, cuda, cuda:N or mps"),
         (EngineSettings(device="cuda:9999"), "No CUDA GPU|There is no GPU 9999"),
         (EngineSettings(precision="fp8"), "The precision is auto, fp32 or bf16"),
     ],

@@ -105,7 +105,7 @@ def test_a_jobs_command_line_names_only_what_is_not_the_default():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"device": "gpu"}, "--device is auto, cpu, cuda or cuda:N, not 'gpu'"),
+        ({"device": "gpu"}, "--device is auto, cpu, cuda, cuda:N or mps, not 'gpu'"),
         ({"device": "cuda:x"}, "not 'cuda:x'"),
         ({"precision": "fp64"}, "--precision is auto, fp32 or bf16, not 'fp64'"),
         ({"data_consistency": "yes"}, "--data-consistency is off, check or project, not 'yes'"),

@@ -3,7 +3,7 @@
 from slicer.i18n import tr as _
 
 ERRORS = {
-    "input-device": _("The device is auto, cpu, cuda or cuda:N, not {given!r}"),
+    "input-device": _("The device is auto, cpu, cuda, cuda:N or mps, not {given!r}"),
     "input-precision": _("The precision is auto, fp32 or bf16, not {given!r}"),
     "input-consistency": _("The data consistency is off, check or project, not {given!r}"),
     "input-memory-limit": _("The memory limit is a number of GiB above 0, not {given:g}"),
@@ -194,6 +194,7 @@ ERRORS = {
     "input-system": _("{reason}; check permissions, names, free space and open files"),
     "input-system-file": _("{file}: {reason}; check permissions, names, free space and open files"),
     "input-no-gpu": _("No CUDA GPU can be used by this installation of PyTorch: {advice}"),
+    "input-no-mps": _("No Apple GPU can be used by this installation of PyTorch: {advice}"),
     "input-gpu-unusable": _("{device} cannot be used by this installation of PyTorch ({reason}): {advice}"),
     "input-gpu-failed": _("The GPU failed ({reason}): {advice}"),
     "geometry-isotropic": _(
