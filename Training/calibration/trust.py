@@ -28,7 +28,7 @@ from Training.evaluation.seen_volumes import contents
 from Training.whole_file import whole_file
 
 FITTED = 6  # volumes of the training from which the signals are weighed
-OTHER_BOUNDS = (0.1, 0.15, 0.2, 0.25, 0.3)  # that are printed beside the one that was asked for
+OTHER_BOUNDS = (0.1, 0.12, 0.14, 0.17, 0.2)  # that are printed beside the one that was asked for
 COARSER = 1.6  # times the coarsest voxels of the training that a volume may have and still count
 FIT_VOXELS = 20_000  # of each
 CUT_MARGIN = 2  # LR voxels beside a cut: degrading wraps around there, which no use does

@@ -12,10 +12,13 @@ from SuperResolution3DLib.cli.picture_file import save_figure
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.metrics.scanning_rings import EDGE, VIEWS, RingPatch, scan_rings, suspicious
 from SuperResolution3DLib.volumes.geometry import Scale
+from Training.evaluation.methods import ModelMethod
 from Training.evaluation.plan import ScoringPlan
 from Training.reporting.checks import BOXES
+from Training.reporting.failures_figure import write_failures
 from Training.reporting.plan_figure import figure_volumes
 
+BASELINE = "zero-filled"  # is shown beside a model's worst patches
 PANEL = 2.6  # inches
 COLUMNS = 4
 WINDOW_PERCENTILES = (0.5, 99.5)
@@ -24,7 +27,10 @@ log = logging.getLogger(__name__)
 
 
 def draw_boxes(plan: ScoringPlan) -> list[Path]:
-    """Draw the boxes of the volume that was chosen for Figure 2; return the file, if there is one.
+    """Draw the boxes of the volume that was chosen for Figure 2, and each model's worst patches for its page.
+
+    Returns:
+        The file of the boxes, if there is one.
 
     Raises:
         OutputError: the picture cannot be written.
@@ -36,10 +42,18 @@ def draw_boxes(plan: ScoringPlan) -> list[Path]:
     path = plan.out / f"{BOXES}{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)}.png"
     try:
         write_boxes(volumes.hr, volumes.methods, path, plan.scale, entry.modality)
+        for model in [method.name for method in plan.methods if isinstance(method, ModelMethod) and not method.variant]:
+            shown = {name: volumes.methods[name] for name in (BASELINE, model) if name in volumes.methods}
+            write_failures(volumes.hr, shown, model, failures_path(plan.out, model), entry.modality)
     except VolumeError as error:
         log.warning("No picture of boxes: %s", error)
         return []
     return [path]
+
+
+def failures_path(folder: Path, model: str) -> Path:
+    """Return where the picture of a model's worst patches lies in an evaluation's folder."""
+    return folder / f"failures-{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.png"
 
 
 def write_boxes(hr: np.ndarray, enlarged: Mapping[str, np.ndarray], path: Path, scale: Scale, modality: str) -> None:
