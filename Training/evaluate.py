@@ -186,7 +186,10 @@ def _record(plan: ScoringPlan, request: EvaluationRequest, lines: Sequence[str],
     part = request.split if request.fold is None else f"fold {request.fold}"
     modality = f", {request.modality}" if request.modality else ""
     lead = [
-        f"LR: HR degraded through k-space by {plan.scale} (D, H, W), whole volume, on each method's own grid",
+        (
+            f"LR: HR degraded through k-space by {plan.scale} (head-foot, front-back, left-right), whole volume, on "
+            "each method's own grid"
+        ),
         "Methods of another grid have another LR",
         f"HR volumes: {plan.preparation}",
     ]

@@ -26,7 +26,7 @@ from SuperResolution3DLib.inference.trust.trust_map import check_companion, run_
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.sentence import Sentence
-from SuperResolution3DLib.volumes.body_axes import grid_text, shape_text
+from SuperResolution3DLib.volumes.body_axes import BodyAxes, grid_text, shape_text
 from SuperResolution3DLib.volumes.box import box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_finite, check_intensities, large_offset, without_offset
@@ -180,7 +180,8 @@ def degrade_volume(hr: Volume, scale: Scale, grid: Grid) -> tuple[Volume, Volume
     canonical, canonical_scale = hr.canonical(), orientation.scale_to_canonical(scale)
     for size, factor in zip(hr.shape, scale, strict=True):
         if size < 2 * factor:
-            raise VolumeError(f"A volume of {shape_text(hr.shape, hr.affine)} is too small to degrade by {scale}")
+            factors = BodyAxes.of(hr.affine).by(scale)
+            raise VolumeError(f"A volume of {shape_text(hr.shape, hr.affine)} is too small to degrade by {factors}")
     box = crop_to_multiple(canonical.shape, canonical_scale)
     start = box_start(box)
     offset = large_offset(hr.array)

@@ -137,9 +137,12 @@ def check_shapes(sr: np.ndarray, hr: np.ndarray, mask: np.ndarray | None) -> Non
         GeometryError: the shapes differ, or are not (D, H, W).
     """
     if sr.shape != hr.shape or hr.ndim != 3:
-        raise GeometryError(f"The SR is {sr.shape} voxels, its HR {hr.shape} (D, H, W); they must be on one grid")
+        raise GeometryError(
+            f"The SR is {sr.shape} voxels, its HR {hr.shape} (head-foot, front-back, left-right); they must be on one "
+            "grid"
+        )
     if mask is not None and mask.shape != hr.shape:
-        raise GeometryError(f"The mask is {mask.shape} voxels, the HR {hr.shape} (D, H, W)")
+        raise GeometryError(f"The mask is {mask.shape} voxels, the HR {hr.shape} (head-foot, front-back, left-right)")
 
 
 def _at_least_a_window(box: Box, shape: tuple[int, ...]) -> Box:

@@ -99,7 +99,10 @@ def added_detail(sr: np.ndarray, hr: np.ndarray, scale: Scale) -> float:
     check_pair(sr, hr)
     energy = _energy_above(hr, scale)
     if energy <= ROUNDING_SHARE * hr.size * float(np.vdot(hr, hr.astype(np.float64))):  # of all energy (Parseval)
-        raise VolumeError(f"The HR has no detail above the Nyquist frequency of an LR smaller by {scale} (D, H, W)")
+        raise VolumeError(
+            f"The HR has no detail above the Nyquist frequency of an LR smaller by {scale} (head-foot, front-back, "
+            "left-right)"
+        )
     return _energy_above(sr, scale) / energy
 
 

@@ -51,7 +51,9 @@ def scan_rings(sr: np.ndarray, hr: np.ndarray, modality: str = "MR") -> list[Rin
     """
     check_pair(sr, hr)
     if not can_be_scanned(hr.shape):
-        raise VolumeError(f"Patches take {EDGE} voxels along two axes, the volume has {hr.shape} (D, H, W)")
+        raise VolumeError(
+            f"Patches take {EDGE} voxels along two axes, the volume has {hr.shape} (head-foot, front-back, left-right)"
+        )
     threshold, subject = ring_threshold(modality), hr > otsu_threshold(hr)
     return [patch for axis in range(3) for patch in _scan_view(sr, hr, subject, axis, threshold)]
 

@@ -144,4 +144,7 @@ def _sum(parts: Iterable[tuple[float, int]]) -> tuple[float, int]:
 def _check(sr: np.ndarray, hr: np.ndarray, mask: np.ndarray | None, window: Window) -> None:
     check_shapes(sr, hr, mask)
     if any(hr.shape[axis] < window.width for axis in window.axes):
-        raise GeometryError(f"SSIM needs {window.width} voxels along every axis, the volume is {hr.shape} (D, H, W)")
+        raise GeometryError(
+            f"SSIM needs {window.width} voxels along every axis, the volume is {hr.shape} (head-foot, front-back, "
+            "left-right)"
+        )

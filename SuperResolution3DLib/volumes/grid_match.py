@@ -40,7 +40,7 @@ def match_grids(lr: Volume, sr: Volume) -> GridMatch:
     depth, height, width = (max(round(ratio), 1) for ratio in ratios)
     scale = depth, height, width
     if any(abs(ratio / factor - 1) > RATIO_TOLERANCE for ratio, factor in zip(ratios, scale, strict=True)):
-        raise GeometryError(f"The LR's voxels are no whole multiple of the SR's: {_grids(lr, sr)}")
+        raise GeometryError(f"The LR's voxels are not a whole multiple of the SR's: {_grids(lr, sr)}")
     for grid in get_args(Grid):
         affine = sr_affine(lr.affine, scale, grid)
         try:

@@ -76,7 +76,7 @@ def read_header(path: Path) -> np.ndarray:
     header = np.frombuffer(data.ljust(HEADER_BYTES, b"\0"), stored)[0]
     if len(data) < HEADER_BYTES or header["sizeof_hdr"] != HEADER_BYTES or header["magic"] != b"n+1":
         raise VolumeError(
-            f"{path} is not a NIfTI-1 image (its first {HEADER_BYTES} bytes are no such header); check the file"
+            f"{path} is not a NIfTI-1 image (its first {HEADER_BYTES} bytes are not its header); check the file"
         )
     num_axes, code = int(header["dim"][0]), int(header["datatype"])
     if not 1 <= num_axes <= 7 or header["dim"][1 : num_axes + 1].min() < 1:

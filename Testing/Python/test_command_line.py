@@ -346,7 +346,7 @@ def test_compare_refuses_volumes_whose_grids_do_not_belong_together(a_comparison
     message = refused("compare --lr lr.nrrd --sr sr.nrrd --hr shifted.nrrd out.png", capsys)
     assert "grids do not coincide" in message
     write_volume(sr.with_array(sr.array, sr.affine @ np.diag([1.3, 1, 1, 1])), "odd.nrrd")
-    assert "no whole multiple" in refused("compare --lr lr.nrrd --sr odd.nrrd out.png", capsys)
+    assert "not a whole multiple" in refused("compare --lr lr.nrrd --sr odd.nrrd out.png", capsys)
     assert "out.png" not in files(a_comparison)
 
 

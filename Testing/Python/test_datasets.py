@@ -108,7 +108,10 @@ def test_mouse_mrh_takes_one_volume_an_animal_and_checks_its_spacing(tmp_path):
     entries = list(inspect_all(tmp_path, data_set.candidates(tmp_path), data_set.check, num_workers=1))
     assert [entry.subject for entry in entries] == ["AD_P522R_F2_145", "WT_P522R_F1_158"]
     assert entries[0].problem == ""
-    assert "has voxels of 1 x 1 x 1 mm (D, H, W) in its header instead of 0.025 mm" in entries[1].problem
+    assert (
+        "has voxels of 1 x 1 x 1 mm (head-foot, front-back, left-right) in its header instead of 0.025 mm"
+        in entries[1].problem
+    )
 
 
 def test_a_folder_without_a_table_keeps_subjects_together(tmp_path):

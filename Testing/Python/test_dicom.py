@@ -264,7 +264,7 @@ def test_directions_that_are_no_perpendicular_unit_vectors_are_refused(a_series,
     for k in range(3):
         tags = a_series.tags(k) | {IMAGE_ORIENTATION: ("DS", text)}
         write_slice(a_series.path(a_folder, k), a_series.array[k], tags)
-    assert "no perpendicular unit vectors" in refusal(GeometryError, a_folder, capfd)
+    assert "not perpendicular unit vectors" in refusal(GeometryError, a_folder, capfd)
 
 
 def test_colour_slices_are_refused(a_series, a_folder, capfd):

@@ -182,5 +182,5 @@ def test_a_float_image_is_refused(a_folder):
         dataset.FloatPixelData = np.zeros((9, 7), np.float32).tobytes()
         del dataset.PixelData
         write(a_folder / f"{k}", dataset)
-    with pytest.raises(VolumeError, match="holds no whole numbers as pixels"):
+    with pytest.raises(VolumeError, match="does not hold whole numbers as pixels"):
         read_volume(a_folder)

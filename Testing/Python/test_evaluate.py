@@ -146,7 +146,10 @@ def test_padding_is_degraded_but_neither_scored_nor_drawn(evaluated: Run, tmp_pa
         assert result.metrics["residual_percent"] < 1e-4
         assert result.metrics["added_detail"] < 1e-6
         assert result.notes == (
-            "HR padded from 20 x 20 x 20 to 24 x 24 x 24 voxels (D, H, W); the padding is not scored",
+            (
+                "HR padded from 20 x 20 x 20 to 24 x 24 x 24 voxels (head-foot, front-back, left-right); the padding "
+                "is not scored"
+            ),
         )
     assert {np.load(path).shape for path in (tmp_path / "out" / "figure2").iterdir()} == {(20, 20, 20)}
 
@@ -309,7 +312,7 @@ def test_kept_volumes_lie_where_their_hr_lies(tmp_path: Path) -> None:
     options += ["--interpolations", "zero-filled", "--fold", "0", "--no-figures", "--keep-volumes"]
     assert evaluate.main(options) == 0
     (result,) = read_results(tmp_path / "out")
-    assert result.notes == ("HR cropped from 19 x 17 x 20 to 18 x 16 x 20 voxels (D, H, W)",)
+    assert result.notes == ("HR cropped from 19 x 17 x 20 to 18 x 16 x 20 voxels (head-foot, front-back, left-right)",)
     hr = read_volume(tmp_path / "data" / result.file).canonical()
     (kept,) = (read_volume(path) for path in (tmp_path / "out" / "volumes").glob("*/*.nii.gz"))
     assert (kept.array.dtype, kept.shape) == (np.float32, (18, 16, 20))

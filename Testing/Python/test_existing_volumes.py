@@ -96,7 +96,7 @@ def test_an_sr_of_the_whole_hr_is_cropped_to_what_is_scored_of_it(evaluated: Run
     assert prepare([*options, "--modality", "MR", "--folds", "0", "--overwrite"]) == 0
     assert evaluated("--sr", f"theirs={tmp_path / 'sr'}") == 0
     result = next(result for result in read_results(tmp_path / "out") if result.method == "theirs")
-    assert result.notes == ("HR cropped from 17 x 16 x 19 to 16 x 16 x 18 voxels (D, H, W)",)
+    assert result.notes == ("HR cropped from 17 x 16 x 19 to 16 x 16 x 18 voxels (head-foot, front-back, left-right)",)
     sr, hr = (read_volume(tmp_path / folder / "a.nii.gz").array[:16, :, :18] for folder in ("sr", "data/test"))
     assert result.metrics["paper/psnr"] == pytest.approx(score(sr, hr, "paper").psnr)
 

@@ -145,7 +145,7 @@ def test_what_holds_no_slices_is_refused(tmp_path) -> None:
     with pytest.raises(VolumeError, match="holds no image"):
         slice_sizes_of([path])
     path = write(tmp_path / "b", a_slice(pixels, 0, ImageOrientationPatient=[1.0, 0, 0, 1, 0, 0]))
-    with pytest.raises(GeometryError, match="no perpendicular unit vectors"):
+    with pytest.raises(GeometryError, match="not perpendicular unit vectors"):
         slice_sizes_of([path])
 
 

@@ -255,7 +255,7 @@ def _volume_or_problem(cache: ArrayCache | None, job: _Job) -> TrainingVolume | 
     except InputError as error:
         return str(error)
     except MemoryError:
-        return f"does not fit into memory, {job.entry.shape} voxels (D, H, W)"
+        return f"does not fit into memory, {job.entry.shape} voxels (head-foot, front-back, left-right)"
 
 
 def _num_workers(wanted: int, jobs: list[_Job], cache: ArrayCache | None) -> int:
@@ -279,7 +279,7 @@ def _degrade_from(hr: np.ndarray | MappedArray, start: Start, job: _Job) -> Degr
 def _refuse_small(jobs: list[_Job], hr_shapes: Sequence[tuple[int, ...]], smallest_lr: int) -> None:
     sizes = [job.smallest_axis(shape) for job, shape in zip(jobs, hr_shapes, strict=True)]
     small = [
-        (job.entry, f"has an axis of {size} LR voxels at scale {job.scale} (D, H, W)")
+        (job.entry, f"has an axis of {size} LR voxels at scale {job.scale} (head-foot, front-back, left-right)")
         for job, size in zip(jobs, sizes, strict=True)
         if size < smallest_lr
     ]

@@ -62,8 +62,8 @@ class PatchDataset(Dataset[Patches]):
             for degraded in volume.degraded:
                 if min(degraded.lr.shape) < config.patch_size:
                     raise VolumeError(
-                        f"{volume.name}: LR shape {degraded.lr.shape} (D, H, W) is smaller than the patch, "
-                        f"{config.patch_size} voxels"
+                        f"{volume.name}: LR shape {degraded.lr.shape} (head-foot, front-back, left-right) is smaller "
+                        f"than the patch, {config.patch_size} voxels"
                     )
 
     def __len__(self) -> int:

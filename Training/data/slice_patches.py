@@ -180,7 +180,8 @@ def _slice_axes(volume: TrainingVolume, config: DataConfig) -> list[int]:
     if max(volume.spacing) > LARGEST_ANISOTROPY * min(volume.spacing):
         spacing = " x ".join(f"{value:.3g}" for value in volume.spacing)
         raise VolumeError(
-            f"{volume.name}: no thick slices can be made of voxels of {spacing} mm (D, H, W), too far from isotropic"
+            f"{volume.name}: no thick slices can be made of voxels of {spacing} mm (head-foot, front-back, "
+            "left-right), too far from isotropic"
         )
     longest = math.ceil(config.slices.spacing[0] * (config.slices.num_slices + 2 * MARGIN_SLICES))
     edge = config.patch_size + 2 * movement_margin(config.slices)
@@ -192,8 +193,8 @@ def _slice_axes(volume: TrainingVolume, config: DataConfig) -> list[int]:
     ]
     if not fitting:
         raise VolumeError(
-            f"{volume.name}: {shape} voxels (D, H, W) are fewer than a patch needs, {edge} within the "
-            f"plane and {longest} through it; use a smaller data.patch_size or fewer data.slices.num_slices"
+            f"{volume.name}: {shape} voxels (head-foot, front-back, left-right) are fewer than a patch needs, {edge} "
+            f"within the plane and {longest} through it; use a smaller data.patch_size or fewer data.slices.num_slices"
         )
     return fitting
 

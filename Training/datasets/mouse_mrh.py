@@ -33,7 +33,10 @@ def check(volume: Volume) -> str:
     if all(abs(size / SPACING_MM - 1) < TOLERANCE for size in volume.spacing):
         return ""
     sizes = " x ".join(f"{size:g}" for size in volume.spacing)
-    return f"has voxels of {sizes} mm (D, H, W) in its header instead of {SPACING_MM:g} mm; repair the header"
+    return (
+        f"has voxels of {sizes} mm (head-foot, front-back, left-right) in its header instead of {SPACING_MM:g} mm; "
+        "repair the header"
+    )
 
 
 DATA_SET = DataSet("mouse-mrh", "https://arxiv.org/abs/2402.04171", PATTERNS, find, check, takes_table=True)

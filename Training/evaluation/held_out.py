@@ -112,21 +112,27 @@ def held_out_volume(index: Index, entry: IndexEntry, preparation: PreparationCon
     shape = prepared.hr.shape
     if any(size < SMALLEST_LR * factor for size, factor in zip(shape, scale, strict=True)):
         raise VolumeError(
-            f"{entry.file}: {shape} voxels (D, H, W) are too few; at scale {scale} each axis needs "
-            f"{SMALLEST_LR} LR voxels"
+            f"{entry.file}: {shape} voxels (head-foot, front-back, left-right) are too few; at scale {scale} each "
+            f"axis needs {SMALLEST_LR} LR voxels"
         )
     box = crop_to_multiple(shape, scale)
     hr = np.ascontiguousarray(prepared.hr[box])
     kept = intersection(prepared.content, box)
     if kept is None:
-        raise VolumeError(f"{entry.file}: padding is all that is left of {shape} voxels (D, H, W) at scale {scale}")
+        raise VolumeError(
+            f"{entry.file}: padding is all that is left of {shape} voxels (head-foot, front-back, left-right) at "
+            f"scale {scale}"
+        )
     notes = []
     if shape != (size := box_shape(prepared.content)):
         notes.append(
-            f"HR padded from {shape_text(size)} to {shape_text(shape)} voxels (D, H, W); the padding is not scored"
+            f"HR padded from {shape_text(size)} to {shape_text(shape)} voxels (head-foot, front-back, left-right); "
+            "the padding is not scored"
         )
     if hr.shape != shape:
-        notes.append(f"HR cropped from {shape_text(shape)} to {shape_text(hr.shape)} voxels (D, H, W)")
+        notes.append(
+            f"HR cropped from {shape_text(shape)} to {shape_text(hr.shape)} voxels (head-foot, front-back, left-right)"
+        )
     affine = crop_affine(prepared.affine, box_start(box))
     content = relative(kept, box)
     return HeldOutVolume(

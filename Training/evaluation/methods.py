@@ -263,7 +263,7 @@ def check_methods(methods: list[Method], scale: Scale | None) -> Scale:
     wanted = scale or next(iter(scales.values()), (4, 4, 4))
     others = [f"{name} {found}" for name, found in scales.items() if found != wanted]
     if others:
-        raise InputError(f"A table has one scale, {wanted} (D, H, W); another one have {', '.join(others)}")
+        raise InputError(f"One scale a table, {wanted} (head-foot, front-back, left-right), not {', '.join(others)}")
     return wanted
 
 

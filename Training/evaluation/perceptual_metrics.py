@@ -130,7 +130,7 @@ class Lpips:
             part = "HR's foreground" if pair.protocol == "foreground" else "HR"
             raise GeometryError(
                 f"LPIPS needs slices of {SMALLEST_SLICE} x {SMALLEST_SLICE} pixels, the {part} has "
-                f"{pair.hr.shape} voxels (D, H, W)"
+                f"{pair.hr.shape} voxels (head-foot, front-back, left-right)"
             )
         scores = LpipsScores(means["axial"], means["coronal"], means["sagittal"], num_slices, num_skipped)
         sr_rows, hr_rows = (np.concatenate(rows) for rows in zip(*features, strict=True))

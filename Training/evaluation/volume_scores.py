@@ -239,7 +239,7 @@ def residual_percent(sr: np.ndarray, measured: Measured) -> float:
     if sr.shape != wanted:
         raise GeometryError(
             f"The SR is {sr.shape} voxels, its LR of {measured.lr.shape} at scale {measured.scale} makes {wanted} "
-            "(D, H, W)"
+            "(head-foot, front-back, left-right)"
         )
     intensity = IntensityPolicy().fit(measured.lr)  # the range of the library's own report
     difference = residual(sr.astype(np.float32), measured.lr.astype(np.float32), measured.scale, measured.grid)

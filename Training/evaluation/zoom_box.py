@@ -57,8 +57,8 @@ class ZoomBox:
         tolerance = 1e-3 * min(voxel_spacing(row.affine))
         if (edges[:, 0] < row.edges[:, 0] - tolerance).any() or (edges[:, 1] > row.edges[:, 1] + tolerance).any():
             raise GeometryError(
-                f"The box {_ranges(edges)} mm reaches beyond {row.label}, {_ranges(row.edges)} mm along (D, H, W); "
-                "move it or make it smaller"
+                f"The box {_ranges(edges)} mm reaches beyond {row.label}, {_ranges(row.edges)} mm head-foot, "
+                "front-back and left-right; move it or make it smaller"
             )
         return edges
 

@@ -34,7 +34,9 @@ class FigureVolumes:
     def __post_init__(self) -> None:
         for name, array in {"LR": self.lr, **self.methods}.items():
             if array.shape != self.hr.shape:
-                raise GeometryError(f"{name} has the shape {array.shape}, the HR {self.hr.shape} (D, H, W)")
+                raise GeometryError(
+                    f"{name} has the shape {array.shape}, the HR {self.hr.shape} (head-foot, front-back, left-right)"
+                )
             if not np.isfinite((array.min(), array.max())).all():
                 raise VolumeError(f"{name} has voxels that are not finite")
 

@@ -154,7 +154,7 @@ class Validation:
         """Say why a volume cannot be scored, or nothing."""
         hr = self._hr(volume)
         if min(hr.shape) < SSIM_WINDOW:
-            return f"SSIM needs {SSIM_WINDOW} voxels an axis, the HR has {hr.shape} (D, H, W)"
+            return f"SSIM needs {SSIM_WINDOW} voxels an axis, the HR has {hr.shape} (head-foot, front-back, left-right)"
         try:
             shape = reference(hr, "foreground").hr.shape
         except VolumeError as error:
@@ -162,7 +162,7 @@ class Validation:
         if self.lpips and sorted(shape)[1] < SMALLEST_SLICE:
             return (
                 f"LPIPS needs a view of {SMALLEST_SLICE} x {SMALLEST_SLICE} pixels, the HR's foreground has {shape} "
-                "voxels (D, H, W); turn it off with loop.lpips=false"
+                "voxels (head-foot, front-back, left-right); turn it off with loop.lpips=false"
             )
         return ""
 

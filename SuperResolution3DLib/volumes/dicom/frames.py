@@ -126,7 +126,7 @@ def frames_of(image: ImageFile) -> list[Frame]:
 
     Raises:
         VolumeError: colour, frames without a place of their own, tags that are missing or no numbers.
-        GeometryError: directions that are no perpendicular unit vectors.
+        GeometryError: directions that are not perpendicular unit vectors.
     """
     header, path = image.header, image.path
     components = whole_number(header, "SamplesPerPixel") or 1
@@ -171,7 +171,7 @@ def _frame(source: Source, index: int) -> Frame:
     if not np.abs(products - np.eye(2)).max() <= DIRECTION_TOLERANCE:
         (row, cosine), (_, column) = products
         raise GeometryError(
-            f"The DICOM slice {source.path} has row and column directions that are no perpendicular unit vectors "
+            f"The DICOM slice {source.path} has row and column directions that are not perpendicular unit vectors "
             f"(squared lengths {row:.4g} and {column:.4g}, product {cosine:.4g}); export the series again"
         )
     width, height = whole_number(source.top, "Columns"), whole_number(source.top, "Rows")

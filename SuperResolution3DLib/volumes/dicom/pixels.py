@@ -48,7 +48,7 @@ def _planes(path: Path, indices: list[int]) -> Iterator[np.ndarray]:
     if "PixelData" not in dataset:
         if not any(keyword in dataset for keyword in ("FloatPixelData", "DoubleFloatPixelData")):
             raise damaged(path, "its pixels have no end")  # pydicom drops compressed ones that are cut short
-        raise VolumeError(f"The DICOM file {path} holds no whole numbers as pixels; convert it to NIfTI first")
+        raise VolumeError(f"The DICOM file {path} does not hold whole numbers as pixels; convert it to NIfTI first")
     allocated = whole_number(dataset, "BitsAllocated") or 0
     stored = whole_number(dataset, "BitsStored") or allocated
     highest = whole_number(dataset, "HighBit")

@@ -26,7 +26,7 @@ def slice_sizes_of(paths: Sequence[Path]) -> SliceSizes:
 
     Raises:
         VolumeError: pydicom is missing, or a file is no readable image whose frames have a place.
-        GeometryError: directions that are no perpendicular unit vectors.
+        GeometryError: directions that are not perpendicular unit vectors.
     """
     with quiet():
         images = [_image(path) for path in paths]
