@@ -130,5 +130,5 @@ def test_without_torch_the_estimate_says_so_and_starts_nothing(a_panel, a_node, 
     a_panel.will("silent")
     a_panel.choose(inputVolume=a_node)
     a_panel.click(a_panel.ui.estimateButton)
-    assert "safetensors not installed" in a_panel.ui.resultLabel.text
+    assert "Not installed: safetensors" in a_panel.ui.resultLabel.text
     assert a_panel.processes == []
