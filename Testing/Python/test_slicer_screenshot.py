@@ -32,7 +32,7 @@ def test_each_row_shows_its_volume_and_each_view_its_bar(tmp_path) -> None:
 
 
 def test_the_shipped_picture_is_a_comparison_of_moderate_size() -> None:
-    assert SHIPPED.stat().st_size < 400_000
+    assert SHIPPED.stat().st_size < 300_000
     with Image.open(SHIPPED) as picture:
         assert picture.size == (
             screenshot.LEFT + 3 * (screenshot.WIDTH + screenshot.GAP),

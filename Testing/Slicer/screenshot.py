@@ -22,9 +22,10 @@ from PIL import Image
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SuperResolution3DLib.cli.super_resolve_job import Job
+from SuperResolution3DLib.volumes.body_axes import spacing_text
 from SuperResolution3DLib.volumes.volume import read_volume
 from Testing.Slicer import core
-from Testing.Slicer.volumes import add_volume
+from Testing.Slicer.volumes import add_volume, affine_of
 
 # isort: split
 from SuperResolution3DSlicer.comparison.comparison import Comparison
@@ -34,11 +35,12 @@ from SuperResolution3DSlicer.scene.sample_data import SAMPLES, sample_files
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 284, 266  # pixels of a view
-BAR, LEFT, BOTTOM, GAP = 20, 80, 26, 3  # pixels
+BAR, LEFT, BOTTOM, GAP, MARGIN = 20, 80, 26, 3, 12  # pixels
+COLORS = 104
 DOTS_PER_INCH = 100
 CAPTION = (
-    "Pixels of Slicer's slice views, drawn without a screen; not a photograph of the application. {model}, CPU. "
-    "Research use, not for diagnosis."
+    "Pixels of Slicer's slice views, drawn without a screen; no photograph of the application. {model}, CPU. "
+    "Not for diagnosis."
 )
 
 
@@ -73,7 +75,7 @@ def draw_comparison(running: core.Core, nodes: list[slicer.vtkMRMLScalarVolumeNo
     """Show LR, SR and HR in the 3x3 comparison and write its picture."""
     comparison = Comparison(running.application)
     comparison.show(*nodes)
-    logics = [_slice_logic(running, view.name) for view in comparison_views()]
+    logics = [slice_logic(running, view.name) for view in comparison_views()]
     for logic in logics:
         logic.ResizeSliceNode(WIDTH, HEIGHT)
     comparison.fit()
@@ -81,11 +83,11 @@ def draw_comparison(running: core.Core, nodes: list[slicer.vtkMRMLScalarVolumeNo
     comparison.close()
 
 
-def _slice_logic(running: core.Core, name: str) -> slicer.vtkMRMLSliceLogic:
+def slice_logic(running: core.Core, name: str) -> slicer.vtkMRMLSliceLogic:
     return running.application.GetSliceLogic(running.scene.GetSingletonNode(name, "vtkMRMLSliceNode"))
 
 
-def _picture(logic: slicer.vtkMRMLSliceLogic) -> np.ndarray:
+def pixels_of(logic: slicer.vtkMRMLSliceLogic) -> np.ndarray:
     """Return what a view shows, (rows, columns, 3) uint8 with the top row first."""
     producer = logic.GetImageDataConnection().GetProducer()
     producer.Update()
@@ -104,24 +106,26 @@ def _draw(
         x, y = LEFT + column * (WIDTH + GAP), BOTTOM + (2 - row) * (HEIGHT + BAR + GAP)
         view = figure.add_axes((x / width, y / height, WIDTH / width, HEIGHT / height))
         view.set_axis_off()
-        view.imshow(_picture(logic), interpolation="nearest", aspect="auto")
+        view.imshow(pixels_of(logic), interpolation="nearest", aspect="auto")
         slice_node = logic.GetSliceNode()
         color = slice_node.GetLayoutColor()
         bar = figure.add_axes((x / width, (y + HEIGHT) / height, WIDTH / width, BAR / height), facecolor=color)
         bar.set(xticks=[], yticks=[])
         bar.text(0.02, 0.46, slice_node.GetLayoutLabel(), va="center", size=8.5, weight="bold")
-        bar.text(0.98, 0.46, f"{slice_node.GetSliceOffset():+.1f} mm", ha="right", va="center", size=7.5)
+        bar.text(0.98, 0.46, f"{slice_node.GetSliceOffset():+.1f} mm", ha="right", va="center", size=8.5)
     for row, (label, node) in enumerate(zip(ROWS, nodes, strict=True)):
         centre = (BOTTOM + (2 - row) * (HEIGHT + BAR + GAP) + HEIGHT / 2) / height
         label = "HR" if label == "Reference" else label
         figure.text(LEFT / 2 / width, centre, f"{label}\n", color="white", size=15, ha="center", va="center")
-        spacing = " x ".join(f"{value:.2g}" for value in node.GetSpacing())
-        figure.text(LEFT / 2 / width, centre, f"{spacing}\nmm", color="0.75", size=7, ha="center", va="top")
-    figure.text(LEFT / width, BOTTOM / 2 / height, caption, color="0.7", size=7.5, va="center")
+        sizes = str(spacing_text(affine_of(node))).replace(" isotropic", "")
+        figure.text(LEFT / 2 / width, centre, sizes, color="0.75", size=9.5, ha="center", va="top")
+    figure.text(MARGIN / width, BOTTOM / 2 / height, caption, color="0.7", size=9, va="center")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)  # grey but for three bars: half the size
+    picture.quantize(COLORS, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )  # grey but for three bars
 
 
 if __name__ == "__main__":
