@@ -1,5 +1,6 @@
 """The through-plane axis of a stack of slices: found from its spacing, named, and brought to D and back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, MARGIN, spacing_text
 from SuperResolution3DLib.volumes.geometry import Orientation, Scale, voxel_spacing
+from SuperResolution3DLib.volumes.slice_positions import unevenness
 
 AXES: Final = ("K", "J", "I")
 PLANES: Final = ("axial", "coronal", "sagittal")  # slices along canonical D = S, H = A, W = R
@@ -112,6 +114,13 @@ def why_not_enlarged(affine: np.ndarray, scale: Scale, model: str) -> Sentence |
     if spacing[Orientation.of(affine).order[enlarged[0]]] * MARGIN <= max(spacing):
         return Sentence("geometry-other-axis", values)
     return None
+
+
+def why_not_even(positions: Sequence[float] | None, model: str) -> Sentence | None:
+    """Say why a model for even voxels takes no uneven slices, at these positions (mm); None if they are even."""
+    if positions is None:
+        return None
+    return Sentence("geometry-uneven-volume", {"off": 100 * unevenness(positions), "model": model})
 
 
 def axis_of_plane(affine: np.ndarray, plane: str) -> str:

@@ -11,7 +11,7 @@ from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.errors import CancelledError, GeometryError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
-from SuperResolution3DLib.forward.slice_axis import why_not_enlarged
+from SuperResolution3DLib.forward.slice_axis import why_not_enlarged, why_not_even
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.between_slices import between_slices, slices_bytes
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
@@ -30,7 +30,6 @@ from SuperResolution3DLib.volumes.body_axes import BodyAxes, grid_text, shape_te
 from SuperResolution3DLib.volumes.box import box_shape, box_start, box_text, scaled, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_finite, check_intensities, large_offset, without_offset
-from SuperResolution3DLib.volumes.slice_positions import unevenness
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
 SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much
@@ -214,11 +213,9 @@ def _from_canonical(like: Volume, orientation: Orientation, array: np.ndarray, a
 
 
 def _check_grid(volume: Volume, card: ModelCard) -> None:
-    if why := why_not_enlarged(volume.affine, card.scale, card.name):
+    why_enlarged = why_not_enlarged(volume.affine, card.scale, card.name)
+    if why := why_enlarged or why_not_even(volume.slice_positions, card.name):
         raise GeometryError(why)
-    if volume.slice_positions is not None:
-        values = {"off": 100 * unevenness(volume.slice_positions), "model": card.name}
-        raise GeometryError(Sentence("geometry-uneven-volume", values))
     if min(volume.shape) < SMALLEST_AXIS:
         raise VolumeError(
             Sentence("volume-small", {"shape": shape_text(volume.shape, volume.affine), "needed": SMALLEST_AXIS})

@@ -1,33 +1,53 @@
 """What a BIDS sidecar, a JSON file beside a volume file, tells of its slices: most formats have no field for it."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 SMALLEST_MM, LARGEST_MM = 0.01, 1e3  # what is no size of a slice counts as not told
 THICKNESS, SPACING = "SliceThickness", "SpacingBetweenSlices"  # as BIDS and DICOM call them
+POSITIONS = "SlicePositions"  # no key of BIDS: mm of each slice (K) from the first one, where they are uneven
 
 
 def read_slice_sizes(path: Path) -> tuple[float | None, float | None]:
     """Return slice thickness and spacing between slices (mm) as the sidecar of a volume file tells them, or None."""
-    try:
-        told = json.loads(sidecar_of(path).read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return None, None
-    if not isinstance(told, dict):
-        return None, None
+    told = _told(path)
     thickness, spacing = (as_slice_size(told.get(key)) for key in (THICKNESS, SPACING))
     return thickness, spacing
 
 
-def write_slice_sizes(path: Path, thickness: float | None, spacing: float | None) -> None:
-    """Write the sidecar of a volume file with the sizes (mm) that are known; none without any.
+def read_slice_positions(path: Path, count: int) -> tuple[float, ...] | None:
+    """Return where so many uneven slices lie, in mm from the first one, as ``write_slice_sizes`` wrote it, or None."""
+    told = _told(path).get(POSITIONS)
+    if not isinstance(told, list) or len(told) != count or told[0] != 0:
+        return None
+    if not all(isinstance(place, int | float) for place in told):
+        return None
+    are_rising = all(as_slice_size(above - below) is not None for below, above in pairwise(told))
+    return tuple(map(float, told)) if are_rising else None
+
+
+def write_slice_sizes(
+    path: Path, thickness: float | None, spacing: float | None, positions: tuple[float, ...] | None = None
+) -> None:
+    """Write the sidecar of a volume file with the sizes and uneven positions (mm) that are known; none without any.
 
     Raises:
         OSError: it cannot be written.
     """
-    known = {key: size for key, size in ((THICKNESS, thickness), (SPACING, spacing)) if size is not None}
+    values = {THICKNESS: thickness, SPACING: spacing, POSITIONS: positions}
+    known = {key: value for key, value in values.items() if value is not None}
     if known:
         sidecar_of(path).write_text(json.dumps(known), "utf-8")
+
+
+def _told(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(sidecar_of(path).read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def sidecar_of(path: Path) -> Path:

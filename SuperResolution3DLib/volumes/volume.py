@@ -21,7 +21,7 @@ from SuperResolution3DLib.volumes.geometry import Orientation, check_affine, vox
 from SuperResolution3DLib.volumes.intensity import check_intensities
 from SuperResolution3DLib.volumes.nifti_forms import Forms
 from SuperResolution3DLib.volumes.output_place import check_place, check_utf8, place_of, publish, status, temporary_name
-from SuperResolution3DLib.volumes.sidecar import read_slice_sizes
+from SuperResolution3DLib.volumes.sidecar import read_slice_positions, read_slice_sizes
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,8 @@ def read_volume(path: str | Path, series: str | Choice | None = None, *, uneven_
         raise VolumeError(f"{path} is a file and {option} chooses among the DICOM series of a folder; omit it")
     try:
         volume = _read_folder(path, choice, uneven_slices=uneven_slices) if path.is_dir() else _read_file(path)
+        if uneven_slices and not path.is_dir():
+            volume = replace(volume, slice_positions=read_slice_positions(path, len(volume.array)))
     except OSError as error:
         values = {"path": str(path), "reason": error.strerror or str(error)}
         raise VolumeError(Sentence("volume-unreadable", values)) from error

@@ -37,7 +37,7 @@ GUI_MODULES = [
         "cli.time_left",
         *("inference.computation", "inference.memory_plan", "inference.monitor", "inference.sliding_window"),
         *("inference.slice_plan", "inference.slice_report", "inference.slice_stack", "forward.slice_axis"),
-        *("volumes.sidecar", "volumes.dicom.slice_sizes", "cli.slice_arguments"),
+        *("volumes.sidecar", "volumes.slice_positions", "volumes.dicom.slice_sizes", "cli.slice_arguments"),
         *("volumes.intensity", "models.trust_calibration"),
     )
 ]

@@ -36,6 +36,17 @@ def test_sizes_that_were_written_are_read_again(a_file, sizes):
     assert (volume.slice_thickness, volume.slice_spacing) == sizes
 
 
+def test_uneven_positions_are_read_where_they_will_do(a_file):
+    positions = (0.0, 4.9, 10.1, 15.0)
+    write_slice_sizes(a_file, 4.4, None, positions)
+    volume = read_volume(a_file, uneven_slices=True)
+    assert (volume.slice_thickness, volume.slice_positions) == (4.4, positions)
+    assert read_volume(a_file).slice_positions is None
+    for broken in ([0, 5, 10], [1, 5, 10, 15], [0, 5, 4, 15], [0, 5, None, 15], [0, 5, "10", 15], {}, 7):
+        sidecar_of(a_file).write_text(json.dumps({"SlicePositions": broken}))
+        assert read_volume(a_file, uneven_slices=True).slice_positions is None
+
+
 def test_without_any_size_no_sidecar_is_written(a_file):
     write_slice_sizes(a_file, None, None)
     assert not sidecar_of(a_file).exists()

@@ -73,7 +73,7 @@ class Interpolation:
         self._placement = Placement.of(self.input_node)
         write_node(self.input_node, folder / "input.nrrd")
         header = SliceHeader.of(self.input_node)
-        write_slice_sizes(folder / "input.nrrd", header.slice_thickness, header.slice_spacing)
+        write_slice_sizes(folder / "input.nrrd", header.slice_thickness, header.slice_spacing, header.slice_positions)
         given = {"slice-thickness": self.slice_thickness, "target-spacing": self.target_spacing}
         axis = [] if self.slice_plane is None else [f"--axis={self.stack.axis.letter}"]
         options = [f"--{name}={value:g}" for name, value in given.items() if value is not None]

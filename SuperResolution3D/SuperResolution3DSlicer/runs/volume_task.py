@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from SuperResolution3DLib.cli.report import Report
 from SuperResolution3DLib.cli.super_resolve_job import DEFAULT_OVERLAP, Job
 from SuperResolution3DLib.errors import GeometryError, InputError
-from SuperResolution3DLib.forward.slice_axis import axis_of_plane, why_not_enlarged
+from SuperResolution3DLib.forward.slice_axis import axis_of_plane, why_not_enlarged, why_not_even
 from SuperResolution3DLib.inference.memory_plan import tail_halo
 from SuperResolution3DLib.inference.slice_stack import SliceStack
 from SuperResolution3DLib.models.installed_models import InstalledModel
@@ -22,6 +22,7 @@ from SuperResolution3DSlicer.forecast.plan import Plan
 from SuperResolution3DSlicer.runs.report import attributes
 from SuperResolution3DSlicer.runs.trust_request import why_no_trust_map
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
+from SuperResolution3DSlicer.scene.dicom_slices import uneven_positions
 from SuperResolution3DSlicer.scene.modality import modality_of
 from SuperResolution3DSlicer.scene.nodes import (
     ATTRIBUTE_PREFIX,
@@ -79,8 +80,7 @@ class Request:
         """
         tail_halo(self.card)  # refuses a network that this program does not have
         check_input(self.input_node)
-        if why := why_not_enlarged(node_affine(self.input_node), self.card.scale, self.card.name):
-            raise GeometryError(why)
+        self._check_grid()
         if self.output_node is not None:
             check_output(self.output_node, self.input_node)
         if self.with_trust_map and (why := why_no_trust_map(self.card, of_region=self.roi_node is not None)):
@@ -102,6 +102,14 @@ class Request:
         if stack is not None:
             stack.target_spacing(self.target_spacing)
         self.job()
+
+    def _check_grid(self) -> None:
+        if self.card.enlarges_slices_only:
+            return
+        name, positions = self.card.name, uneven_positions(self.input_node)
+        why_enlarged = why_not_enlarged(node_affine(self.input_node), self.card.scale, name)
+        if why := why_enlarged or why_not_even(positions, name):
+            raise GeometryError(why)
 
     @property
     def stack(self) -> SliceStack | None:
@@ -183,7 +191,7 @@ class SuperResolution:
         self._placement = Placement.of(self.request.input_node)
         write_node(self.request.input_node, folder / job.input)
         header = SliceHeader.of(self.request.input_node)
-        write_slice_sizes(folder / job.input, header.slice_thickness, header.slice_spacing)
+        write_slice_sizes(folder / job.input, header.slice_thickness, header.slice_spacing, header.slice_positions)
         return job.to_arguments()
 
     def finish(self, folder: Path, report: Report) -> slicer.vtkMRMLScalarVolumeNode:

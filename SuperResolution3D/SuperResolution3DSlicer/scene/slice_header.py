@@ -13,7 +13,7 @@ from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.body_axes import spacing_text
 from SuperResolution3DLib.volumes.box import Shape
 from SuperResolution3DSlicer.scene.checks import node_affine
-from SuperResolution3DSlicer.scene.dicom_slices import DicomSlices, millimetres
+from SuperResolution3DSlicer.scene.dicom_slices import DicomSlices, millimetres, uneven_positions
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
 
 THICKNESS_ATTRIBUTE = "SuperResolution3D.SliceThickness"  # of the stacks that are made here, which have no DICOM files
@@ -42,7 +42,8 @@ class SliceHeader:
         i, j, k = node.GetImageData().GetDimensions()
         made_here, told = millimetres(node.GetAttribute(THICKNESS_ATTRIBUTE)), DicomSlices.of(node)
         thickness = told.thickness if made_here is None else made_here
-        return SliceHeader(node_affine(node), (k, j, i), thickness, told.spacing, why_unknown=told.why_unknown)
+        positions = uneven_positions(node)
+        return SliceHeader(node_affine(node), (k, j, i), thickness, told.spacing, positions, told.why_unknown)
 
 
 def stack_of(
@@ -57,11 +58,14 @@ def stack_of(
 
     Raises:
         InputError: an impossible thickness, or no plane is given and no axis stands out as that of thick slices.
+        GeometryError: slices that are too uneven.
     """
     header = SliceHeader.of(node)
     try:
         stack = slice_stack(header, thickness, None if plane is None else axis_of_plane(header.affine, plane))
     except GeometryError as error:
+        if header.slice_positions is not None:
+            raise  # they are too uneven, or lie along another axis than was given
         raise InputError(
             _(
                 "{name} is not a stack of thick slices: none of its voxel sizes, {sizes}, stands out. Say under"

@@ -7,11 +7,18 @@ import numpy as np
 from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.volumes.dicom.frames import Frame
 from SuperResolution3DLib.volumes.itk_image import LPS_TO_RAS
-from SuperResolution3DLib.volumes.slice_positions import LARGEST_UNEVENNESS, unevenness
+from SuperResolution3DLib.volumes.slice_positions import (
+    LARGEST_UNEVENNESS,
+    SPACING_TOLERANCE,
+    are_even,
+    evenness_tolerance,
+    off_even_grid,
+    rounding_of,
+    uneven_heights,
+    unevenness,
+)
 
-SPACING_TOLERANCE = 0.01  # of the distance between two slices
 DRIFT_TOLERANCE = 0.1  # of a pixel, over the whole stack
-ROUNDINGS = (0.1, 0.01, 0.001)  # mm, that exporters round positions to
 LONGEST_EXCEPTION = 3  # gaps; more alike ones in a row are a spacing of their own and no missing files
 
 
@@ -47,17 +54,15 @@ def place(frames: list[Frame], name: str, *, uneven: bool = False) -> Placed:
     normal = np.cross(directions[:, 0], directions[:, 1])
     frames = sorted(frames, key=lambda frame: float(frame.position @ normal))
     positions = np.array([frame.position for frame in frames])
-    rounding = _rounding(positions)
-    heights = positions @ normal
-    tolerance = SPACING_TOLERANCE * float(np.median(np.diff(heights))) + float(rounding @ np.abs(normal))
+    heights, tolerance = positions @ normal, evenness_tolerance(positions, normal)
     spacing, start = np.polyfit(np.arange(len(frames)), heights, 1)
-    own: tuple[float, ...] | None = None
-    if uneven and not _is_even(heights, tolerance) and unevenness(heights) <= LARGEST_UNEVENNESS:
-        own = tuple(float(height - heights[0]) for height in heights)
+    own = uneven_heights(positions, normal) if uneven else None
+    if own is not None and unevenness(own) <= LARGEST_UNEVENNESS:
         spacing, start = own[-1] / (len(own) - 1), heights[0]
     else:
+        own = None
         _check_gaps(frames, heights, tolerance, name, uneven=uneven)
-    _check_upright(frames, positions, normal, float(np.linalg.norm(rounding)), name)
+    _check_upright(frames, positions, normal, float(np.linalg.norm(rounding_of(positions))), name)
     to_lps = np.eye(4)
     to_lps[:3, :2] = directions * frames[0].pixel_spacing
     to_lps[:3, 2] = normal * spacing
@@ -82,28 +87,6 @@ def _grid(frame: Frame) -> str:
     return f"{width} x {height} pixels of {across:g} x {down:g} mm"
 
 
-def _rounding(positions: np.ndarray) -> np.ndarray:
-    """Return the step (3,) in mm that each coordinate of all positions (N, 3) seems to be rounded to; 0 if none is."""
-    steps = np.zeros(3)
-    for axis, values in enumerate(positions.T):
-        for step in ROUNDINGS:
-            if np.abs(values - step * np.round(values / step)).max() < step / 1000:
-                steps[axis] = step
-                break
-    return steps
-
-
-def _off_grid(heights: np.ndarray) -> np.ndarray:
-    """Return how far sorted heights lie off the even grid that fits them best, in mm."""
-    numbers = np.arange(len(heights))
-    return heights - np.polyval(np.polyfit(numbers, heights, 1), numbers)
-
-
-def _is_even(heights: np.ndarray, tolerance: float) -> bool:
-    gaps = np.diff(heights)
-    return bool(np.abs(_off_grid(heights)).max() <= tolerance and gaps.max() <= 1.5 * np.median(gaps))
-
-
 def _check_gaps(frames: list[Frame], heights: np.ndarray, tolerance: float, name: str, *, uneven: bool) -> None:
     """Refuse doubled, missing and uneven slices at sorted heights (mm), where a few are uneven too."""
     gaps = np.diff(heights)
@@ -114,9 +97,9 @@ def _check_gaps(frames: list[Frame], heights: np.ndarray, tolerance: float, name
             f"Two of the {len(frames)} DICOM slices in {name} are at one position, {_pair(frames, narrow)} at "
             f"{heights[narrow]:.6g} mm along the normal; keep one slice for each position (one echo, one time point)"
         )
-    if _is_even(heights, tolerance):
+    if are_even(heights, tolerance):
         return
-    residuals = _off_grid(heights)
+    residuals = off_even_grid(heights)
     worst = int(np.abs(residuals).argmax())
     odd = np.abs(gaps - usual) > (LARGEST_UNEVENNESS * usual if uneven else tolerance)
     off_grid = f"{frames[worst].name} {abs(residuals[worst]):.3g} mm off an even grid (at most {tolerance:.2g})"
