@@ -123,9 +123,7 @@ def _draw(
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    picture.quantize(COLORS, dither=Image.Dither.NONE).save(
-        path, optimize=True
-    )  # grey but for three bars
+    picture.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)  # grey but for three bars
 
 
 if __name__ == "__main__":
