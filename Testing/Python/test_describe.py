@@ -89,9 +89,10 @@ def test_the_worst_patches_do_not_show_the_same():
         for number in (12, 36, 84)
         for row in (0, 24, 48)
     ]
-    chosen = worst_patches(patches, 4)
+    chosen = worst_patches(patches, lambda patch: 0.0, 4)
     assert chosen[0] == min(patches, key=lambda patch: patch.crossing)
-    assert len(chosen) == 4
+    largest = worst_patches(patches, lambda patch: patch.crossing, 4)
+    assert largest[0] == sorted(patches, key=lambda patch: patch.crossing)[3]  # of the four that agree least
     for index, one in enumerate(chosen):
         for other in chosen[:index]:
             apart = one.view != other.view or abs(one.number - other.number) >= EDGE
