@@ -57,7 +57,7 @@ def interpolate(options: argparse.Namespace) -> None:
         InputError: an unusable volume or output.
     """
     if wants_slices(options):
-        slice_commands.interpolate(options, _describe)
+        slice_commands.interpolate(options)
         return
     scale, grid = options.scale or DEFAULT_SCALE, options.grid or DEFAULT_GRID
     with ResultFiles([options.output], inputs=[options.lr], overwrite=options.overwrite) as results:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from SuperResolution3DLib.cli.slice_arguments import CONSISTENT
 from SuperResolution3DLib.forward.slice_profile import ProfileShape
+from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.result_files import ResultFiles
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
@@ -37,7 +38,7 @@ def degrade(options: argparse.Namespace, describe: Callable[[Volume], str]) -> N
         print(f"wrote {options.hr_out}: {describe(cropped)}")
 
 
-def interpolate(options: argparse.Namespace, describe: Callable[[Volume], str]) -> None:
+def interpolate(options: argparse.Namespace) -> None:
     """Write a stack of slices with the space between them interpolated.
 
     Raises:
@@ -57,5 +58,6 @@ def interpolate(options: argparse.Namespace, describe: Callable[[Volume], str]) 
         results.place()
     for warned in stack.warnings:
         log.warning(warned)
-    print(f"wrote {options.output}: {describe(result)}, {CONSISTENT} interpolation")
+    grid = grid_text(result.shape, result.affine, is_stack=False)
+    print(f"wrote {options.output}: {grid}, {CONSISTENT} interpolation")
     print(report.sentence)

@@ -122,7 +122,7 @@ def between_slices(
         input_grid=str(grid_text(volume.shape, volume.affine)),
         output_shape=result.shape,
         output_spacing_mm=tuple(round(value, 6) for value in result.spacing),
-        output_grid=str(grid_text(result.shape, result.affine)),
+        output_grid=str(grid_text(result.shape, result.affine, is_stack=False)),
         seconds=round(time.monotonic() - started, 3),
         data_consistency=DataConsistency(
             mode=settings.data_consistency,

@@ -24,11 +24,16 @@ class BodyAxes:
     """three of DIRECTIONS, the last one THROUGH_PLANE where slices stand out"""
 
     @classmethod
-    def of(cls, affine: np.ndarray) -> "BodyAxes":
-        """Name the axes of a grid after the directions of the body nearest to them."""
+    def of(cls, affine: np.ndarray, *, is_stack: bool = True) -> "BodyAxes":
+        """Name the axes of a grid after the directions of the body nearest to them.
+
+        Args:
+            affine: (4, 4).
+            is_stack: an axis that stands out is that of slices; of what was computed between slices none is.
+        """
         canonical = Orientation.of(affine).order
         told = [(canonical[place], DIRECTIONS[place]) for place in (2, 1, 0)]
-        slices = through_plane_axis(voxel_spacing(affine))
+        slices = through_plane_axis(voxel_spacing(affine)) if is_stack else None
         if slices is not None:
             told = [pair for pair in told if pair[0] != slices] + [(slices, THROUGH_PLANE)]
         first, second, third = told
@@ -64,9 +69,9 @@ def shape_text(shape: Sequence[int], affine: np.ndarray) -> Sentence:
     return axes.say("shape-along", shape=axes.by(shape))
 
 
-def grid_text(shape: Sequence[int], affine: np.ndarray, digits: int = 3) -> Sentence:
+def grid_text(shape: Sequence[int], affine: np.ndarray, digits: int = 3, *, is_stack: bool = True) -> Sentence:
     """Return voxels (K, J, I) and their size: ``128 x 160 x 24 voxels of 0.5 x 0.5 x 5 mm (left-right, ...)``."""
-    axes, spacing = BodyAxes.of(affine), voxel_spacing(affine)
+    axes, spacing = BodyAxes.of(affine, is_stack=is_stack), voxel_spacing(affine)
     sizes = _number(spacing[0], digits) if is_isotropic(spacing, digits) else axes.by(spacing, digits)
     return axes.say("grid-along", shape=axes.by(shape), sizes=sizes)
 
