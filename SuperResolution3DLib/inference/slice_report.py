@@ -30,6 +30,8 @@ class SliceReport:
     axis_source: AxisSource = "found"
     unevenness_percent: float = 0.0
     """by which the distance of two neighbours is off the mean at most; each slice was taken where it lies"""
+    profile_width_mm: float | None = None
+    """full width at half maximum that was computed with: the thickness, but narrower where that was assumed"""
 
     def to_dict(self) -> dict[str, Any]:
         """Return this report as it is written to JSON."""
@@ -42,12 +44,14 @@ class SliceReport:
         wanted = f", {self.wanted_spacing_mm:.4g} mm were wanted"
         adjusted = wanted if abs(self.wanted_spacing_mm - self.result_spacing_mm) > 5e-4 else ""
         source = {"given": "as given", "file": "from the file", "assumed": "assumed to be the spacing"}
+        narrower = self.profile_width_mm is not None and self.profile_width_mm < self.slice_thickness_mm * (1 - 1e-6)
+        width = f", computed with a profile {self.profile_width_mm:.3g} mm wide" if narrower else ""
         axis = {"given": "as given", "found": "found"}[self.axis_source]
         uneven = f", uneven by up to {self.unevenness_percent:.2g} %" if self.unevenness_percent > 0 else ""
         result = f"{self.result_spacing_mm:.4g} mm between slices{adjusted}"
         factor = self.slice_spacing_mm / self.result_spacing_mm
         return (
             f"{self.plane} slices of {sizes} mm{uneven}, thickness {self.slice_thickness_mm:.3g} mm "
-            f"({source[self.thickness_source]}): {result}, through-plane x{factor:.3g}, field of view "
+            f"({source[self.thickness_source]}){width}: {result}, through-plane x{factor:.3g}, field of view "
             f"{self.field_of_view_mm:.2f} mm kept, slice axis {axis}"
         )

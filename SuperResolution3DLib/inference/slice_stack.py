@@ -18,6 +18,11 @@ from SuperResolution3DLib.volumes.slice_positions import mean_spacing, unevennes
 LARGEST_FACTOR = 32  # result voxels per slice; 8.75 mm slices at 0.4 mm are 22
 CONTRADICTION = 0.2  # of the file's thickness, above which a given one is worth a warning
 SAME_SPACING = 0.01  # relative; headers round to a few digits
+# Width of the profile, as a share of the spacing, where nobody says how thick the slices are. Taken too wide, it makes
+# noise and movement between slices ring; too narrow, the result is a little too smooth. Correlation of intensities and
+# of detail with the other stack, two prostate stacks of 3 and 3.6 mm: with 1 0.775 and 0.187, 0.8 0.779 and 0.188,
+# 0.7 0.781 and 0.188 (through-plane-mr); cubic has 0.786 and 0.167.
+ASSUMED_WIDTH: Final = 0.7
 SCANNED: Final = "K"  # the axis along which a DICOM series stacks its slices
 
 
@@ -90,8 +95,12 @@ class SliceStack:
         return target
 
     def profile(self, target_spacing: float, shape: ProfileShape = DEFAULT_SHAPE) -> SliceProfile:
-        """Return the slices over the HR grid of their own field of view, its voxels nearest to the target size."""
-        return SliceProfile.over_slices(shape, self.thickness, self.centres, target_spacing)
+        """Return the slices over the HR grid of their own field of view, its voxels nearest to the target size.
+
+        The profile is as wide as the slices are thick; where that is only assumed, narrower (``ASSUMED_WIDTH``).
+        """
+        width = self.thickness * (ASSUMED_WIDTH if self.thickness_source == "assumed" else 1)
+        return SliceProfile.over_slices(shape, width, self.centres, target_spacing)
 
     def report(self, profile: SliceProfile, noise: float, wanted: float, residual: float | None) -> SliceReport:
         """Return what is told of this stack and of a result on a profile's grid.
@@ -107,7 +116,7 @@ class SliceStack:
             plane=self.axis.description,
             num_slices=profile.lr_size,
             slice_spacing_mm=profile.spacing,
-            slice_thickness_mm=profile.thickness,
+            slice_thickness_mm=self.thickness,
             thickness_source=self.thickness_source,
             in_plane_spacing_mm=self.axis.in_plane,
             wanted_spacing_mm=wanted,
@@ -119,6 +128,7 @@ class SliceStack:
             residual_rms_percent=residual,
             axis_source=self.axis_source,
             unevenness_percent=round(100 * unevenness(self.centres), 3),
+            profile_width_mm=profile.thickness,
         )
 
 

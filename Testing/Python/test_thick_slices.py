@@ -127,6 +127,7 @@ def test_the_report_says_where_the_thickness_came_from():
     _, assumed = interpolate_slices(volume)
     assert (assumed.thickness_source, assumed.slice_thickness_mm) == ("assumed", pytest.approx(3.3))
     assert "axial slices of 0.6 x 0.6 x 3.3 mm, thickness 3.3 mm (assumed to be the spacing)" in assumed.sentence
+    assert ", computed with a profile 2.31 mm wide: " in assumed.sentence and assumed.profile_width_mm < 2.32
     _, given = interpolate_slices(volume, slice_stack(volume, 3.0), 1.3)
     assert "thickness 3 mm (as given): 1.303 mm between slices, 1.3 mm were wanted" in given.sentence
     assert "field of view 99.00 mm kept" in given.sentence
