@@ -13,6 +13,7 @@ from SuperResolution3DLib.models.installed_models import MODELS_VARIABLE
 from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
 from SuperResolution3DLib.volumes.geometry import Scale
 from SuperResolution3DLib.volumes.scale import upsampling_stages
+from SuperResolution3DLib.waiting_threads import wait_asleep
 
 DESCRIPTION = """\
 Super-resolve MR and CT volumes: smaller voxels, estimated by a network, on a grid that is exact in mm.
@@ -67,6 +68,7 @@ discriminator). Measured quality belongs to the parents and is not carried over.
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code; usage errors exit with 2 at once."""
     never_fail()
+    wait_asleep()
     options = build_parser().parse_args(arguments)
     if options.command == COMMAND:
         from SuperResolution3DLib.cli.batch import jobs_of, run_batch
