@@ -185,13 +185,17 @@ def test_speed_is_measured_from_the_events_of_a_run() -> None:
         (7.0, Progress("trunk", 4, 4, None)),
         (7.5, Progress("tail", 0, 2, None)),
         (9.5, Progress("tail", 2, 2, None)),
+        (10.0, Progress("write", 1, 1, None)),
     ]
     for at, event in events:
         now[0] = at
         meter.hear(event)
     speed = meter.speed(Work(2_000_000, 4_000_000))
-    assert speed == Speed(3.0, 2.0, 0.5)
-    assert speed.seconds(Work(1_000_000, 2_000_000)) == pytest.approx(3 + 3 * (1 + 8 / 88))
+    assert speed == Speed(3.5, 2.0, 0.5)
+    assert speed.seconds(Work(1_000_000, 2_000_000)) == pytest.approx(3.5 + 3 * (1 + 8 / 88))
+    now[0] = 10.75
+    meter.end()
+    assert meter.speed(Work(2_000_000, 4_000_000)) == Speed(4.25, 2.0, 0.5)
 
 
 def test_run_that_did_not_reach_the_tail_has_no_speed() -> None:

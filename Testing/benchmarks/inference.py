@@ -2,6 +2,7 @@
 
     python Testing/benchmarks/inference.py --threads 1 --hr VOLUME
     python Testing/benchmarks/inference.py --shapes 16,32,32:44,64,64 --methods engine-bf16,engine-fp32
+    python Testing/benchmarks/inference.py --paper --shapes 24,32,32       # the published size of network
 
 Prints a Markdown table with a row for each shape and method, each measured in a process of its own.
 
@@ -24,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,10 @@ from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.memory_plan import MIB, TilePlan
 from SuperResolution3DLib.inference.rewrites import TransposedUpsampling
-from SuperResolution3DLib.models.checkpoint import Model, load_model
+from SuperResolution3DLib.models.checkpoint import Model, build_network, load_model, save_model
 from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.networks.rrdb import Upsampling
+from SuperResolution3DLib.networks.rrdb_config import RRDBConfig
 from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from SuperResolution3DLib.volumes.volume import read_volume
@@ -103,6 +105,7 @@ class WatchedEngine(Engine):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=None, help="name or file; the first installed one by default")
+    parser.add_argument("--paper", action="store_true", help="the published network, 64/23/32, with random weights")
     parser.add_argument("--hr", type=Path, help="HR volume to degrade; noise of the wanted size without it")
     parser.add_argument(
         "--shapes", default="44,64,64", help="LR shapes D,H,W, cut from the centre, with : between them"
@@ -111,10 +114,14 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
-    card = load_model(find_model(options.model)).card
+    model = load_model(find_model(options.model))
+    card = replace(model.card, name="published network", config=asdict(RRDBConfig())) if options.paper else model.card
     print(f"{card.name}, {options.device}: {processor()}, {options.threads} thread(s), PyTorch {torch.__version__}\n")
     print(f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|")
     with tempfile.TemporaryDirectory() as folder:
+        if options.paper:
+            options.model = str(Path(folder) / "paper.safetensors")
+            save_model(Path(options.model), build_network(card.network, card.config).state_dict(), card)
         for shape in options.shapes.split(":"):
             lr = an_lr_volume(options.hr, tuple(int(size) for size in shape.split(",")), card.scale)
             lr_file = Path(folder) / "lr.npy"

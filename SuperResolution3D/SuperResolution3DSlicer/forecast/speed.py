@@ -38,7 +38,7 @@ class Speed:
     """Seconds of the parts of a run."""
 
     start: float
-    """until the network starts"""
+    """of what takes as long for every volume: until the network starts, between its parts, and after the last word"""
     trunk: float
     """per million LR voxels"""
     tail: float
@@ -72,10 +72,12 @@ class SpeedMeter:
         self._created = clock()
         self._first: dict[str, float] = {}
         self._last: dict[str, float] = {}
+        self._heard = self._ended = self._created
         self._began_again = False
 
     def hear(self, event: Event) -> None:
         """Take an event into account."""
+        self._heard = self._ended = self._clock()
         if isinstance(event, Started):
             self._first.setdefault("start", self._clock())
         if isinstance(event, Progress):
@@ -83,6 +85,10 @@ class SpeedMeter:
             self._last[event.stage] = self._clock()
         if isinstance(event, Warned) and event.kind == ResourceError.code:
             self._began_again = True
+
+    def end(self) -> None:
+        """Take into account that the process has ended; leaving takes a library as large as PyTorch its time, too."""
+        self._ended = self._clock()
 
     def speed(self, work: Work) -> Speed | None:
         """Return the speed of a run that did this work; None if it tells nothing of the next ones.
@@ -94,9 +100,9 @@ class SpeedMeter:
             return None
         network_starts = min(self._first[stage] for stage in COMPUTING if stage in self._first)
         trunk, tail = (self._last[stage] - self._first[stage] if stage in self._last else 0.0 for stage in COMPUTING)
-        return Speed(
-            network_starts - self._created, trunk * 1e6 / max(work.trunk_voxels, 1), tail * 1e6 / work.tail_voxels
-        )
+        between = max(self._first["tail"] - self._last.get("trunk", self._first["tail"]), 0.0)
+        start = network_starts - self._created + between + self._ended - self._heard
+        return Speed(start, trunk * 1e6 / max(work.trunk_voxels, 1), tail * 1e6 / work.tail_voxels)
 
 
 def load_speed(card: ModelCard, device: str) -> Speed | None:

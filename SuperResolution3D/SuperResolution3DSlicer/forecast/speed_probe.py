@@ -23,7 +23,7 @@ NRRD0004
 type: float
 dimension: 3
 space: right-anterior-superior
-sizes: {size} {size} {slices}
+sizes: {columns} {rows} {slices}
 space directions: ({mm},0,0) (0,{mm},0) (0,0,{slice_mm})
 kinds: domain domain domain
 endian: little
@@ -36,12 +36,14 @@ space origin: (0,0,0)
 class TimedTile:
     """Super-resolves a small volume of noise; no voxel of the scene is used, and nothing is added to it."""
 
-    def __init__(self, model_file: Path, card: ModelCard, device: str) -> None:
+    def __init__(self, model_file: Path, card: ModelCard, device: str, shape: Shape | None = None) -> None:
+        """Take a model and where it runs; a shape (K, J, I) other than the first tile's."""
         self.model_file = model_file
         self.card = card
         self.device = device
         self.title = _("timing one tile")
         self.notes: list[str] = []
+        self.shape = shape or (STACK if card.enlarges_slices_only else (TILE, TILE, TILE))
 
     @property
     def work(self) -> Work:
@@ -49,11 +51,6 @@ class TimedTile:
         header = SliceHeader(self.affine, self.shape, None, None)
         stack = slice_stack(header) if self.card.enlarges_slices_only else None
         return Plan(self.card, self.shape, self.affine, VOXEL_BYTES, stack=stack).sizes.work(None)
-
-    @property
-    def shape(self) -> Shape:
-        """Number of voxels (K, J, I)."""
-        return STACK if self.card.enlarges_slices_only else (TILE, TILE, TILE)
 
     @property
     def affine(self) -> np.ndarray:
@@ -70,10 +67,10 @@ class TimedTile:
 
     def prepare(self, folder: Path) -> list[str]:
         """Write the tile and return the worker's command line, with names relative to the folder."""
-        slices, size, _columns = self.shape
+        slices, rows, columns = self.shape
         voxels = np.random.default_rng(0).normal(500, 100, self.shape).astype("<f4")
         mm, slice_mm = self.affine[0, 0], self.affine[2, 2]
-        header = HEADER.format(size=size, slices=slices, mm=mm, slice_mm=slice_mm).encode("ascii")
+        header = HEADER.format(columns=columns, rows=rows, slices=slices, mm=mm, slice_mm=slice_mm).encode("ascii")
         (folder / "tile.nrrd").write_bytes(header + voxels.tobytes())
         return Job(
             Path("tile.nrrd"),

@@ -125,6 +125,7 @@ class Run:
             self._follower.log(_("warning: {message}").format(message=in_own_language(event)))
 
     def _on_end(self, end: WorkerEnd) -> None:
+        self._meter.end()
         if end.state != "done":
             self._finish(end.state, end.sentence)
             return
