@@ -286,5 +286,5 @@ def test_a_missing_batch_norm_is_refused_by_name(tmp_path):
     del state["units.0.norm.running_mean"]
     path = a_baseline_file(tmp_path, "dcsrn")
     save_model(path, state, card)
-    with pytest.raises(ModelError, match=r"lacks 1 tensors \(units.0.norm.running_mean\)"):
+    with pytest.raises(ModelError, match=r"lacks 1 tensors .*\(units.0.norm.running_mean\)"):
         load_model(path)

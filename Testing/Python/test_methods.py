@@ -186,7 +186,7 @@ def test_methods_of_one_table_have_different_names_and_one_scale(a_model_method:
         check_methods([], None)
     with pytest.raises(InputError, match="same name: tiny"):
         check_methods([a_model_method, a_model_method], None)
-    with pytest.raises(InputError, match=r"one scale, \(4, 4, 4\).*tiny \(2, 2, 2\)"):
+    with pytest.raises(InputError, match=r"One scale a table, \(4, 4, 4\).*tiny \(2, 2, 2\)"):
         check_methods([a_model_method], (4, 4, 4))
 
 
