@@ -43,7 +43,7 @@ ENGLISH: Final[dict[str, str]] = {
     "unfit-no-slices": "for stacks of slices, and no axis stands out as theirs",
     "unfit-slices": "for slices {low} to {high} mm apart",
     "unfit-pixels": "for pixels of {low} to {high} mm",
-    "unfit-voxels": "for voxels of {low} to {high} mm",
+    "unfit-voxels": "for {low} to {high} mm each way",
     "reach": "{scale}, from voxels of {low} to {high} mm",
     "reach-slices": "Fills slices {near} to {far} mm apart, with pixels of {low} to {high} mm",
     # what to do

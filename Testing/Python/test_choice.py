@@ -113,7 +113,7 @@ def test_the_models_that_do_not_fit_say_why():
         "later": "needs a newer version, its network is transformer",
     }
     fine = choose(Scan(an_affine((0.3, 0.3, 0.3)), "MR"), installed(BRAIN))
-    assert [str(reason) for _, reason in fine.others] == ["for voxels of 2.67 to 5.33 mm"]
+    assert [str(reason) for _, reason in fine.others] == ["for 2.67 to 5.33 mm each way"]
 
 
 THROUGH_PLANE = replace(

@@ -17,8 +17,8 @@ def test_the_scan_stands_beside_the_panel_that_says_what_will_happen_to_it(a_pan
     node = panel_picture.load_slices(core.start())
     a_panel.choose(inputVolume=node)
     assert a_panel.ui.planLabel.text == (
-        "Axial slices, 0.8 x 0.8 x 5 mm, thickness 4 mm (simulated): result 0.8 x 0.8 x 0.798 mm, through-plane x6.26,"
-        " with through-plane-mr"
+        "Axial slices, 0.8 x 0.8 x 5 mm, thickness 4 mm (from the simulation), gap 1 mm:"
+        " result 0.8 x 0.8 x 0.798 mm, through-plane x6.26, with through-plane-mr"
     )
     flat = add_volume(core.start(), np.full((19, 128, 120), 700.0), np.diag([0.8, 0.8, 5.0, 1.0]), "flat")
     flat.GetDisplayNode().SetAutoWindowLevel(False)

@@ -43,7 +43,7 @@ def test_models_that_do_not_fit_stand_below_a_line_and_say_why(a_panel, a_node, 
     assert entries(a_panel) == [
         *(MODEL, OTHER_MODEL, ""),
         FOR_SLICES,
-        "a-finer-one (does not fit: for voxels of 0.5 to 1 mm)",
+        "a-finer-one (does not fit: for 0.5 to 1 mm each way)",
     ]
     assert a_panel.ui.modelSelector.currentText == MODEL
     a_panel.choose(inputVolume=a_volume((0.6, 0.6, 0.6), "fine"))
@@ -60,7 +60,7 @@ def test_where_no_model_fits_none_is_taken_unasked(a_panel) -> None:
     a_panel.ui.modelSelector.currentIndex = 0
     double.turn(80)
     assert a_panel.ui.planLabel.text == (
-        f"For T1 brain: 0.3 mm -> 0.075 mm with {MODEL}, a model for voxels of 2.67 to 5.33 mm"
+        f"For T1 brain: 0.3 mm -> 0.075 mm with {MODEL}, a model for 2.67 to 5.33 mm each way"
     )
     assert a_panel.ui.applyButton.enabled
 

@@ -46,16 +46,16 @@ def test_the_first_line_says_what_is_taken_for_the_slices_and_what_comes_of_them
     line = a_slice_panel.ui.planLabel
     assert a_slice_panel.ui.modelSelector.currentText == "between"
     assert line.text == (
-        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 0.903 mm, through-plane"
-        " x4.43, with between"
+        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM), gap 0.8 mm:"
+        " result 0.9 x 1 x 0.903 mm, through-plane x4.43, with between"
     )
     result = a_slice_panel.ui.forecastLabel.text.split("\n")[0]
     assert result.startswith("Result: 21 x 18 x 31 voxels of 0.9 x 1 x 0.903 mm")
-    assert result.endswith("with the interpolated volume")
+    assert result.endswith("with the interpolated volume for comparison")
     a_slice_panel.choose(sliceThickness=3.5, targetSpacing=2.0)
     assert line.text == (
-        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.5 mm (as given): result 0.9 x 1 x 2 mm, through-plane x2,"
-        " with between"
+        "Oblique axial slices, 0.9 x 1 x 4 mm, thickness 3.5 mm (as given), gap 0.5 mm:"
+        " result 0.9 x 1 x 2 mm, through-plane x2, with between"
     )
     assert a_slice_panel.ui.noteLabel.text == ""
     a_slice_panel.choose(sliceThickness=5.0)
@@ -125,8 +125,8 @@ def test_a_run_tells_of_the_slices_and_its_result_is_compared(
     first, slices, agreement = ui.resultLabel.text.split("\n")
     assert first.startswith("head SRx4x1x1: done in ")
     assert slices == (
-        "Oblique axial slices (found), 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM): result 0.9 x 1 x 1 mm, through-plane"
-        " x4."
+        "Oblique axial slices (found), 0.9 x 1 x 4 mm, thickness 3.2 mm (DICOM), gap 0.8 mm:"
+        " result 0.9 x 1 x 1 mm, through-plane x4."
     )
     assert agreement.startswith("Agrees with the measured slices to ")
     assert agreement.endswith(
@@ -160,8 +160,8 @@ def test_slices_that_no_model_fits_are_interpolated(a_slice_panel, a_far_stack, 
     run(a_slice_panel)
     assert ui.resultLabel.text == (
         "far interpolated: interpolated between the measured slices, without a network.\n"
-        "Oblique axial slices (found), 0.9 x 1 x 15 mm, thickness 9 mm (DICOM): result 0.9 x 1 x 3 mm, through-plane"
-        " x5."
+        "Oblique axial slices (found), 0.9 x 1 x 15 mm, thickness 9 mm (DICOM), gap 6 mm:"
+        " result 0.9 x 1 x 3 mm, through-plane x5."
     )
     node = slicer.util.getFirstNodeByName("far interpolated")
     assert slicer.util.arrayFromVolume(node).shape == (25, 12, 14)

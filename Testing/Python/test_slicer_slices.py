@@ -232,6 +232,6 @@ def test_a_volume_is_cut_into_the_slices_that_a_model_is_for(a_core, a_model, af
     assert spacing[axis] == pytest.approx(4 * voxel_spacing(affine)[axis])
     assert stack_of(low).thickness_source == "file"
     assert stack_of(low).thickness == pytest.approx(spacing[axis])
-    assert " mm (simulated): result" in plan_line(low, planned(stack_of(low), None))
+    assert " mm (from the simulation)" in plan_line(low, planned(stack_of(low), None))
     result = SuperResolution3DLogic().superResolve(low, str(a_model.path), device="cpu")
     assert report_of(result)["slices"]["axis"] == slices

@@ -64,9 +64,9 @@ def describe(plan: Plan, forecast: Forecast) -> str:
     grid = in_own_language(grid_text(forecast.shape, forecast.affine))
     result = _("Result: {grid}, {size}")
     if plan.with_zero_filled and plan.stack is not None:
-        result = _("Result: {grid}, {size} with the interpolated volume")
+        result = _("Result: {grid}, {size} with the interpolated volume for comparison")
     elif plan.with_zero_filled:
-        result = _("Result: {grid}, {size} with the zero-filled volume")
+        result = _("Result: {grid}, {size} with the zero-filled volume for comparison")
     if plan.with_trust_map:
         result = _("{result} and the trust map").format(result=result)
     lines = [

@@ -10,6 +10,8 @@ from SuperResolution3DSlicer.scene.slice_header import THICKNESS_ATTRIBUTE
 STRAIGHT = {"axial": _("Axial"), "coronal": _("Coronal"), "sagittal": _("Sagittal")}
 OBLIQUE = {"axial": _("Oblique axial"), "coronal": _("Oblique coronal"), "sagittal": _("Oblique sagittal")}
 
+LEAST_GAP = 0.02  # of the slice spacing, from which on a gap is told: less is rounding in the headers
+
 
 def planned(stack: SliceStack, target_spacing: float | None) -> SliceReport:
     """Return what a run would take for a volume's slices and make of them.
@@ -37,7 +39,7 @@ def report_line(node: slicer.vtkMRMLScalarVolumeNode, slices: SliceReport) -> st
 
 def source_word(node: slicer.vtkMRMLScalarVolumeNode, source: ThicknessSource) -> str:
     """Say where a slice thickness comes from."""
-    in_file = _("simulated") if node.GetAttribute(THICKNESS_ATTRIBUTE) else _("DICOM")
+    in_file = _("from the simulation") if node.GetAttribute(THICKNESS_ATTRIBUTE) else _("DICOM")
     return {"given": _("as given"), "file": in_file, "assumed": _("assumed")}[source]
 
 
@@ -45,9 +47,10 @@ def _line(node: slicer.vtkMRMLScalarVolumeNode, slices: SliceReport, found: str)
     template = _("{plane} slices (as given)") if slices.axis_source == "given" else found
     name = next(plane for plane in STRAIGHT if plane in slices.plane)
     plane = (STRAIGHT if slices.plane == name else OBLIQUE)[name]
+    gap = slices.slice_spacing_mm - slices.slice_thickness_mm
     second, first = (f"{size:.3g}" for size in slices.in_plane_spacing_mm)  # as stored: the columns vary last
     return _(
-        "{slices}, {first} x {second} x {spacing:.3g} mm, thickness {thickness:.3g} mm ({source}): result"
+        "{slices}, {first} x {second} x {spacing:.3g} mm, thickness {thickness:.3g} mm ({source}){gap}: result"
         " {first} x {second} x {result:.3g} mm, through-plane x{factor:.3g}"
     ).format(
         slices=template.format(plane=plane),
@@ -56,6 +59,7 @@ def _line(node: slicer.vtkMRMLScalarVolumeNode, slices: SliceReport, found: str)
         spacing=slices.slice_spacing_mm,
         thickness=slices.slice_thickness_mm,
         source=source_word(node, slices.thickness_source),
+        gap=_(", gap {gap:.2g} mm").format(gap=gap) if gap > LEAST_GAP * slices.slice_spacing_mm else "",
         result=slices.result_spacing_mm,
         factor=slices.slice_spacing_mm / slices.result_spacing_mm,
     )

@@ -38,7 +38,7 @@ WORDS = {
     "unfit-no-slices": _("for stacks of slices, and no axis stands out as theirs"),
     "unfit-slices": _("for slices {low} to {high} mm apart"),
     "unfit-pixels": _("for pixels of {low} to {high} mm"),
-    "unfit-voxels": _("for voxels of {low} to {high} mm"),
+    "unfit-voxels": _("for {low} to {high} mm each way"),
     "reach": _("{scale}, from voxels of {low} to {high} mm"),
     "reach-slices": _("Fills slices {near} to {far} mm apart, with pixels of {low} to {high} mm"),
     "advice-device": _("choose CPU or Automatic under Device"),
