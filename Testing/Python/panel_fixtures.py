@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import slicer
 
+from SuperResolution3DLib.models.installed_models import user_model_folder
+from Testing.Python.models import a_through_plane_file
 from Testing.Slicer import core
 from Testing.Slicer.module import ThePanel, loaded_module
 from Testing.Slicer.volumes import add_volume, turned
@@ -34,3 +36,13 @@ def a_main_window(a_panel) -> None:
 
 def volumes() -> list[str]:
     return [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
+
+
+@pytest.fixture
+def a_slice_panel(a_panel) -> ThePanel:
+    """Return the panel with a model for slices 2 to 8 mm apart installed that outranks the others."""
+    folder = user_model_folder()
+    folder.mkdir(parents=True)
+    a_through_plane_file(folder, rank=1000)
+    a_panel.module.widget.panel.enter()
+    return a_panel

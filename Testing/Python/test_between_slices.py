@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from centres import centre_of
 from models import a_through_plane_file, a_through_plane_model
 
 from SuperResolution3DLib.__main__ import build_parser, main
@@ -42,12 +43,6 @@ def a_blob(affine: np.ndarray, centre: np.ndarray, shape=(40, 40, 40)) -> Volume
     k, j, i = np.indices(shape)
     points = np.stack([i, j, k], axis=-1) @ affine[:3, :3].T + affine[:3, 3]
     return Volume((1000 * np.exp(-np.square(points - centre).sum(-1) / 60)).astype(np.float32), affine)
-
-
-def centre_of(volume: Volume) -> np.ndarray:
-    weights = volume.array.astype(np.float64)
-    index = [float((grid * weights).sum() / weights.sum()) for grid in np.indices(volume.shape)][::-1]
-    return volume.affine[:3, :3] @ index + volume.affine[:3, 3]
 
 
 @pytest.fixture

@@ -3,25 +3,13 @@
 import numpy as np
 import pytest
 import slicer
-from panel_fixtures import a_main_window, a_panel, volumes  # noqa: F401 (fixtures)
+from panel_fixtures import a_main_window, a_panel, a_slice_panel, volumes  # noqa: F401 (fixtures)
 
-from SuperResolution3DLib.models.installed_models import user_model_folder
-from Testing.Python.models import a_through_plane_file
 from Testing.Python.slice_stacks import PLANES, a_stack, from_dicom
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, field_of_view_corners, turned
 
 PATIENT = 240_000  # ms; other work may share the machine
-
-
-@pytest.fixture
-def a_slice_panel(a_panel):
-    """Return the panel with a model for thick slices installed that outranks the others."""
-    folder = user_model_folder()
-    folder.mkdir(parents=True)
-    a_through_plane_file(folder, rank=1000)
-    a_panel.module.widget.panel.enter()
-    return a_panel
 
 
 @pytest.fixture

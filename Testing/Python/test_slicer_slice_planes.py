@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import slicer
-from panel_fixtures import a_panel, volumes  # noqa: F401 (fixtures)
+from panel_fixtures import a_panel, a_slice_panel, volumes  # noqa: F401 (fixtures)
 
 from SuperResolution3DLib.inference.slice_report import SliceReport
 from SuperResolution3DLib.models.installed_models import InstalledModel, user_model_folder
 from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.volumes.geometry import voxel_spacing
-from Testing.Python.models import a_through_plane_file
 from Testing.Python.slice_stacks import PLANES, SPACING, a_stack
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, affine_of, turned
@@ -17,16 +16,6 @@ from Testing.Slicer.volumes import add_volume, affine_of, turned
 PATIENT = 240_000  # ms; other work may share the machine
 EVEN = (3.0, 3.0, 3.0)
 AXIS = {"axial": "K", "coronal": "J", "sagittal": "I"}  # of the volumes below, whose axes run along R, A and S
-
-
-@pytest.fixture
-def a_slice_panel(a_panel):
-    """Return the panel with a model for slices 2 to 8 mm apart installed that outranks the others."""
-    folder = user_model_folder()
-    folder.mkdir(parents=True)
-    a_through_plane_file(folder, rank=1000)
-    a_panel.module.widget.panel.enter()
-    return a_panel
 
 
 def a_volume(spacing, *, oblique: bool = True, left_handed: bool = True) -> slicer.vtkMRMLScalarVolumeNode:

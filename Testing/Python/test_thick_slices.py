@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from centres import centre_of
 
 from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.errors import GeometryError, InputError, ResourceError
@@ -38,11 +39,6 @@ def a_blob(signs=(1, 1, 1)) -> Volume:
     centre = (affine @ [21.3, 25.1, 20.2, 1])[:3]
     squared = ((places - centre) ** 2).sum(-1)
     return Volume((1000 * np.exp(-squared / (2 * 4.0**2))).astype(np.float32), affine, "MR")
-
-
-def centre_of(volume: Volume) -> np.ndarray:
-    weights = volume.array.astype(np.float64)
-    return (in_mm(volume) * weights[..., None]).sum((0, 1, 2)) / weights.sum()
 
 
 def field_of_view(volume: Volume) -> np.ndarray:

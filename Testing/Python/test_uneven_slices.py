@@ -5,6 +5,7 @@ from math import erf
 
 import numpy as np
 import pytest
+from centres import centre_of
 from dicom_files import LPS_TO_RAS, a_grid, write_slices
 from models import a_through_plane_file, a_through_plane_model, a_tiny_model
 
@@ -48,12 +49,6 @@ def a_series(folder, heights, *, reverse=False, shape=(26, 24)):
     write_slices(folder, pixels, to_lps, positions=positions, SliceThickness=THICKNESS)
     place = to_lps[:3, :2] @ centre + to_lps[:3, 3] + height * normal
     return LPS_TO_RAS[:3, :3] @ place
-
-
-def centre_of(volume: Volume) -> np.ndarray:
-    weights = np.maximum(volume.array.astype(np.float64), 0)
-    index = [float((grid * weights).sum() / weights.sum()) for grid in np.indices(volume.shape)][::-1]
-    return volume.affine[:3, :3] @ index + volume.affine[:3, 3]
 
 
 @pytest.fixture

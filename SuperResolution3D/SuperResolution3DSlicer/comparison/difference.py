@@ -8,6 +8,7 @@ from SuperResolution3DLib.errors import GeometryError, InputError
 from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DLib.volumes.geometry import contained_box
+from SuperResolution3DSlicer.comparison.color_table import color_table
 from SuperResolution3DSlicer.comparison.legend import show_legend
 from SuperResolution3DSlicer.comparison.units import SAMPLED_VOXELS, in_unit, unit_name
 from SuperResolution3DSlicer.scene.checks import is_empty
@@ -132,23 +133,17 @@ def _show_diverging(node: slicer.vtkMRMLScalarVolumeNode, difference: np.ndarray
 
 
 def _colors(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLColorTableNode:
-    """Return the scene's diverging colours; they are made once."""
-    node = scene.GetFirstNodeByName(COLORS_NAME)
-    if node is not None and node.IsA("vtkMRMLColorTableNode"):
-        return node
-    node = slicer.vtkMRMLColorTableNode()
-    node.SetName(COLORS_NAME)
-    node.SetTypeToUser()
-    node.SetNumberOfColors(NUM_COLORS)
+    """Return the scene's diverging colours."""
     middle = NUM_COLORS // 2
+    colors = []
     for number in range(NUM_COLORS):
         strength = abs(number - middle) / middle
         is_seen = strength >= SEEN_FROM
         brightness = is_seen * (FAINTEST + (1 - FAINTEST) * strength)
-        color = [brightness * part for part in (MINUS if number < middle else PLUS)]
+        red, green, blue = (brightness * part for part in (MINUS if number < middle else PLUS))
         # Slice views know transparent and opaque voxels alone; what is transparent in a background is black.
-        node.SetColor(number, f"{(number - middle) / middle:+.2f}", *color, float(is_seen))
-    return scene.AddNode(node)
+        colors.append((f"{(number - middle) / middle:+.2f}", red, green, blue, float(is_seen)))
+    return color_table(scene, COLORS_NAME, colors)
 
 
 def _box_of(sr_node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode) -> Box:

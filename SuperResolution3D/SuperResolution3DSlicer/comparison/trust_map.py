@@ -3,6 +3,7 @@
 import slicer
 from slicer.i18n import tr as _
 
+from SuperResolution3DSlicer.comparison.color_table import color_table
 from SuperResolution3DSlicer.comparison.legend import show_legend
 from SuperResolution3DSlicer.comparison.units import share_text
 from SuperResolution3DSlicer.scene.nodes import (
@@ -82,12 +83,4 @@ def bound_of(node: slicer.vtkMRMLScalarVolumeNode) -> str:
 
 def _colors(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLColorTableNode:
     """Return the scene's colour of the mask; what is below the threshold is not shown at all."""
-    node = scene.GetFirstNodeByName(COLORS_NAME)
-    if node is not None and node.IsA("vtkMRMLColorTableNode"):
-        return node
-    node = slicer.vtkMRMLColorTableNode()
-    node.SetName(COLORS_NAME)
-    node.SetTypeToUser()
-    node.SetNumberOfColors(1)
-    node.SetColor(0, _("may be off"), *COLOR, 1.0)
-    return scene.AddNode(node)
+    return color_table(scene, COLORS_NAME, [(_("may be off"), *COLOR, 1.0)])
