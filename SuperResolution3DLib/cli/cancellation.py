@@ -3,7 +3,9 @@
 import os
 import signal
 import stat
+import sys
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -11,6 +13,7 @@ from SuperResolution3DLib.errors import CancelledError
 from SuperResolution3DLib.sentence import Sentence
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ASKING_SECONDS = 0.1
 
 
 class Cancellation:
@@ -53,8 +56,11 @@ class Cancellation:
 
     def _read_to_the_end(self) -> None:
         try:
+            _wait_for_data(0)
             while os.read(0, 4096):
-                pass
+                _wait_for_data(0)
+        except BrokenPipeError:  # how Windows tells the end
+            pass
         except OSError:
             return
         self.cancel()
@@ -64,3 +70,20 @@ class Cancellation:
         self.cancel()
         if again or self._at_once:
             self.raise_if_cancelled()
+
+
+def _wait_for_data(pipe: int) -> None:
+    """On Windows return when reading from a pipe would not wait.
+
+    A read that waits there holds the pipe, and whoever else asks for its state waits with it: libraries do while they
+    are loaded (numpy's issue 24290), programs while they start. The run would stand still for ever.
+
+    Raises:
+        BrokenPipeError: the pipe has come to its end.
+    """
+    if sys.platform == "win32":
+        import _winapi  # as multiprocessing does
+        import msvcrt
+
+        while not _winapi.PeekNamedPipe(msvcrt.get_osfhandle(pipe))[0]:
+            time.sleep(ASKING_SECONDS)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -423,6 +425,43 @@ def test_the_end_of_stdin_cancels_when_it_is_a_pipe():
     os.close(writing)
     assert is_cancelled_soon(cancellation, 5)
     os.close(reading)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="stands in for Windows")
+@pytest.mark.usefixtures("stdin_restored")
+def test_on_windows_no_read_of_stdin_waits_and_holds_up_what_looks_at_it(monkeypatch):
+    import fcntl
+    import termios
+
+    reading, writing = os.pipe()
+    os.dup2(reading, 0)
+    read, reads = os.read, []
+
+    def num_bytes(pipe: int) -> int:
+        return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+    def peek(pipe: int) -> tuple[int, int]:
+        is_readable = bool(select.select([pipe], [], [], 0)[0])
+        if is_readable and not num_bytes(pipe):
+            raise BrokenPipeError  # its end
+        return num_bytes(pipe), 0
+
+    def counting_read(pipe: int, size: int) -> bytes:
+        reads.append(num_bytes(pipe))
+        return read(pipe, size)
+
+    monkeypatch.setitem(sys.modules, "_winapi", SimpleNamespace(PeekNamedPipe=peek))
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(get_osfhandle=lambda number: number))
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "read", counting_read)
+    cancellation = Cancellation()
+    cancellation.watch_stdin()
+    os.write(writing, b"still here\n")
+    assert not is_cancelled_soon(cancellation, 0.3)
+    os.close(writing)
+    assert is_cancelled_soon(cancellation, 5)
+    os.close(reading)
+    assert reads == [len(b"still here\n")]
 
 
 @pytest.mark.usefixtures("stdin_restored")
