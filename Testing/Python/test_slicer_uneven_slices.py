@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import slicer
+import vtk
+from dicom_files import an_enhanced_file, some_slices, write
 from logic_fixtures import a_core  # noqa: F401 (fixture)
 
 from SuperResolution3DLib.errors import GeometryError
@@ -12,7 +14,7 @@ from SuperResolution3DLib.inference.slice_stack import slice_stack
 from SuperResolution3DLib.inference.thick_slices import interpolate_slices
 from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import read_card
-from SuperResolution3DLib.volumes.volume import Volume
+from SuperResolution3DLib.volumes.volume import Volume, read_volume
 from Testing.Python.models import a_through_plane_file, a_tiny_card
 from Testing.Slicer.double.dicom_database import ctkDICOMDatabase
 from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
@@ -21,11 +23,14 @@ from Testing.Slicer.volumes import add_volume, affine_of
 # isort: split
 from SuperResolution3DSlicer.runs.interpolation_task import Interpolation
 from SuperResolution3DSlicer.runs.volume_task import Request
-from SuperResolution3DSlicer.scene.slice_header import stack_of
+from SuperResolution3DSlicer.scene.checks import check_input
+from SuperResolution3DSlicer.scene.scan import scan_of
+from SuperResolution3DSlicer.scene.slice_header import SliceHeader, stack_of
 
 from SuperResolution3D import SuperResolution3DLogic
 
 HEIGHTS = np.array([0, 4.2, 8.1, 11.9, 16.2, 20.1, 24.0])  # mm; 4 on average
+TOO_UNEVEN = np.array([0, 4.0, 8.0, 12.9, 16.0, 20.0, 24.0])
 
 
 @pytest.fixture
@@ -97,12 +102,11 @@ def test_a_run_puts_each_voxel_where_the_library_does(a_core, a_model, monkeypat
 
 
 def test_slices_that_are_too_uneven_are_named(a_core, a_model, monkeypatch) -> None:
-    heights = np.array([0, 4.0, 8.0, 12.9, 16.0, 20.0, 24.0])
     sentence = (
         r"4\.9 mm between slices 2 and 3 where 4 mm is the mean and 10% off is allowed \(slices 2 and 3, 3 and 4,"
     )
     with pytest.raises(GeometryError, match=sentence):
-        Request(a_node(a_core, monkeypatch, heights), a_model).check()
+        Request(a_node(a_core, monkeypatch, TOO_UNEVEN), a_model).check()
 
 
 def test_a_model_for_even_voxels_takes_no_uneven_slices(a_core, monkeypatch, tmp_path) -> None:
@@ -111,3 +115,92 @@ def test_a_model_for_even_voxels_takes_no_uneven_slices(a_core, monkeypatch, tmp
         GeometryError, match=r"up to 7\.5 % off the mean, and all-axes takes even ones; use a model for"
     ):
         Request(a_node(a_core, monkeypatch), model).check()
+
+
+# --- Enhanced files, of which one holds all slices -------------------------------------------------------------------
+
+
+def an_enhanced_node(core, monkeypatch, path, *, reader, heights=HEIGHTS) -> slicer.vtkMRMLScalarVolumeNode:
+    """Return the volume that Slicer's own reader of DICOM files makes of frames at heights along head-foot."""
+    frames = [
+        (plane, {"PlanePositionSequence": {"ImagePositionPatient": [-12.0, -7.0, float(height) - 30]}})
+        for plane, height in zip(some_slices(len(heights)), heights, strict=True)
+    ]
+    in_common = {
+        "PlaneOrientationSequence": {"ImageOrientationPatient": [1.0, 0, 0, 0, 1, 0]},
+        "PixelMeasuresSequence": {"PixelSpacing": [1.0, 0.9], "SliceThickness": 4.0, "SpacingBetweenSlices": 4.0},
+    }
+    write(path, an_enhanced_file(frames, shared=in_common))
+    archetype = slicer.vtkITKArchetypeImageSeriesScalarReader()
+    archetype.SetArchetype(str(path))
+    archetype.AddFileName(str(path))
+    archetype.SetOutputScalarTypeToNative()
+    archetype.SetDesiredCoordinateOrientationToNative()
+    archetype.SetUseNativeOriginOn()
+    getattr(archetype, f"SetDICOMImageIOApproachTo{reader}")()
+    archetype.Update()
+    to_ijk = slicer.util.arrayFromVTKMatrix(archetype.GetRasToIjkMatrix())
+    array = vtk.util.numpy_support.vtk_to_numpy(archetype.GetOutput().GetPointData().GetScalars())
+    node = add_volume(core, array.reshape(len(heights), 9, 7), np.linalg.inv(to_ijk), "enhanced")
+    database = ctkDICOMDatabase({"1.2": {"0028,0008": str(len(heights))}}, {"1.2": str(path)})
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    node.SetAttribute("DICOM.instanceUIDs", "1.2")
+    return node
+
+
+@pytest.mark.parametrize("falling", [False, True])
+def test_frames_are_taken_where_their_file_says(a_core, monkeypatch, tmp_path, falling) -> None:
+    heights = HEIGHTS[::-1] if falling else HEIGHTS
+    node = an_enhanced_node(a_core, monkeypatch, tmp_path / "f", reader="DCMTK", heights=heights)
+    stack = stack_of(node)
+    assert stack.centres == pytest.approx(24 - HEIGHTS[::-1] if falling else HEIGHTS)
+    assert "up to 7.5 % off the mean of 4 mm; each is taken where it lies" in str(stack.warnings[0])
+
+
+def test_frames_lie_where_the_library_reads_them(a_core, monkeypatch, tmp_path) -> None:
+    node = an_enhanced_node(a_core, monkeypatch, tmp_path / "f", reader="DCMTK")
+    read = read_volume(tmp_path, uneven_slices=True)
+    assert stack_of(node).centres == pytest.approx(read.slice_positions)
+    np.testing.assert_allclose(affine_of(node), read.affine, atol=1e-6)
+    np.testing.assert_array_equal(slicer.util.arrayFromVolume(node), read.array)
+
+
+def test_frames_that_are_too_uneven_are_named(a_core, a_model, monkeypatch, tmp_path) -> None:
+    for reader in ("DCMTK", "GDCM"):
+        node = an_enhanced_node(a_core, monkeypatch, tmp_path / "f", reader=reader, heights=TOO_UNEVEN)
+        with pytest.raises(GeometryError, match=r"4\.9 mm between slices 2 and 3 where 4 mm is the mean and 10% off"):
+            Request(node, a_model).check()
+
+
+@pytest.mark.parametrize("heights", [HEIGHTS, HEIGHTS[::-1], np.round(np.arange(7) * 10 / 3, 2)])
+def test_voxel_sizes_that_the_import_lost_are_told(a_core, a_model, monkeypatch, tmp_path, heights) -> None:
+    node = an_enhanced_node(a_core, monkeypatch, tmp_path / "f", reader="GDCM", heights=heights)
+    assert node.GetSpacing() == (1, 1, 1)
+    lost = f"lost the voxel sizes of enhanced: its DICOM file has 7 slices over {max(heights):g} mm, not quite evenly"
+    for run in (Request(node, a_model), Interpolation(node)):
+        with pytest.raises(GeometryError, match=lost):
+            run.check()
+    assert scan_of(node) is None
+    node.SetSpacing(0.9, 1.0, max(heights) / 6)  # as a person sets them
+    Request(node, a_model).check()
+
+
+def test_even_frames_are_taken_as_they_are(a_core, a_model, monkeypatch, tmp_path) -> None:
+    for heights in (np.arange(7) * 4.0, np.arange(7) * 1.0):
+        node = an_enhanced_node(a_core, monkeypatch, tmp_path / "f", reader="GDCM", heights=heights)
+        check_input(node)
+        assert SliceHeader.of(node).slice_positions is None
+
+
+@pytest.mark.parametrize("change", ["gone", "damaged", "fewer", "mixed"])
+def test_frames_that_do_not_tell_their_places_are_taken_evenly(a_core, monkeypatch, tmp_path, change) -> None:
+    path = tmp_path / "f"
+    heights = HEIGHTS[[0, 2, 1, 3, 4, 5, 6]] if change == "mixed" else HEIGHTS
+    node = an_enhanced_node(a_core, monkeypatch, path, reader="DCMTK", heights=heights)
+    if change == "gone":
+        path.unlink()
+    elif change == "damaged":
+        path.write_bytes(b"no DICOM")
+    elif change == "fewer":
+        an_enhanced_node(a_core, monkeypatch, path, reader="DCMTK", heights=HEIGHTS[:6])
+    assert stack_of(node).centres == pytest.approx(4.0 * np.arange(7))

@@ -22,7 +22,6 @@ from SuperResolution3DSlicer.forecast.plan import Plan
 from SuperResolution3DSlicer.runs.report import attributes
 from SuperResolution3DSlicer.runs.trust_request import why_no_trust_map
 from SuperResolution3DSlicer.scene.checks import check_input, node_affine
-from SuperResolution3DSlicer.scene.dicom_slices import uneven_positions
 from SuperResolution3DSlicer.scene.modality import modality_of
 from SuperResolution3DSlicer.scene.nodes import (
     ATTRIBUTE_PREFIX,
@@ -36,6 +35,7 @@ from SuperResolution3DSlicer.scene.nodes import (
 from SuperResolution3DSlicer.scene.placement import Placement
 from SuperResolution3DSlicer.scene.roi import region_of_roi
 from SuperResolution3DSlicer.scene.slice_header import SliceHeader, stack_of
+from SuperResolution3DSlicer.scene.slice_places import uneven_positions
 
 INPUT_ROLE = "SuperResolution3D.Input"
 ZERO_FILLED_ROLE = "SuperResolution3D.ZeroFilled"

@@ -13,6 +13,7 @@ from SuperResolution3DLib.volumes.body_axes import shape_text, spacing_text
 from SuperResolution3DLib.volumes.geometry import check_affine, voxel_spacing
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language, told
 from SuperResolution3DSlicer.scene.modality import modality_of
+from SuperResolution3DSlicer.scene.slice_places import check_spacing
 
 FORBIDDEN = {
     "vtkMRMLLabelMapVolumeNode": _("label map"),
@@ -30,7 +31,7 @@ def check_input(node: slicer.vtkMRMLNode | None) -> None:
     Raises:
         InputError: no node, one that was deleted, or voxels displaced by a non-linear transform.
         VolumeError: a label map, a vector, 4D or sequence volume, one without voxels, or with too few along an axis.
-        GeometryError: a sheared or degenerate grid.
+        GeometryError: a sheared or degenerate grid, or voxel sizes that Slicer's import has lost.
     """
     if node is None:
         raise InputError(_("Choose an input volume."))
@@ -52,6 +53,7 @@ def check_input(node: slicer.vtkMRMLNode | None) -> None:
     except GeometryError as error:
         raise GeometryError(_("{name}: {problem}.").format(name=node.GetName(), problem=told(error))) from error
     _check_shape(node)
+    check_spacing(node)
 
 
 def is_empty(node: slicer.vtkMRMLVolumeNode) -> bool:

@@ -3,21 +3,18 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.volumes.dicom.slice_sizes import SliceSizes, slice_sizes_of
 from SuperResolution3DLib.volumes.sidecar import as_slice_size
-from SuperResolution3DLib.volumes.slice_positions import uneven_heights
 from SuperResolution3DSlicer.scene.library_sentences import told
 
 INSTANCES_ATTRIBUTE = "DICOM.instanceUIDs"  # of the nodes that Slicer's DICOM import makes
 THICKNESS_TAG, SPACING_TAG = "0018,0050", "0018,0088"
-POSITION_TAG, ORIENTATION_TAG = "0020,0032", "0020,0037"
-SAME_LENGTH = 0.01  # relative, of a stack: as the files and the volume say it
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,8 @@ class DicomSlices:
     @staticmethod
     def of(node: slicer.vtkMRMLScalarVolumeNode) -> "DicomSlices":
         """Return what the first and the last file of a volume agree on."""
-        database = getattr(slicer, "dicomDatabase", None)
-        instances = (node.GetAttribute(INSTANCES_ATTRIBUTE) or "").split()
-        if database is None or not instances:
+        database, instances = instances_of(node)
+        if not instances:
             return DicomSlices()
         ends = list(dict.fromkeys((instances[0], instances[-1])))
         texts = [(database.instanceValue(end, THICKNESS_TAG), database.instanceValue(end, SPACING_TAG)) for end in ends]
@@ -53,37 +49,11 @@ class DicomSlices:
             return DicomSlices(why_unknown=told(error))
 
 
-def uneven_positions(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, ...] | None:
-    """Return where the slices (K) of a volume lie, in mm from the first one, if its DICOM files say unevenly.
-
-    Slicer's import puts the first and the last one in their place and the others evenly between. Where that is not so,
-    or the files are not one a slice, nothing is said.
-    """
+def instances_of(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[Any, list[str]]:
+    """Return Slicer's DICOM database and the UIDs of the files that a volume was loaded from; without either, none."""
     database = getattr(slicer, "dicomDatabase", None)
     instances = (node.GetAttribute(INSTANCES_ATTRIBUTE) or "").split()
-    if database is None or len(instances) != node.GetImageData().GetDimensions()[2]:
-        return None
-    orientation = _numbers(database.instanceValue(instances[0], ORIENTATION_TAG), 6)
-    places = [_numbers(database.instanceValue(instance, POSITION_TAG), 3) for instance in instances]
-    if orientation is None or any(place is None for place in places):
-        return None
-    normal = np.cross(orientation[:3], orientation[3:])
-    positions = np.array(places)
-    if positions[-1] @ normal < positions[0] @ normal:
-        normal = -normal
-    heights = uneven_heights(positions, normal)
-    if heights is None or min(np.diff(heights)) <= 0:
-        return None
-    length = node.GetSpacing()[2] * (len(heights) - 1)
-    return heights if abs(heights[-1] - length) < SAME_LENGTH * length else None
-
-
-def _numbers(text: str, count: int) -> np.ndarray | None:
-    try:
-        numbers = np.array([float(part) for part in text.split("\\")])
-    except ValueError:
-        return None
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+    return database, [] if database is None else instances
 
 
 @lru_cache(maxsize=16)  # the panel asks at every change

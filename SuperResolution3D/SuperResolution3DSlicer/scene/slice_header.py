@@ -13,8 +13,9 @@ from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.body_axes import spacing_text
 from SuperResolution3DLib.volumes.box import Shape
 from SuperResolution3DSlicer.scene.checks import node_affine
-from SuperResolution3DSlicer.scene.dicom_slices import DicomSlices, millimetres, uneven_positions
+from SuperResolution3DSlicer.scene.dicom_slices import DicomSlices, millimetres
 from SuperResolution3DSlicer.scene.library_sentences import in_own_language
+from SuperResolution3DSlicer.scene.slice_places import uneven_positions
 
 THICKNESS_ATTRIBUTE = "SuperResolution3D.SliceThickness"  # of the stacks that are made here, which have no DICOM files
 

@@ -1,8 +1,10 @@
-"""What DICOM files say of the size of their slices, in classic and enhanced ones alike; no pixel is read."""
+"""What DICOM files say of their slices, in classic and enhanced ones alike; no pixel is read."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.volumes.dicom.frames import frames_of, shared_sizes
@@ -36,6 +38,18 @@ def slice_sizes_of(paths: Sequence[Path]) -> SliceSizes:
         _rising([frame.thickness for frame in frames], (thickness for thickness, _ in shared)),
         _rising([frame.slice_spacing for frame in frames], (spacing for _, spacing in shared)),
     )
+
+
+def slice_places_of(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the frames of some files lie, (N, 3) in LPS mm in their order there, and their normal (3,).
+
+    Raises:
+        VolumeError: pydicom is missing, or a file is no readable image whose frames have a place.
+        GeometryError: directions that are not perpendicular unit vectors.
+    """
+    with quiet():
+        frames = [frame for path in paths for frame in frames_of(_image(path))]
+    return np.array([frame.position for frame in frames]), np.cross(*frames[0].directions.T)
 
 
 def _image(path: Path) -> ImageFile:
