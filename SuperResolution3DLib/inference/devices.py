@@ -91,6 +91,28 @@ def is_device_failure(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in text for word in _GPU_LIBRARIES)
 
 
+def reason_to_go_on(error: Exception, device: torch.device, *, may_choose: bool) -> str:
+    """Return why a run failed ("": no memory) where smaller tiles or the CPU may help.
+
+    Args:
+        error: of the run.
+        device: where it ran.
+        may_choose: whether the device was nobody's wish.
+
+    Raises:
+        InputError: the GPU that was asked for fails.
+        Exception: the error itself, where nothing helps.
+    """
+    if is_out_of_memory(error):
+        return ""
+    if device.type == "cpu" or not (is_device_failure(error) or (isinstance(error, ResourceError) and may_choose)):
+        raise error
+    if not may_choose:
+        values = {"reason": reason_of(error), "advice": OTHER_DEVICE}
+        raise InputError(Sentence("input-gpu-failed", values)) from error
+    return reason_of(error)
+
+
 def reason_of(error: BaseException) -> str:
     """Return the first line of a library's message, or the kind of an error that says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -146,3 +168,11 @@ def free_device_memory(device: torch.device) -> int:
     if device.type == "mps":  # which shares the main memory
         return min(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory(), free_memory())
     return free_memory() if device.type == "cpu" else torch.cuda.mem_get_info(device)[0]
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given: a clock that is read before tells when it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -13,18 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from SuperResolution3DLib.advice import OTHER_DEVICE, SMALLER_REGION
-from SuperResolution3DLib.errors import CancelledError, InputError, ResourceError, is_out_of_memory
+from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.forward.kspace import zero_fill
 from SuperResolution3DLib.inference.devices import (
     DTYPES,
     choose_precision,
     device_name,
     free_device_memory,
-    is_device_failure,
-    reason_of,
+    reason_to_go_on,
+    synchronize,
     usable_device,
 )
 from SuperResolution3DLib.inference.engine_settings import EngineReport, EngineSettings
+from SuperResolution3DLib.inference.host_copies import HostCopies, copy_stream
 from SuperResolution3DLib.inference.memory_plan import (
     FREE_SHARE,
     GIB,
@@ -35,7 +36,7 @@ from SuperResolution3DLib.inference.memory_plan import (
     trunk_is_exact,
 )
 from SuperResolution3DLib.inference.monitor import Monitor
-from SuperResolution3DLib.inference.precision import converted, is_accurate
+from SuperResolution3DLib.inference.precision import converted, has_overflowed, is_accurate
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.kept_memory import give_back_memory, kept_memory
 from SuperResolution3DLib.models.checkpoint import Model
@@ -58,6 +59,7 @@ from SuperResolution3DLib.volumes.box import (
 from SuperResolution3DLib.volumes.geometry import Grid
 
 SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
+QUEUED = 16  # of the trunk's convolutions that a GPU is given at once: a run shall end soon after it is cancelled
 
 
 class Engine:
@@ -117,9 +119,15 @@ class Engine:
                 if plan is None:
                     plan = self._prepare(volume, region)
                     give_back_memory()  # the trial of a number format leaves some
-                return self._run_planned(volume, region, plan)
-            except (MemoryError, RuntimeError, ResourceError) as error:
-                reason = self._reason_to_go_on(error)
+                result = self._run_planned(volume, region, plan)
+                if not has_overflowed(result, DTYPES[self.precision]):
+                    return result
+                self._compute_in_fp32()
+                del result  # before there is another
+                plan = None
+                continue
+            except (MemoryError, RuntimeError, ResourceError) as error:  # which holds memory until it is left
+                reason = reason_to_go_on(error, self.device, may_choose=self.settings.device == "auto")
             plan = self._after_failure(reason, plan)
 
     def _run_planned(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
@@ -147,11 +155,14 @@ class Engine:
         out = np.empty(sr_shape(box_shape(region), self.scale), np.float32)
         boxes = equal_tiles(region, plan.tail_tile, plan.tail_halo, shape)
         self.report.tail_tiles = len(boxes)
+        lr, copies = volume.to(self.device), HostCopies(out, copy_stream(self.device))
         for number, (box, padded) in enumerate(boxes):
             self._step("tail", number, len(boxes))
+            skip = self._skip(lr, box)  # its matrices wait until a GPU has done what it was given: so before the tail
             block = features[(..., *relative(padded, needed))].contiguous(memory_format=torch.channels_last_3d)
             detail = self.network.tail(block)[0, 0][scaled(relative(box, padded), self.scale)].float()
-            out[scaled(relative(box, region), self.scale)] = self._add_skip(detail, volume, box).cpu().numpy()
+            copies.put(scaled(relative(box, region), self.scale), detail if skip is None else detail + skip)
+        copies.finish()
         self._step("tail", len(boxes), len(boxes))
         return out
 
@@ -197,31 +208,36 @@ class Engine:
             weight_sum[target] += weights[source]
         total /= weight_sum
         for box in tiles(region, (SKIP_SLAB, *box_shape(region)[1:])):
-            part = scaled(relative(box, region), self.scale)
-            total[part] = self._add_skip(total[part].to(self.device), volume, box).cpu()
+            skip = self._skip(lr[0, 0], box)
+            if skip is not None:
+                total[scaled(relative(box, region), self.scale)] += skip.cpu()
         self._step("tail", len(boxes), len(boxes))
         return total.numpy()
 
-    def _add_skip(self, detail: Tensor, volume: Tensor, box: Box) -> Tensor:
-        """Add what the tail leaves out: the interpolation of the whole volume, cut to the box."""
-        if self.network.adds_trilinear:
-            detail = detail + trilinear(volume.to(self.device), self.scale, self.grid, scaled(box, self.scale))
+    def _skip(self, lr: Tensor, box: Box) -> Tensor | None:
+        """Return what the tail leaves out: the interpolation of the whole volume (D, H, W), cut to the box."""
+        part = scaled(box, self.scale)
+        skip = trilinear(lr, self.scale, self.grid, part) if self.network.adds_trilinear else None
         if self.model.card.skip == "none":
-            return detail
-        return detail + zero_fill(volume.to(self.device), self.scale, self.grid, scaled(box, self.scale))
+            return skip
+        filled = zero_fill(lr, self.scale, self.grid, part)
+        return filled if skip is None else skip + filled
 
     def _prepare(self, volume: Tensor, region: Box) -> TilePlan:
         """Move the network to the device in a number format that a tile of this volume proves, and plan the tiles."""
         self._check_cancelled()
         network = self.model.network
         if self.precision != "fp32" and not self._is_accurate(DTYPES[self.precision], volume):
-            self._warn("precision", precision=self.precision, device=device_name(self.device))
-            self.precision = "fp32"
+            self._compute_in_fp32()
         self.network = converted(network, self.device, DTYPES[self.precision])
         self.report.device, self.report.precision = device_name(self.device), self.precision
         limit = self.settings.memory_limit
         allowed = FREE_SHARE * free_device_memory(self.device) if limit is None else limit * GIB
         return self._plan(volume, region, allowed)
+
+    def _compute_in_fp32(self) -> None:
+        self._warn("precision", precision=self.precision, device=device_name(self.device))
+        self.precision = "fp32"
 
     def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
         """Choose tiles that fit into the bytes that the device allows."""
@@ -230,20 +246,6 @@ class Engine:
 
     def _is_accurate(self, dtype: torch.dtype, volume: Tensor) -> bool:
         return is_accurate(self.model.network, self.device, dtype, volume)
-
-    def _reason_to_go_on(self, error: Exception) -> str:
-        """Return why the run failed ("": no memory) where tiles or the CPU may help; the error itself holds memory."""
-        if is_out_of_memory(error):
-            return ""
-        may_choose = self.settings.device == "auto"
-        if self.device.type == "cpu" or not (
-            is_device_failure(error) or (isinstance(error, ResourceError) and may_choose)
-        ):
-            raise error
-        if not may_choose:
-            values = {"reason": reason_of(error), "advice": OTHER_DEVICE}
-            raise InputError(Sentence("input-gpu-failed", values)) from error
-        return reason_of(error)
 
     def _after_failure(self, reason: str, plan: TilePlan | None) -> TilePlan | None:
         """Return a smaller plan, or None to plan anew on the CPU where the GPU was nobody's wish."""
@@ -274,6 +276,8 @@ class Engine:
 
     def _step(self, stage: str, done: int, total: int) -> None:
         self._check_cancelled()
+        if done in (0, total) or (stage == "trunk" and done % QUEUED == 0):
+            synchronize(self.device)  # whoever hears of it takes the time
         self.monitor.progress(stage, done, total)
 
     def _check_cancelled(self) -> None:

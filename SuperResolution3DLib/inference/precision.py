@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -66,3 +67,11 @@ def is_accurate(
         return False
     difference = float((given - wanted).norm() / wanted.norm().clamp(min=1e-12))
     return math.isfinite(difference) and difference <= TOLERANCE
+
+
+def has_overflowed(result: np.ndarray, dtype: torch.dtype) -> bool:
+    """Tell whether a result (D, H, W) left the range of its 16 bits somewhere beside the tile that was compared.
+
+    Only fp16 ends early (65504); bf16 has the range of fp32.
+    """
+    return dtype == torch.float16 and not math.isfinite(float(torch.from_numpy(result).sum()))

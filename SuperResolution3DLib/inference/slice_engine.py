@@ -14,6 +14,7 @@ from SuperResolution3DLib.forward.axis_operator import Slices
 from SuperResolution3DLib.inference.devices import DTYPES
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.host_copies import HostCopies, copy_stream
 from SuperResolution3DLib.inference.memory_plan import TilePlan
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.precision import is_accurate
@@ -89,17 +90,20 @@ class SliceEngine(Engine):
         out = np.empty((wanted.stop - wanted.start, rows, columns), np.float32)
         boxes = equal_tiles(result, plan.tail_tile, plan.tail_halo, result_shape)
         self.report.tail_tiles = len(boxes)
+        copies = HostCopies(out, copy_stream(self.device))
         for number, (box, padded) in enumerate(boxes):
             self._step("tail", number, len(boxes))
+            # What comes from the host waits until a GPU has done what it was given: so all of it before the tail.
             query = slice_query(profile, self.slices.pixel, padded[0].start, padded[0].stop)
             query = SliceQuery(*(part.to(self.device) for part in query))
+            measured = volume[self._pixels((slice(0, shape[0]), *box[1:]))].to(self.device)
+            matrix = torch.from_numpy(interpolation[box[0]]).float().to(self.device)
             inner = relative((needed[0], *padded[1:]), needed)
             block = features[(..., *inner)].contiguous(memory_format=torch.channels_last_3d)
             detail = network.tail(block, query)[0, 0][self._pixels(relative(box, padded))].float()
-            measured = volume[self._pixels((slice(0, shape[0]), *box[1:]))].to(self.device)
-            matrix = torch.from_numpy(interpolation[box[0]]).float().to(self.device)
             detail += (matrix @ measured.flatten(1)).view_as(detail)
-            out[self._pixels(relative(box, result))] = detail.cpu().numpy()
+            copies.put(self._pixels(relative(box, result)), detail)
+        copies.finish()
         self._step("tail", len(boxes), len(boxes))
         return out
 
