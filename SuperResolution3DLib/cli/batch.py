@@ -1,6 +1,7 @@
 """Several volumes in one process: each model is loaded once, every run has its report, a failure stops no other."""
 
 import argparse
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -89,7 +90,8 @@ def _run(job: Job, monitor: TerminalMonitor, loaded: "dict[Path, Model]") -> Exi
         monitor.tell(summary(run_job(job, monitor, loaded)))
 
     def tell(sentence: Sentence) -> None:
-        monitor.tell(f"error: {job.input}: {sentence}")
+        named = "" if _names(sentence, job.input) else f"{job.input}: "
+        monitor.tell(f"error: {named}{sentence}")
 
     code = exit_code_of(run, failures.append)
     for sentence in failures:
@@ -97,6 +99,10 @@ def _run(job: Job, monitor: TerminalMonitor, loaded: "dict[Path, Model]") -> Exi
     if failures and code != ExitCode.CANCELLED:
         exit_code_of(lambda: write_failure(job, failures[0], code), tell)
     return code
+
+
+def _names(sentence: Sentence, path: Path) -> bool:
+    return re.search(rf"(?<!\S){re.escape(str(path))}(?!\S*\w)", str(sentence)) is not None
 
 
 def _make(folder: Path) -> None:

@@ -51,11 +51,21 @@ def test_a_folder_is_run_with_one_loaded_model_and_a_failure_stops_no_other(a_co
     lines = capsys.readouterr().err.splitlines()
     errors = [line for line in lines if line.startswith("error: ")]
     assert len(errors) == 1
-    assert errors[0].startswith(f"error: {Path('subjects/b.nrrd')}: ")
+    assert errors[0].startswith(f"error: {Path('subjects/b.nrrd')} is cut short: ")
     assert lines[-1] == "2 of 3 volumes super-resolved"
     report = json.loads(Path("new/results/c-sr.json").read_text())
     assert (report["input"], report["output"]) == (str(Path("subjects/c.nrrd")), str(Path("new/results/c-sr.nrrd")))
     assert read_volume("new/results/a-sr.nii.gz").shape == (18, 22, 22)
+
+
+def test_a_failure_names_its_volume_once(a_cohort, capsys):
+    Path("subjects/b.nrrd").rename("o")  # one letter of the sentences
+    assert run("super-resolve o subjects/a.nii.gz --output-dir out --model nosuch --device cpu") == batch.FAILED + 2
+    assert run("super-resolve o --output-dir out --device cpu") == batch.FAILED + 1
+    unnamed, nor_this, named = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert unnamed.startswith("error: o: No model is called 'nosuch'")
+    assert nor_this.startswith(f"error: {Path('subjects/a.nii.gz')}: No model is called 'nosuch'")
+    assert named.startswith("error: o is not a volume of a known kind")
 
 
 def test_every_run_has_a_report_and_a_later_success_takes_the_place_of_a_failure(a_cohort, a_phantom):
