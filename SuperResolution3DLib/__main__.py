@@ -50,6 +50,7 @@ examples:
     "compare": """\
 example:
   superres3d compare --lr lr.nii.gz --sr sr.nii.gz --hr hr.nii.gz picture.png
+  superres3d compare --lr lr.nii.gz --sr sr.nii.gz --trust-map map.nii.gz --report sr.json picture.png
 
 Scale and grid are found from the volumes' positions in mm. An HR that holds the SR's grid voxel for voxel is cropped
 to it; any other HR is refused.""",
@@ -158,6 +159,15 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", required=True, metavar="LR", type=Path, help="measured volume")
     parser.add_argument("--sr", required=True, metavar="SR", type=Path, help="volume computed from it")
     parser.add_argument("--hr", metavar="HR", type=Path, help="true volume, to score against")
+    parser.add_argument(
+        "--trust-map",
+        metavar="FILE",
+        type=Path,
+        help="of the SR: also draw it with the voxels marked at which the estimate may be off",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE.json", type=Path, help="of the run that wrote the trust map: says by how much"
+    )
     parser.add_argument("output", metavar="OUTPUT.png", type=Path, help="picture to write")
     add_choice_arguments(parser, of=" as the LR")
     add_choice_arguments(parser, "hr-", " as the HR")

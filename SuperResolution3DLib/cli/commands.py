@@ -6,7 +6,7 @@ from typing import Final
 
 from SuperResolution3DLib.cli import slice_commands
 from SuperResolution3DLib.cli.slice_arguments import wants_slices
-from SuperResolution3DLib.errors import OutputError
+from SuperResolution3DLib.errors import InputError, OutputError
 from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.models.model_card import SUFFIX
 from SuperResolution3DLib.volumes.body_axes import grid_text, shape_text
@@ -80,7 +80,9 @@ def compare(options: argparse.Namespace) -> None:
     """
     if options.output.suffix.lower() != ".png":
         raise OutputError(f"{options.output.name} does not end in .png, the one format of the picture")
-    inputs = [options.lr, options.sr, options.hr]
+    if options.report is not None and options.trust_map is None:
+        raise InputError("--report tells what a --trust-map means: give both")
+    inputs = [options.lr, options.sr, options.hr, options.trust_map, options.report]
     with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
         lr, sr = read_volume(options.lr, choice_of(options)).canonical(), read_volume(options.sr).canonical()
         match = match_grids(lr, sr)
@@ -113,6 +115,10 @@ def compare(options: argparse.Namespace) -> None:
                 print(f"{label:20}{scores.psnr:10.2f}{scores.ssim:9.4f}")
             print(describe(PROTOCOL))
         rows = [FigureRow("LR", lr.array, lr.affine), FigureRow("SR", sr.array, sr.affine, captions.get("SR", ""))]
+        if options.trust_map is not None:
+            from SuperResolution3DLib.cli.trust_row import trust_row
+
+            rows.append(trust_row(options.trust_map, options.report, sr))
         if hr is not None:
             rows.append(FigureRow("HR", hr.array, hr.affine))
         results.write_with(options.output, lambda staged: comparison_figure(rows, staged))

@@ -29,6 +29,8 @@ PANELS_INCHES = 10.0  # width of the three panels together
 FEWEST_PIXELS, MOST_PIXELS = 1500, 5000  # of that width
 LEFT, RIGHT, TOP, BOTTOM, GAP = 1.45, 0.1, 0.4, 0.35, 0.06  # inches around and between the panels
 TITLE_INCHES = 0.35
+MARK, MARK_OPACITY = (1.0, 0.85, 0.0), 0.5  # yellow, as in the panel
+MARK_INCHES = 0.4  # of its sample, above the label's middle
 SCALE_BAR_SHARE = 0.3  # of the panel's width, at the most
 
 
@@ -46,7 +48,10 @@ class FigureRow:
     """(4, 4), maps voxel (I, J, K, 1) to RAS mm"""
 
     metrics: str = ""
-    """Text below the label, such as "PSNR 26.6 dB"; may have several lines"""
+    """Text below the label, such as "PSNR 26.6 dB" or what is marked; may have several lines"""
+
+    marked: np.ndarray | None = None
+    """bool, the array's shape: voxels that are drawn through a colour, of which a sample stands above the label"""
 
     @cached_property
     def edges(self) -> np.ndarray:
@@ -90,7 +95,7 @@ def comparison_figure(rows: Sequence[FigureRow], path: str | Path, title: str = 
     anatomy stands at the same place in all of them.
 
     Args:
-        rows: from top to bottom LR, SR and, where there is one, HR. The last one sets window and point.
+        rows: from top to bottom LR, SR and, where there is one, HR. The last one without marks sets window and point.
         path: its ending is the format (.png, .pdf, .svg); an existing file is replaced.
         title: a line above the picture.
 
@@ -98,13 +103,14 @@ def comparison_figure(rows: Sequence[FigureRow], path: str | Path, title: str = 
         GeometryError: the volumes are rotated against each other or share no field of view.
         VolumeError: the last volume is constant or has voxels that are not finite.
         OutputError: no such picture format, or the file cannot be written.
-        ValueError: no rows.
+        ValueError: no rows without marks.
     """
-    if not rows:
+    plain = [row for row in rows if row.marked is None]
+    if not plain:
         raise ValueError("A comparison needs at least one row")
     _check_parallel(rows)
     field = _shared_field(rows)
-    reference = rows[-1]
+    reference = plain[-1]
     point = _middle_of_foreground(reference, field)
     window = _window(reference)
 
@@ -164,6 +170,8 @@ def _new_figure(
         spacing = " x ".join(f"{length:.3g}" for length in reversed(voxel_spacing(row.affine)))
         details = "\n".join(filter(None, [f"{spacing} mm", row.metrics]))
         write(x, y, f"{row.label}\n", va="center", size=15)
+        if row.marked is not None:
+            write(x, y + MARK_INCHES * dots / height, "\N{BLACK SQUARE}", va="center", color=MARK, size=15)
         write(x, y, details, va="top", color="0.75", size=8, linespacing=1.5)
     for view, panel in zip(VIEWS, panels[0], strict=True):
         write(panel.get_position().intervalx.mean(), 1 - (top - 0.12 * dots) / height, view.name, size=12)
@@ -228,6 +236,11 @@ def _draw_slice(panel: "Axes", row: FigureRow, view: _View, point: np.ndarray, w
     sampling = "nearest" if pixels_per_mm * min(spacing[view.up], spacing[view.left]) > 0.999 else "antialiased"
     panel.imshow(image.astype(np.float32), "gray", origin="lower", extent=extent, interpolation=sampling)
     panel.images[0].set_clim(*window)
+    if row.marked is not None:
+        marked = row.marked.take(row.index(view.normal, point[view.normal]), axis=view.normal)
+        tint = np.full((*marked.shape, 4), (*MARK, 0.0), np.float32)
+        tint[..., 3] = MARK_OPACITY * marked
+        panel.imshow(tint, origin="lower", extent=extent, interpolation=sampling)
 
 
 def _draw_letters(panel: "Axes", view: _View) -> None:
