@@ -16,6 +16,7 @@ MIB = 1024**2
 FREE_SHARE = 0.8  # of the free memory that a run may take by default
 DEFAULT_TRUNK_HALO = 16  # LR voxels, when the card has not measured one and the trunk sees farther than is worth it
 LARGEST_TAIL_TILE = 32  # LR voxels per axis; larger ones gain nothing and leave the caches
+LARGEST_TAIL_TILE_ON_GPU = 48  # where halos cost more than caches; still fewer numbers than 32 bits count
 SMALLEST_TILE = 8  # LR voxels per axis
 NETWORKS_OVERLAP = 0.5  # of the windows of a network that needs them; every voxel lies in the middle half of one
 _WORKSPACE = 1.3  # of the activations: reordered copies that convolution libraries make
@@ -163,15 +164,16 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
         return volume + beside + tile_bytes(padded, size.trunk_channels * itemsize, workspace)
 
     def tail_bytes(tile: Shape) -> float:
-        channels, workspace = size.tail_channels, _WORKSPACE
         padded = padded_shape(run.region, tile, size.tail_halo, shape)
-        if on_cpu:
-            channels = size.tail_channels_on_cpu or channels
-            workspace = _FIRST_TILE_ON_CPU if padded == box_shape(needed) else _TILES_ON_CPU
-        return held + tile_bytes(padded, channels * itemsize, workspace)
+        if not on_cpu:
+            beside = 2 * 4 * math.prod(sr_shape(padded, card.scale))  # its interpolation, and the tile before
+            return held + beside + tile_bytes(padded, size.tail_channels * itemsize)
+        workspace = _FIRST_TILE_ON_CPU if padded == box_shape(needed) else _TILES_ON_CPU
+        return held + tile_bytes(padded, (size.tail_channels_on_cpu or size.tail_channels) * itemsize, workspace)
 
     trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes)
-    tail_tile = fitting(limited(box_shape(needed), (LARGEST_TAIL_TILE,) * 3), tail_bytes, device_bytes)
+    edge = LARGEST_TAIL_TILE if on_cpu else LARGEST_TAIL_TILE_ON_GPU
+    tail_tile = fitting(limited(box_shape(needed), (edge,) * 3), tail_bytes, device_bytes)
     peak = max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     check_peak(peak, device_bytes, SMALLER_REGION)
     return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))

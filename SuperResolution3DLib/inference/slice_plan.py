@@ -18,6 +18,7 @@ from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, padded_shape
 
 LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
+LARGEST_TAIL_TILE_ON_GPU = (96, 96, 96)  # where halos cost more than caches
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,12 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
 
     def tail_bytes(tile: Shape) -> float:
         padded = padded_shape(result, tile, size.tail_halo, (hr_size, *shape[1:]))
-        return tile_bytes(padded, size.tail_channels * itemsize)
+        beside = 0 if on_cpu else 2 * 4 * math.prod(padded) * run.fold**2  # its interpolation, and the tile before
+        return beside + tile_bytes(padded, size.tail_channels * itemsize)
 
     trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes - fixed)
-    tail_tile = fitting(limited((hr_size, rows, columns), LARGEST_TAIL_TILE), tail_bytes, device_bytes - fixed)
+    most = LARGEST_TAIL_TILE if on_cpu else LARGEST_TAIL_TILE_ON_GPU
+    tail_tile = fitting(limited((hr_size, rows, columns), most), tail_bytes, device_bytes - fixed)
     peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     check_peak(peak, device_bytes, SMALLER_REGION_OR_COARSER)
     return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))

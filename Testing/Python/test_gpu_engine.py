@@ -67,7 +67,7 @@ def test_a_gpu_gives_between_slices_what_the_cpu_gives(tmp_path, monkeypatch, a_
     model = a_through_plane_model(tmp_path)
     lr = np.random.default_rng(3).random((6, 18, 14), np.float32)
     profile = SliceProfile.over_slices("gaussian", 4.0, tuple(2.5 + 5 * index for index in range(6)), 0.9)
-    monkeypatch.setattr("SuperResolution3DLib.inference.slice_plan.LARGEST_TAIL_TILE", (7, 5, 4))
+    monkeypatch.setattr("SuperResolution3DLib.inference.slice_plan.LARGEST_TAIL_TILE_ON_GPU", (7, 5, 4))
     found, wanted = (SliceEngine(model, SliceGrid(profile, 0.9), device).run(lr) for device in (CUDA, CPU))
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert a_stream.num_computed == 5 * 2 * 2

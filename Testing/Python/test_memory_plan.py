@@ -44,7 +44,9 @@ def test_a_size_is_told_in_the_unit_that_shows_it(num_bytes, text):
 def test_plenty_of_memory_runs_the_trunk_on_the_whole_volume():
     plan = a_plan(GIB)
     assert plan.trunk_tile == SHAPE
-    assert plan.tail_tile == (32, 32, 32)
+    assert plan.tail_tile == (40, 48, 48)
+    on_cpu = plan_tiles(Run(a_tiny_card(), SHAPE, whole(SHAPE)), 4, GIB, on_cpu=True)
+    assert on_cpu.tail_tile == (32, 32, 32)
 
 
 def test_less_memory_makes_smaller_tiles_that_stay_within_it():
@@ -85,6 +87,14 @@ def test_a_stage_is_planned_without_what_comes_after_it():
         held = 4 * voxels * 65 + voxels * size.features * itemsize
         plan = plan_tiles(run, itemsize, 100 * GIB, on_cpu=True)
         assert plan.peak_bytes == int(held + tail_bytes)
+
+
+def test_on_a_gpu_the_tile_before_and_an_interpolation_lie_beside_the_tail():
+    run = Run(a_tiny_card((4, 4, 4)), SHAPE, whole(SHAPE))
+    size, voxels, padded = run.card.footprint(), math.prod(SHAPE), 40 * (30 + 2) * (33 + 4)
+    plan = plan_tiles(run, 2, 100 * GIB, on_cpu=False)
+    held = 4 * voxels + voxels * size.features * 2
+    assert plan.peak_bytes == int(held + 2 * 4 * 64 * padded + 1.3 * 2 * size.tail_channels * padded)
 
 
 def test_what_cannot_fit_is_refused_with_both_numbers():
@@ -128,7 +138,7 @@ def test_tiles_of_every_network_stay_within_the_memory(size):
     run = Run(card, SHAPE, whole(SHAPE))
     plenty = plan_tiles(run, 4, 100 * GIB, on_cpu=False)
     assert plenty.trunk_tile == SHAPE
-    assert plenty.tail_tile == (32, 32, 32)
+    assert plenty.tail_tile == (40, 48, 48)
     less = plan_tiles(run, 4, plenty.peak_bytes * 0.6, on_cpu=False)
     assert less.peak_bytes <= plenty.peak_bytes * 0.6
     assert math.prod(less.tail_tile) < math.prod(plenty.tail_tile)
