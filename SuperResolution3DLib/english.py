@@ -224,6 +224,8 @@ ENGLISH: Final[dict[str, str]] = {
     "output-refused": "{path} cannot be written ({reason}); write to another folder",
     "output-taken": "{path} was made by somebody else during the run and is left as it is; use --overwrite or another "
     "name",
+    "output-scratch": "The result is larger than main memory and takes up to {needed} on the disk, and {free} are "
+    "free in {folder}; free some space or write to another disk",
     # ends
     "cancelled": "Cancelled; nothing was written",
     "bug": "This is a bug of the program ({error})",

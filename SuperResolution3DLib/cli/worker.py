@@ -33,10 +33,12 @@ from SuperResolution3DLib.models.installed_models import find_model, usable_mode
 from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.sentence import Sentence
+from SuperResolution3DLib.volumes import nifti
 from SuperResolution3DLib.volumes.box import Box, box_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
+from SuperResolution3DLib.volumes.output_place import temporary_folder
 from SuperResolution3DLib.volumes.result_files import ResultFiles
-from SuperResolution3DLib.volumes.volume import Volume, read_volume
+from SuperResolution3DLib.volumes.volume import Volume, read_volume, written_extension
 
 if TYPE_CHECKING:
     from SuperResolution3DLib.inference.settings import Settings
@@ -250,7 +252,19 @@ def _settings(job: Job) -> "Settings":
         slice_thickness=job.slice_thickness,
         target_spacing=job.target_spacing,
         slice_axis=job.axis,
+        scratch=_scratch(job),
     )
+
+
+def _scratch(job: Job) -> Path | None:
+    """Return the folder beside whose files a result may lie that main memory does not hold.
+
+    None: a trust map is made in memory, and the other formats are written from there.
+    """
+    volumes = [path for path in (job.output, job.zero_filled) if path is not None]
+    if job.trust_map is not None or any(written_extension(path) not in nifti.EXTENSIONS for path in volumes):
+        return None
+    return temporary_folder(job.output)
 
 
 def _step(monitor: Monitor, stage: str, done: int, total: int) -> None:

@@ -50,6 +50,25 @@ def degrade(hr: Array, scale: Scale, grid: Grid = "center") -> Array:
     return _apply(hr, matrices, skip=[factor == 1 for factor in scale])
 
 
+def degraded_part(part: Array, planes: slice, depth: int, scale: Scale, grid: Grid = "center") -> Array:
+    """Return what some planes of an HR volume contribute to its LR, which is the sum over all planes.
+
+    Args:
+        part: (planes, H, W) of the HR volume.
+        planes: which they are, along D.
+        depth: of the LR volume.
+        scale: factor per axis (D, H, W).
+        grid: where LR voxels lie among HR voxels.
+
+    Returns:
+        (depth, H/s, W/s) in the same unit.
+    """
+    _, height, width = (size // factor for size, factor in zip(part.shape, scale, strict=True))
+    sizes = zip((depth, height, width), scale, strict=True)
+    along, *others = (degradation_matrix(size, factor, grid) for size, factor in sizes)
+    return _apply(part, [along[:, planes], *others], skip=[False, *(factor == 1 for factor in scale[1:])])
+
+
 def zero_fill(lr: Array, scale: Scale, grid: Grid = "center", box: Box | None = None) -> Array:
     """Interpolate by zero-filling k-space (sinc interpolation) on the HR grid.
 

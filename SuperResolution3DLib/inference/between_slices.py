@@ -7,17 +7,18 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib import __version__
+from SuperResolution3DLib.advice import SMALLER_REGION_OR_COARSER
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
 from SuperResolution3DLib.forward.forward_model import ForwardModel
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.inference.result_memory import ResultMemory, choose_memory
 from SuperResolution3DLib.inference.settings import Result, Settings, canonical_region
 from SuperResolution3DLib.inference.slice_engine import SliceEngine
 from SuperResolution3DLib.inference.slice_plan import SliceGrid
 from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, slice_stack
-from SuperResolution3DLib.inference.thick_slices import check_result
 from SuperResolution3DLib.inference.trust.range_check import slice_warnings
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.sentence import Sentence
@@ -25,7 +26,8 @@ from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, box_shape, box_text
 from SuperResolution3DLib.volumes.geometry import crop_affine
 from SuperResolution3DLib.volumes.intensity import check_finite, check_intensities, large_offset, without_offset
-from SuperResolution3DLib.volumes.volume import Volume, cast_like
+from SuperResolution3DLib.volumes.mapped_array import release_pages
+from SuperResolution3DLib.volumes.volume import Volume
 
 
 def stack_of(volume: Volume, settings: Settings) -> SliceStack:
@@ -74,7 +76,6 @@ def between_slices(
     check_intensities(volume.array)
     stack = stack_of(volume, settings)
     wanted = stack.target_spacing(settings.target_spacing)
-    check_result(slices_bytes(volume, settings), wanted)
     warnings = [*slice_warnings(volume, card, stack.axis), *stack.warnings]
     for warned in warnings:
         monitor.warn(warned)
@@ -92,22 +93,24 @@ def between_slices(
     lr = to_network.to_network(measured)
     grid = SliceGrid(profile, float(np.mean(stack.axis.in_plane)), noise)
     engine = SliceEngine(model, grid, settings, monitor)
+    engine.memory = _memory(volume, settings, monitor, engine, with_interpolated=with_interpolated)
     sr = engine.run(lr, region)
     residual = _residual_percent(sr, lr, profile, settings, monitor)
     if settings.data_consistency == "project":
-        sr = ForwardModel.slices(profile).project(sr, lr)
+        _project(sr, lr, ForwardModel.slices(profile))
     result_affine = _result_affine(affine, profile, region, grid.result_voxels(region[0]).start)
 
     def in_file(array: np.ndarray) -> Volume:
-        """Bring network units, (M, H, W) with the slices first, back to the file."""
-        values = to_network.from_network(array)
-        check_finite(values, volume.array)
-        turned = turn.from_canonical(cast_like(values, volume.array.dtype, offset))
+        """Bring network units, (M, H, W) with the slices first, back to the file; the array is used up."""
+        to_network.undo(array)
+        check_finite(array, volume.array)
+        turned = engine.memory.in_file(array, volume.array.dtype, offset, turn)
         found = volume.with_array(turned, turn.file_affine(result_affine, array.shape))
         return replace(found, slice_thickness=None, slice_spacing=None)
 
     result = in_file(sr)
-    interpolated = in_file(_interpolated(lr, grid, region)) if with_interpolated else None
+    del sr  # before another volume of its size is made
+    interpolated = in_file(_interpolated(lr, grid, region, engine.memory)) if with_interpolated else None
     projected = settings.data_consistency == "project"
     report = Computation(
         program=__version__,
@@ -136,6 +139,22 @@ def between_slices(
     return Result(result, report, interpolated)
 
 
+def _memory(
+    volume: Volume, settings: Settings, monitor: Monitor, engine: SliceEngine, *, with_interpolated: bool
+) -> ResultMemory:
+    """Choose where the result lies: in fp32 while it is computed, and in the file's type."""
+    written = slices_bytes(volume, settings)
+    needed = written * 4 // volume.array.dtype.itemsize + written * (1 + with_interpolated)
+    return choose_memory(
+        needed,
+        written * (1 + with_interpolated),
+        settings,
+        monitor,
+        on_cpu=engine.device.type == "cpu",
+        advice=SMALLER_REGION_OR_COARSER,
+    )
+
+
 def _turned(profile: SliceProfile, *, mirrored: bool) -> SliceProfile:
     """Return the profile along an axis that runs the other way."""
     if not mirrored:
@@ -155,14 +174,26 @@ def _residual_percent(
     squares = 0.0
     for block in model.blocks(sr.shape):
         squares += float(np.square(model.residual(sr[block], lr[block]), dtype=np.float64).sum())
+        release_pages(sr)
     monitor.progress("consistency", 1, 1)
     return 100 * float(np.sqrt(squares / lr.size))  # 1 network unit is the range of the intensity map
 
 
-def _interpolated(lr: np.ndarray, grid: SliceGrid, region: Box) -> np.ndarray:
-    model = ForwardModel.slices(grid.profile, grid.noise)
-    plane = lr[:, region[1], region[2]]
-    return model.interpolate(plane)[grid.result_voxels(region[0])]
+def _project(sr: np.ndarray, lr: np.ndarray, model: ForwardModel) -> None:
+    """Put back what was measured, in place."""
+    for block in model.blocks(sr.shape):
+        sr[block] = model.project(sr[block], lr[block])
+        release_pages(sr)
+
+
+def _interpolated(lr: np.ndarray, grid: SliceGrid, region: Box, memory: ResultMemory) -> np.ndarray:
+    model, wanted = ForwardModel.slices(grid.profile, grid.noise), grid.result_voxels(region[0])
+    slices = lr[:, region[1], region[2]]
+    found = memory.empty((wanted.stop - wanted.start, *slices.shape[1:]))
+    for block in model.blocks(model.hr_shape(slices.shape)):
+        found[block] = model.interpolate(slices[block])[wanted]
+        release_pages(found)
+    return found
 
 
 def _result_affine(affine: np.ndarray, profile: SliceProfile, region: Box, first: int) -> np.ndarray:

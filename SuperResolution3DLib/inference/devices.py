@@ -8,6 +8,7 @@ from SuperResolution3DLib.advice import OTHER_DEVICE
 from SuperResolution3DLib.errors import InputError, ResourceError, is_out_of_memory
 from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.bf16_trial import bf16_is_faster
+from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB
 from SuperResolution3DLib.sentence import Sentence
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -161,6 +162,11 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     except RuntimeError:  # it has failed, which is what shall be told
         return str(device)
+
+
+def allowed_bytes(device: torch.device, limit: float | None) -> float:
+    """Return the bytes that a run may take on a device: a limit (GiB), or its share of what is free."""
+    return FREE_SHARE * free_device_memory(device) if limit is None else limit * GIB
 
 
 def free_device_memory(device: torch.device) -> int:

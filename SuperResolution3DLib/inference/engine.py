@@ -17,26 +17,19 @@ from SuperResolution3DLib.errors import CancelledError, ResourceError
 from SuperResolution3DLib.forward.kspace import zero_fill
 from SuperResolution3DLib.inference.devices import (
     DTYPES,
+    allowed_bytes,
     choose_precision,
     device_name,
-    free_device_memory,
     reason_to_go_on,
     synchronize,
     usable_device,
 )
 from SuperResolution3DLib.inference.engine_settings import EngineReport, EngineSettings
 from SuperResolution3DLib.inference.host_copies import HostCopies, copy_stream
-from SuperResolution3DLib.inference.memory_plan import (
-    FREE_SHARE,
-    GIB,
-    Run,
-    TilePlan,
-    chosen_windows,
-    plan_tiles,
-    trunk_is_exact,
-)
+from SuperResolution3DLib.inference.memory_plan import Run, TilePlan, chosen_windows, plan_tiles, trunk_is_exact
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.precision import converted, has_overflowed, is_accurate
+from SuperResolution3DLib.inference.result_memory import ResultMemory
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.kept_memory import give_back_memory, kept_memory
 from SuperResolution3DLib.models.checkpoint import Model
@@ -57,6 +50,7 @@ from SuperResolution3DLib.volumes.box import (
     whole,
 )
 from SuperResolution3DLib.volumes.geometry import Grid
+from SuperResolution3DLib.volumes.mapped_array import release_pages
 
 SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
 QUEUED = 16  # of the trunk's convolutions that a GPU is given at once: a run shall end soon after it is cancelled
@@ -79,6 +73,7 @@ class Engine:
         self.model = model
         self.settings = settings or EngineSettings()
         self.monitor = monitor or Monitor()
+        self.memory = ResultMemory(self.settings.scratch)
         self.report = EngineReport()
         self.scale = model.card.scale
         self.grid: Grid = "center" if model.card.grid == "center" else "corner"
@@ -152,7 +147,7 @@ class Engine:
         needed = expand(region, plan.tail_halo, shape)
         features = self._run_trunk(volume, needed, plan)
         give_back_memory()  # the tail asks for other sizes and would take them besides what the trunk has left
-        out = np.empty(sr_shape(box_shape(region), self.scale), np.float32)
+        out = self.memory.empty(sr_shape(box_shape(region), self.scale))
         boxes = equal_tiles(region, plan.tail_tile, plan.tail_halo, shape)
         self.report.tail_tiles = len(boxes)
         lr, copies = volume.to(self.device), HostCopies(out, copy_stream(self.device))
@@ -162,6 +157,7 @@ class Engine:
             block = features[(..., *relative(padded, needed))].contiguous(memory_format=torch.channels_last_3d)
             detail = self.network.tail(block)[0, 0][scaled(relative(box, padded), self.scale)].float()
             copies.put(scaled(relative(box, region), self.scale), detail if skip is None else detail + skip)
+            release_pages(out)
         copies.finish()
         self._step("tail", len(boxes), len(boxes))
         return out
@@ -197,7 +193,8 @@ class Engine:
         grid = WindowGrid(_shape(volume), size, self.overlap)
         boxes = [(box, inside) for box in grid.boxes() if (inside := intersection(box, region))]
         self.report.windows = len(boxes)
-        total, weight_sum = (torch.zeros(sr_shape(box_shape(region), self.scale)) for _ in range(2))
+        sums = [self.memory.zeros(sr_shape(box_shape(region), self.scale)) for _ in range(2)]
+        total, weight_sum = (torch.from_numpy(array) for array in sums)
         weights = torch.from_numpy(grid.weights(self.scale, on_hr=self.network.enlarges_input))
         lr = volume[None, None].to(self.device)
         for number, (box, inside) in enumerate(boxes):
@@ -206,13 +203,15 @@ class Engine:
             target, source = (scaled(relative(inside, outer), self.scale) for outer in (region, box))
             total[target] += window[source] * weights[source]
             weight_sum[target] += weights[source]
-        total /= weight_sum
+            release_pages(*sums)
         for box in tiles(region, (SKIP_SLAB, *box_shape(region)[1:])):
-            skip = self._skip(lr[0, 0], box)
+            part, skip = scaled(relative(box, region), self.scale), self._skip(lr[0, 0], box)
+            total[part] /= weight_sum[part]
             if skip is not None:
-                total[scaled(relative(box, region), self.scale)] += skip.cpu()
+                total[part] += skip.cpu()
+            release_pages(*sums)
         self._step("tail", len(boxes), len(boxes))
-        return total.numpy()
+        return sums[0]
 
     def _skip(self, lr: Tensor, box: Box) -> Tensor | None:
         """Return what the tail leaves out: the interpolation of the whole volume (D, H, W), cut to the box."""
@@ -231,9 +230,14 @@ class Engine:
             self._compute_in_fp32()
         self.network = converted(network, self.device, DTYPES[self.precision])
         self.report.device, self.report.precision = device_name(self.device), self.precision
-        limit = self.settings.memory_limit
-        allowed = FREE_SHARE * free_device_memory(self.device) if limit is None else limit * GIB
-        return self._plan(volume, region, allowed)
+        allowed = allowed_bytes(self.device, self.settings.memory_limit)
+        try:
+            return self._plan(volume, region, allowed)
+        except ResourceError:
+            if self.device.type != "cpu" or self.memory.is_mapped or self.memory.scratch is None:
+                raise
+            self.memory = self.memory.mapped(self.monitor)
+            return self._plan(volume, region, allowed)
 
     def _compute_in_fp32(self) -> None:
         self._warn("precision", precision=self.precision, device=device_name(self.device))
@@ -241,7 +245,7 @@ class Engine:
 
     def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
         """Choose tiles that fit into the bytes that the device allows."""
-        run = Run(self.model.card, _shape(volume), region, self.window)
+        run = Run(self.model.card, _shape(volume), region, self.window, self.memory.is_mapped)
         return plan_tiles(run, DTYPES[self.precision].itemsize, allowed, on_cpu=self.device.type == "cpu")
 
     def _is_accurate(self, dtype: torch.dtype, volume: Tensor) -> bool:

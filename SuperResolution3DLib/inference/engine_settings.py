@@ -1,6 +1,7 @@
 """What the engine is told, and what it says of how a volume was computed."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from SuperResolution3DLib.sentence import Warned
 
@@ -19,6 +20,8 @@ class EngineSettings:
     """edge of a sliding window in LR voxels (the published protocol: 24); None: as the network needs it"""
     overlap: float = 0.625
     """of neighbouring windows of that edge, as a share of it"""
+    scratch: Path | None = None
+    """folder for temporary files that take a result which main memory does not hold; None: it is refused"""
 
 
 @dataclass

@@ -58,6 +58,8 @@ class Run:
     """LR voxels (D, H, W) whose result is wanted"""
     window: int | None = None
     """edge of the windows that were asked for, LR voxels"""
+    on_disk: bool = False
+    """the result does not lie in main memory"""
 
     @property
     def edge(self) -> int | None:
@@ -68,6 +70,11 @@ class Run:
     @property
     def result_voxels(self) -> int:
         return math.prod(sr_shape(box_shape(self.region), self.card.scale))
+
+    @property
+    def result_bytes(self) -> int:
+        """Return the main memory of the result in fp32, as the network gives it."""
+        return 0 if self.on_disk else 4 * self.result_voxels
 
     @property
     def needed(self) -> Shape:
@@ -154,7 +161,7 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
     halo = trunk_halo(card)
     volume = 4 * math.prod(shape)
     features = math.prod(box_shape(needed)) * size.features * itemsize
-    held = volume + features + (4 * run.result_voxels if on_cpu else 0)  # while the tail runs
+    held = volume + features + (run.result_bytes if on_cpu else 0)  # while the tail runs
 
     def trunk_bytes(tile: Shape) -> float:
         is_whole = tile == box_shape(needed)
@@ -187,7 +194,7 @@ def _plan_windows(run: Run, edge: int, itemsize: int, device_bytes: float, *, on
     workspace = _WINDOWS_ON_CPU if on_cpu else _WORKSPACE
     peak = (
         4 * math.prod(run.shape)
-        + (2 * 4 * run.result_voxels if on_cpu else 0)
+        + (2 * run.result_bytes if on_cpu else 0)
         + tile_bytes(window, max(channels, size.trunk_channels) * itemsize, workspace)
     )
     check_peak(peak, device_bytes, SMALLER_REGION)

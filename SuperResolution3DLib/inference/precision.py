@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from SuperResolution3DLib.errors import is_out_of_memory
 from SuperResolution3DLib.inference.rewrites import rewrite_for_cpu
 from SuperResolution3DLib.networks.generator import Generator
+from SuperResolution3DLib.volumes.mapped_array import planes
 
 log = logging.getLogger(__name__)
 
@@ -74,4 +75,5 @@ def has_overflowed(result: np.ndarray, dtype: torch.dtype) -> bool:
 
     Only fp16 ends early (65504); bf16 has the range of fp32.
     """
-    return dtype == torch.float16 and not math.isfinite(float(torch.from_numpy(result).sum()))
+    sums = (float(torch.from_numpy(plane).sum()) for (plane,) in planes(result))
+    return dtype == torch.float16 and not all(map(math.isfinite, sums))

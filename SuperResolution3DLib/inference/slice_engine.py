@@ -24,6 +24,7 @@ from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, equal_tiles, expand, relative, whole
+from SuperResolution3DLib.volumes.mapped_array import release_pages
 
 
 class SliceEngine(Engine):
@@ -87,7 +88,7 @@ class SliceEngine(Engine):
         result_shape = (profile.hr_size, *shape[1:])
         interpolation = Slices(profile, self.slices.noise).interpolation(profile.lr_size)
         rows, columns = ((part.stop - part.start) * self.fold for part in region[1:])
-        out = np.empty((wanted.stop - wanted.start, rows, columns), np.float32)
+        out = self.memory.empty((wanted.stop - wanted.start, rows, columns))
         boxes = equal_tiles(result, plan.tail_tile, plan.tail_halo, result_shape)
         self.report.tail_tiles = len(boxes)
         copies = HostCopies(out, copy_stream(self.device))
@@ -103,6 +104,7 @@ class SliceEngine(Engine):
             detail = network.tail(block, query)[0, 0][self._pixels(relative(box, padded))].float()
             detail += (matrix @ measured.flatten(1)).view_as(detail)
             copies.put(self._pixels(relative(box, result)), detail)
+            release_pages(out)
         copies.finish()
         self._step("tail", len(boxes), len(boxes))
         return out
@@ -132,7 +134,7 @@ class SliceEngine(Engine):
         return features
 
     def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
-        run = SliceRun(self.model.card, self.slices, self._trunk_shape(volume), region)
+        run = SliceRun(self.model.card, self.slices, self._trunk_shape(volume), region, self.memory.is_mapped)
         return plan_slices(run, DTYPES[self.precision].itemsize, allowed, on_cpu=self.device.type == "cpu")
 
     def _is_accurate(self, dtype: torch.dtype, volume: Tensor) -> bool:

@@ -55,6 +55,8 @@ class SliceRun:
     """(slices, rows, columns), rows and columns counted in the trunk's voxels"""
     region: Box
     """of that shape, whose result is wanted"""
+    on_disk: bool = False
+    """the result does not lie in main memory"""
 
     @classmethod
     def of_pixels(cls, card: ModelCard, grid: SliceGrid, shape: Shape, region: Box) -> "SliceRun":
@@ -100,7 +102,7 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     needed = expand((slice(0, shape[0]), *run.region[1:]), (0, *size.tail_halo[1:]), shape)
     result = (run.grid.result_voxels(run.region[0]), *run.region[1:])
     fixed = 4 * math.prod(shape) * run.fold**2 + math.prod(shape) * size.features * itemsize
-    if on_cpu:
+    if on_cpu and not run.on_disk:
         fixed += 4 * math.prod(run.result_shape)
 
     def trunk_bytes(tile: Shape) -> float:

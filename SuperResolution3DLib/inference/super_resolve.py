@@ -7,17 +7,16 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.advice import SMALLER_REGION
-from SuperResolution3DLib.errors import CancelledError, GeometryError, ResourceError, VolumeError
+from SuperResolution3DLib.errors import CancelledError, GeometryError, VolumeError
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
-from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, residual, zero_fill
+from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, degraded_part, zero_fill
 from SuperResolution3DLib.forward.slice_axis import why_not_enlarged, why_not_even
-from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.between_slices import between_slices, slices_bytes
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.engine import Engine
-from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, GIB, Run, host_bytes
+from SuperResolution3DLib.inference.memory_plan import Run, host_bytes
 from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.inference.result_memory import ResultMemory, choose_memory
 from SuperResolution3DLib.inference.settings import Result, Settings, canonical_region
 from SuperResolution3DLib.inference.sliding_window import SMALLEST_AXIS
 from SuperResolution3DLib.inference.trust.ensemble import check_ensemble, run_ensemble
@@ -27,9 +26,20 @@ from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import BodyAxes, grid_text, shape_text
-from SuperResolution3DLib.volumes.box import box_shape, box_start, box_text, scaled, tiles, whole
+from SuperResolution3DLib.volumes.box import (
+    Box,
+    box_shape,
+    box_start,
+    box_text,
+    relative,
+    scaled,
+    sr_shape,
+    tiles,
+    whole,
+)
 from SuperResolution3DLib.volumes.geometry import Grid, Orientation, Scale, crop_affine, lr_affine, sr_affine
 from SuperResolution3DLib.volumes.intensity import check_finite, check_intensities, large_offset, without_offset
+from SuperResolution3DLib.volumes.mapped_array import release_pages
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
 
 SLAB = 8  # LR slices (D) that are handled at once where a copy of the whole result would be too much
@@ -93,30 +103,30 @@ def super_resolve(
     warnings += volume.warnings  # told when the file was read
     run = Run(card, canonical.shape, region, settings.window)
     members = {"ensemble": settings.ensemble, "with_trust_map": companion is not None}
-    _check_memory(host_bytes(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, **members))
     engine = Engine(model, settings, monitor)
+    needed = host_bytes(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, **members)
+    written = run.result_voxels * volume.array.dtype.itemsize * (1 + with_zero_filled)
+    engine.memory = choose_memory(needed, written, settings, monitor, on_cpu=engine.device.type == "cpu")
     trusted = run_trusted(engine, companion, lr, calibration) if companion and calibration else None
     if trusted is not None:
         sr = trusted.sr
     else:
         sr = run_ensemble(engine, lr, region).mean if settings.ensemble else engine.run(lr, region)
     residual_rms_percent = _make_consistent(sr, lr, card, settings, monitor)
-    with np.errstate(over="ignore", invalid="ignore"):  # told in one sentence
-        sr *= np.float32(to_network.width)
-        sr += np.float32(to_network.offset)
+    to_network.undo(sr)
     check_finite(sr, volume.array)
     grid = _grid(card)
     affine = sr_affine(crop_affine(canonical.affine, box_start(region)), card.scale, grid)
 
     def in_file(array: np.ndarray) -> Volume:
-        return _from_canonical(volume, orientation, cast_like(array, volume.array.dtype, offset), affine)
+        turned = engine.memory.in_file(array, volume.array.dtype, offset, orientation)
+        return volume.with_array(turned, orientation.file_affine(affine, array.shape))
 
     result = in_file(sr)
     del sr  # before another volume of its size is made
     zero_filled = None
     if with_zero_filled:
-        box = scaled(region, card.scale)
-        zero_filled = in_file(zero_fill(measured.astype(np.float32), card.scale, grid, box))
+        zero_filled = in_file(_zero_filled(measured.astype(np.float32), region, card, engine.memory))
     trust_map = _from_canonical(volume, orientation, trusted.percent, affine) if trusted is not None else None
     # The ideal k-space model describes MR; elsewhere, and on voxels unlike those of the training, it says less.
     unlike = any(warned.kind in ("modality", "spacing") for warned in warnings)
@@ -222,18 +232,6 @@ def _check_grid(volume: Volume, card: ModelCard) -> None:
         )
 
 
-def _check_memory(needed: int) -> None:
-    """Refuse a result that main memory cannot hold, before anything is computed."""
-    allowed = FREE_SHARE * free_memory()
-    if needed > allowed:
-        raise ResourceError(
-            Sentence(
-                "memory-result",
-                {"needed": f"{needed / GIB:.2f}", "allowed": f"{allowed / GIB:.2f}", "advice": SMALLER_REGION},
-            )
-        )
-
-
 def _make_consistent(
     sr: np.ndarray, lr: np.ndarray, card: ModelCard, settings: Settings, monitor: Monitor
 ) -> float | None:
@@ -246,18 +244,31 @@ def _make_consistent(
     if settings.data_consistency == "off" or settings.region is not None:
         return None
     monitor.progress("consistency", 0, 1)
-    difference = residual(torch.from_numpy(sr), torch.from_numpy(lr), card.scale, _grid(card))
+    boxes = [scaled(slab, card.scale) for slab in tiles(whole(lr.shape), (SLAB, lr.shape[1], lr.shape[2]))]
+    difference = -torch.from_numpy(lr)
+    for box in boxes:
+        difference += degraded_part(torch.from_numpy(sr[box]), box[0], len(lr), card.scale, _grid(card))
+        release_pages(sr)
     rms = float(difference.double().square().mean().sqrt())
     if settings.data_consistency == "project":
-        slabs = tiles(whole(lr.shape), (SLAB, lr.shape[1], lr.shape[2]))
-        for number, slab in enumerate(slabs):
+        for number, box in enumerate(boxes):
             if monitor.is_cancelled():
                 raise CancelledError(Sentence("cancelled"))
-            box = scaled(slab, card.scale)
             sr[box] -= zero_fill(difference, card.scale, _grid(card), box).numpy()
-            monitor.progress("consistency", number + 1, len(slabs) + 1)
+            release_pages(sr)
+            monitor.progress("consistency", number + 1, len(boxes) + 1)
     monitor.progress("consistency", 1, 1)
     return round(100 * rms, 4)  # 1 network unit is the range of the intensity map
+
+
+def _zero_filled(lr: np.ndarray, region: Box, card: ModelCard, memory: ResultMemory) -> np.ndarray:
+    """Return the zero-filled volume of a region, (D*s, H*s, W*s) float32 in the unit of the LR."""
+    filled = memory.empty(sr_shape(box_shape(region), card.scale))
+    for slab in tiles(region, (SLAB, *box_shape(region)[1:])):
+        part = zero_fill(lr, card.scale, _grid(card), scaled(slab, card.scale))
+        filled[scaled(relative(slab, region), card.scale)] = part
+        release_pages(filled)
+    return filled
 
 
 def _grid(card: ModelCard) -> Grid:

@@ -8,6 +8,7 @@ import numpy as np
 
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.sentence import Sentence
+from SuperResolution3DLib.volumes.mapped_array import planes
 
 Policy = Literal["percentiles", "min-max", "fixed"]
 
@@ -47,8 +48,11 @@ def check_finite(result: np.ndarray, volume: np.ndarray) -> None:
     Raises:
         VolumeError: it has.
     """
-    if not np.isfinite((result.min(), result.max())).all():
-        count = result.size - int(np.count_nonzero(np.isfinite(result)))
+    count = 0
+    for (plane,) in planes(result):
+        if not np.isfinite((plane.min(), plane.max())).all():
+            count += plane.size - int(np.count_nonzero(np.isfinite(plane)))
+    if count:
         values = {"count": count, "size": result.size, "low": float(volume.min()), "high": float(volume.max())}
         raise VolumeError(Sentence("volume-result", values))
 
@@ -157,6 +161,16 @@ class IntensityMap:
     def to_network(self, volume: np.ndarray) -> np.ndarray:
         """Map intensities (MR units, HU) to network units, float32, same shape."""
         return ((volume - np.float64(self.offset)) / self.width).astype(np.float32)
+
+    def undo(self, volume: np.ndarray) -> None:
+        """Map network units (D, H, W), float32, back to intensities in place; what float32 cannot hold is not finite.
+
+        The values are those of ``from_network``.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            for (plane,) in planes(volume):
+                plane *= np.float32(self.width)
+                plane += np.float32(self.offset)
 
     def from_network(self, volume: np.ndarray) -> np.ndarray:
         """Map network units back to intensities, float32, same shape."""

@@ -14,6 +14,7 @@ import numpy as np
 from SuperResolution3DLib.errors import readable
 from SuperResolution3DLib.sentence import Warned
 from SuperResolution3DLib.volumes.intensity import LARGEST_OFFSET
+from SuperResolution3DLib.volumes.mapped_array import planes
 from SuperResolution3DLib.volumes.nifti_forms import Forms, orientation_of
 from SuperResolution3DLib.volumes.nifti_header import (
     DATA_OFFSET,
@@ -73,7 +74,7 @@ def write(path: Path, array: np.ndarray, affine: np.ndarray, forms: Forms | None
     with path.open("wb") as file:
         stream = gzip.GzipFile("", "wb", COMPRESSION_LEVEL, file, mtime=0) if path.suffix == ".gz" else file
         stream.write(header.tobytes() + extension)
-        for plane in array.astype(array.dtype.newbyteorder("<"), copy=False):
+        for (plane,) in planes(array.astype(array.dtype.newbyteorder("<"), copy=False)):
             stream.write(np.ascontiguousarray(plane).data)
         if stream is not file:
             stream.close()

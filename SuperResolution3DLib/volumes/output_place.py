@@ -95,14 +95,18 @@ def place_of(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
+def temporary_folder(path: Path) -> Path:
+    """Return the folder of what is unfinished: that of the final file, or the system's for devices and pipes."""
+    return Path(tempfile.gettempdir()) if is_stream(path) else place_of(path).parent
+
+
 def temporary_name(path: Path, extension: str = "") -> Path:
     """Return a name of its own for the unfinished file: in the final folder, short, and in ASCII for any reader.
 
     It is new each time, so that what a killed run left behind stands in nobody's way.
     """
     kept = path.name.encode("ascii", "ignore")[:NAME_BYTES].decode()
-    folder = Path(tempfile.gettempdir()) if is_stream(path) else place_of(path).parent
-    return folder / f".{kept}.{os.getpid()}-{secrets.token_hex(4)}.tmp{extension}"
+    return temporary_folder(path) / f".{kept}.{os.getpid()}-{secrets.token_hex(4)}.tmp{extension}"
 
 
 def publish(temporary: Path, path: Path, *, overwrite: bool) -> None:

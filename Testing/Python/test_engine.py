@@ -261,7 +261,7 @@ def test_a_gpu_too_full_for_the_smallest_tiles_is_replaced_by_the_cpu_under_auto
     a_gpu_that_fails(monkeypatch, ValueError("is not reached"))
     monkeypatch.setattr(engine_module, "converted", lambda network, device, dtype: network)
     free = {"cuda": 1000, "cpu": 10**9}
-    monkeypatch.setattr(engine_module, "free_device_memory", lambda device: free[device.type])
+    monkeypatch.setattr(devices, "free_device_memory", lambda device: free[device.type])
     model, monitor = a_tiny_model(tmp_path), Recorder()
     engine = Engine(model, EngineSettings("auto", "fp32"), monitor)
     np.testing.assert_allclose(engine.run(an_lr_volume), whole_network(model, an_lr_volume), atol=1e-5)

@@ -179,7 +179,7 @@ def test_a_model_blended_of_two_modalities_fits_both(tmp_path, a_phantom):
 
 
 def test_a_result_that_main_memory_cannot_hold_is_refused_with_both_numbers(a_model, a_phantom, monkeypatch):
-    monkeypatch.setattr("SuperResolution3DLib.inference.super_resolve.free_memory", lambda: 40_000)
+    monkeypatch.setattr("SuperResolution3DLib.inference.result_memory.free_memory", lambda: 40_000)
     volume = a_volume(a_phantom, np.int16)  # 4032 SR voxels: 6 bytes each, 8 with the zero-filled volume
     super_resolve(volume, a_model, FP32)
     with pytest.raises(ResourceError, match=r"takes 0\.00 GiB of main memory and may use 0\.00 GiB"):

@@ -173,6 +173,10 @@ ERRORS = {
     "output-failed": _("{path} cannot be written ({reason}), nothing was left behind; write to another folder"),
     "output-refused": _("{path} cannot be written ({reason}); write to another folder"),
     "output-taken": _("{path} was made by somebody else during the run and is left as it is; use another name"),
+    "output-scratch": _(
+        "The result is larger than main memory and takes up to {needed} on the disk, and {free} are free in {folder}; "
+        "free some space or write to another disk"
+    ),
     "cancelled": _("Cancelled; nothing was written"),
     "bug": _("This is a bug of the program ({error})"),
     "memory-full": _("Out of memory: {advice}, or close other programs"),

@@ -17,6 +17,7 @@ from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.box import Box, whole
 from SuperResolution3DLib.volumes.geometry import Orientation
+from SuperResolution3DLib.volumes.mapped_array import planes
 
 FLIPS: tuple[Orientation, ...] = tuple(
     Orientation((0, 1, 2), (depth, height, width)) for depth, height, width in product((False, True), repeat=3)
@@ -79,7 +80,7 @@ def run_ensemble(engine: Engine, lr: np.ndarray, region: Box | None = None, *, w
 
 def _take_in(sr: np.ndarray, count: int, mean: np.ndarray, squares: np.ndarray) -> None:
     """Update the mean, and the sum of squared distances from it if that is kept, with the result of one more member."""
-    for index, plane in enumerate(sr):  # no copies of the whole result
+    for index, (plane, _) in enumerate(planes(sr, mean)):  # no copies of the whole result
         distance = plane - mean[index]
         mean[index] += distance / count
         if squares.size:
