@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from inference import processor
+from machine import processor
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "SuperResolution3D")]

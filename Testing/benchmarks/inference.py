@@ -3,37 +3,40 @@
     python Testing/benchmarks/inference.py --threads 1 --hr VOLUME
     python Testing/benchmarks/inference.py --shapes 16,32,32:44,64,64 --methods engine-bf16,engine-fp32
     python Testing/benchmarks/inference.py --paper --shapes 24,32,32       # the published size of network
+    python Testing/benchmarks/inference.py --device cuda --paper --shapes 65,78,65
 
 Prints a Markdown table with a row for each shape and method, each measured in a process of its own.
 
-- user, system: seconds of CPU time of all threads, which other work on the machine changes little; wall: of the clock.
-- Mvox/s: voxels of the result per second of CPU time; x engine: CPU time as a multiple of the fastest engine's.
+- user, system: seconds of CPU time of all threads, which other work on the machine changes little; wall: of the clock,
+  and in brackets that of the first run in the process on a GPU, which loads its kernels.
+- Mvox/s: voxels of the result per second of CPU time, on a GPU of the clock; x engine: that time as a multiple of the
+  fastest engine's.
 - limit: the multiplications that the network needs at this shape, over those that the machine does in the same time in
   its fastest matrix product or convolution of that number format, measured in the same process.
-- peak: what the run adds to the memory of the process (Linux), and in brackets what the engine's plan says of it.
+- peak: what the run adds to the memory of the process (Linux) or of the GPU, and in brackets what the engine's plan
+  says of it.
 - distance: relative L2 distance to the network as trained on the whole volume in fp32; "-" without that method.
+
+On a GPU windows run in batches, and their fp32 as PyTorch has it by default: convolutions round to 11 bits (TF32).
 """
 
 import argparse
 import json
 import math
 import multiprocessing
-import platform
-import resource
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from machine import Usage, fastest_product, machine_name, used_by
 
+from SuperResolution3DLib.errors import is_out_of_memory
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, zero_fill
-from SuperResolution3DLib.inference.devices import DTYPES
+from SuperResolution3DLib.inference.devices import DTYPES, choose_device
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.memory_plan import MIB, TilePlan
@@ -60,7 +63,6 @@ COLUMNS = (
     "peak, MiB",
     "distance",
 )
-MATRIX = 2048  # edge of the matrices whose product is timed
 
 
 @dataclass(frozen=True)
@@ -70,26 +72,30 @@ class Task:
     method: str
     lr_file: Path
     model: str | None
-    device: str
+    device: torch.device
     threads: int
+    batch: int
 
 
 @dataclass(frozen=True)
 class Measured:
     """What a row shows."""
 
-    user: float
-    system: float
-    wall: float
-    peak_mib: float | None
+    usage: Usage
+    seconds: float
+    """of CPU time, on a GPU of the clock"""
+    first_wall: float | None
+    """seconds of the clock that the first run on a GPU took"""
     planned_mib: float | None
     multiplications_per_second: float
     limit: float
     """multiplications per second of the fastest product"""
 
-    @property
-    def seconds(self) -> float:
-        return self.user + self.system
+    @classmethod
+    def of(cls, text: str) -> "Measured":
+        """Read what another process measured; a class of its main module is none of this one's."""
+        found = json.loads(text)
+        return cls(Usage(**found.pop("usage")), **found)
 
 
 class WatchedEngine(Engine):
@@ -113,10 +119,13 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(METHODS), help=f"of {', '.join(METHODS)}")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--batch", type=int, default=8, help="windows that a GPU is given at once")
     options = parser.parse_args()
+    options.device = choose_device(options.device)
     model = load_model(find_model(options.model))
     card = replace(model.card, name="published network", config=asdict(RRDBConfig())) if options.paper else model.card
-    print(f"{card.name}, {options.device}: {processor()}, {options.threads} thread(s), PyTorch {torch.__version__}\n")
+    name = machine_name(options.device)
+    print(f"{card.name}, {options.device}: {name}, {options.threads} thread(s), PyTorch {torch.__version__}\n")
     print(f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|")
     with tempfile.TemporaryDirectory() as folder:
         if options.paper:
@@ -134,9 +143,15 @@ def print_rows(options: argparse.Namespace, lr_file: Path, shape: list[int]) -> 
     distances: dict[str, str] = {}
     reference: np.ndarray | None = None
     for method in sorted(options.methods.split(","), key=METHODS.index):
-        task = Task(method, lr_file, options.model, options.device, options.threads)
+        task = Task(method, lr_file, options.model, options.device, options.threads, options.batch)
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            rows[method] = Measured(**json.loads(pool.submit(measure, task).result()))
+            try:
+                rows[method] = Measured.of(pool.submit(measure, task).result())
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                print(f"{method} does not fit into the memory", file=sys.stderr, flush=True)
+                continue
         sr = np.load(lr_file.with_name("sr.npy"))
         if method == METHODS[0]:
             reference = sr
@@ -148,13 +163,13 @@ def print_rows(options: argparse.Namespace, lr_file: Path, shape: list[int]) -> 
         cells = [
             " x ".join(map(str, shape)),
             method,
-            f"{row.user:.1f}",
-            f"{row.system:.2f}",
-            f"{row.wall:.1f}",
+            f"{row.usage.user:.1f}",
+            f"{row.usage.system:.2f}",
+            f"{row.usage.wall:.3g}" + ("" if row.first_wall is None else f" ({row.first_wall:.3g})"),
             f"{math.prod(shape) / 1e6 / row.seconds:.2f}",
             f"{row.seconds / fastest:.1f}",
             f"{row.multiplications_per_second / row.limit:.0%}",
-            "-" if row.peak_mib is None else f"{row.peak_mib:.0f}",
+            "-" if row.usage.peak_mib is None else f"{row.usage.peak_mib:.0f}",
             distances[method],
         ]
         if row.planned_mib is not None:
@@ -163,42 +178,42 @@ def print_rows(options: argparse.Namespace, lr_file: Path, shape: list[int]) -> 
 
 
 def measure(task: Task) -> str:
-    """Run a method once, after a run on a small volume that prepares its kernels; the result goes beside the LR."""
+    """Run a method twice, the first time to prepare its kernels; the result goes beside the LR.
+
+    On the CPU a small volume does for that; a GPU's library chooses kernels anew for each shape.
+    """
     torch.set_num_threads(task.threads)
     lr, model = np.load(task.lr_file), load_model(find_model(task.model))
+    on_gpu = task.device.type != "cpu"
     dtype = DTYPES[task.method.removeprefix("engine-")] if task.method.startswith("engine") else torch.float32
-    limit = fastest_product(dtype, task.device)
-    engine: WatchedEngine | None = None
+    limit = fastest_product(dtype, task.device, tf32=task.method.startswith("windows"))
+    planned: list[int] = []
 
     def run(volume: np.ndarray) -> np.ndarray:
-        nonlocal engine
         if task.method.startswith("engine"):
-            precision = task.method.removeprefix("engine-")
-            engine = WatchedEngine(model, EngineSettings(task.device, precision))
-            return engine.run(volume)
+            engine = WatchedEngine(model, EngineSettings(str(task.device), task.method.removeprefix("engine-")))
+            sr = engine.run(volume)
+            planned.extend([engine.plan.peak_bytes] if engine.plan else [])
+            return sr
         if task.method == METHODS[0]:
             return whole_volume(model, volume, task.device)
         overlap = float(task.method.removeprefix("windows-"))
-        return monai_windows(model, volume, task.device, overlap, "gaussian" if overlap > 0.5 else "constant")
+        mode = "gaussian" if overlap > 0.5 else "constant"
+        return monai_windows(model, volume, task.device, overlap, mode, task.batch if on_gpu else 1)
 
-    run(lr[:8, :8, :8])
-    before, started, resident = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter(), reset_peak()
-    sr = run(lr)
-    after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - started
+    _, first = used_by(lambda: run(lr if on_gpu else lr[:8, :8, :8]), task.device)
+    sr, usage = used_by(lambda: run(lr), task.device)
     np.save(task.lr_file.with_name("sr.npy"), sr)
-    user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
-    seconds = user + system if task.device == "cpu" else wall
-    return json.dumps(
-        {
-            "user": user,
-            "system": system,
-            "wall": wall,
-            "peak_mib": None if resident is None else peak_mib("VmHWM") - resident,
-            "planned_mib": engine.plan.peak_bytes / MIB if engine and engine.plan else None,
-            "multiplications_per_second": multiplications(model, lr.shape) / seconds,
-            "limit": limit,
-        }
+    seconds = usage.seconds(task.device)
+    measured = Measured(
+        usage,
+        seconds,
+        first.wall if on_gpu else None,
+        planned[-1] / MIB if planned else None,
+        multiplications(model, lr.shape) / seconds,
+        limit,
     )
+    return json.dumps(asdict(measured))
 
 
 def multiplications(model: Model, shape: tuple[int, ...]) -> float:
@@ -214,28 +229,6 @@ def multiplications(model: Model, shape: tuple[int, ...]) -> float:
     return total + voxels * sum(part.weight.numel() for part in (network.conv_hr, network.conv_last))  # type: ignore[union-attr]
 
 
-def fastest_product(dtype: torch.dtype, device: str) -> float:
-    """Return the multiplications per second of the fastest of a matrix product, a linear layer and a convolution."""
-    left, right = (torch.randn(MATRIX, MATRIX, device=device).to(dtype) for _ in range(2))
-    volume = torch.randn(1, 64, 32, 32, 32, device=device).to(dtype).contiguous(memory_format=torch.channels_last_3d)
-    layer = nn.Conv3d(64, 64, 3, padding=1, device=device, dtype=dtype).to(memory_format=torch.channels_last_3d)
-    products: list[tuple[Callable[[], object], int]] = [
-        (lambda: left @ right, MATRIX**3),
-        (lambda: layer(volume), 64 * 64 * 27 * 32**3),
-    ]
-    clock = time.process_time if device == "cpu" else time.perf_counter
-    rates = []
-    with torch.inference_mode():
-        for product, count in products:
-            for _ in range(4):
-                started = clock()
-                product()
-                if device != "cpu":
-                    torch.cuda.synchronize()
-                rates.append(count / (clock() - started))
-    return max(rates)
-
-
 def an_lr_volume(hr_file: Path | None, shape: tuple[int, ...], scale: tuple[int, int, int]) -> np.ndarray:
     if hr_file is None:
         return np.random.default_rng(0).random(shape, np.float32)
@@ -248,46 +241,33 @@ def an_lr_volume(hr_file: Path | None, shape: tuple[int, ...], scale: tuple[int,
     return IntensityPolicy().fit(lr).to_network(lr)
 
 
-def whole_volume(model: Model, lr: np.ndarray, device: str) -> np.ndarray:
+def whole_volume(model: Model, lr: np.ndarray, device: torch.device) -> np.ndarray:
     """The reference: the network as trained on the whole volume in fp32, plus its skip."""
-    with torch.inference_mode():
-        detail = model.network.to(device)(torch.from_numpy(lr)[None, None].to(device))[0, 0].cpu().numpy()
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        volume = torch.from_numpy(lr)[None, None].to(device)
+        sr = with_skip(model, model.network.to(device)(volume), volume)
     model.network.cpu()
-    return detail + (zero_fill(lr, model.card.scale, model.card.grid) if model.card.skip == "zero-filled" else 0)
+    return sr
 
 
-def monai_windows(model: Model, lr: np.ndarray, device: str, overlap: float, mode: str) -> np.ndarray:
+def monai_windows(
+    model: Model, lr: np.ndarray, device: torch.device, overlap: float, mode: str, batch: int
+) -> np.ndarray:
     from monai.inferers import sliding_window_inference
 
     with torch.inference_mode():
         volume, network = torch.from_numpy(lr)[None, None].to(device), model.network.to(device)
-        detail = sliding_window_inference(volume, (WINDOW,) * 3, 1, network, overlap=overlap, mode=mode)
+        detail = sliding_window_inference(volume, (WINDOW,) * 3, batch, network, overlap=overlap, mode=mode)
+        sr = with_skip(model, detail, volume)
     model.network.cpu()
-    skip = zero_fill(lr, model.card.scale, model.card.grid) if model.card.skip == "zero-filled" else 0
-    return detail[0, 0].cpu().numpy() + skip  # type: ignore[index]
+    return sr
 
 
-def reset_peak() -> float | None:
-    """Let the peak memory of the process begin anew; return what it holds now (MiB), None where Linux is not asked."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return None
-    return peak_mib("VmRSS")
-
-
-def peak_mib(name: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return float(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
-
-
-def processor() -> str:
-    """Return the name of the processor, where Linux tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+def with_skip(model: Model, detail: torch.Tensor, volume: torch.Tensor) -> np.ndarray:
+    """Return (D, H, W) on the host, from (1, 1, D, H, W) of the network and the LR volume on the device."""
+    if model.card.skip == "zero-filled":
+        detail = detail + zero_fill(volume, model.card.scale, model.card.grid)
+    return detail[0, 0].cpu().numpy()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     python Testing/benchmarks/slices.py --stack 12,256,256 --spacing 5 --pixel 1 --precision fp32
 
 Prints a row of a Markdown table. The stack is noise of 16 bits; reading and writing are in it. "limit" is the share of
-the machine's fastest product in that number format (see ``inference.py``), for the trunk with its halos and the decoder
+the machine's fastest product in that number format (see ``machine.py``), for the trunk with its halos and the decoder
 together; "decoder" is that of the decoder alone, on one tile.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from inference import fastest_product, processor
+from machine import fastest_product, processor
 from torch import nn
 
 from SuperResolution3DLib.inference.devices import DTYPES
@@ -50,7 +50,7 @@ def main() -> None:
         raise SystemExit(f"{options.model} is no model for thick slices")
     shape = tuple(int(size) for size in options.stack.split(","))
     user, system, peak, result = super_resolve(options, shape)
-    limit = fastest_product(DTYPES[options.precision], "cpu")
+    limit = fastest_product(DTYPES[options.precision], torch.device("cpu"))
     count = trunk_multiplications(network) * math.prod(shape) + decoder_multiplications(network) * math.prod(result)
     print(f"{options.model}: {processor()}, {options.threads} thread(s), PyTorch {torch.__version__}\n")
     print(f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|")

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
 from inference import an_lr_volume, whole_volume
 
 from SuperResolution3DLib.inference import engine as engine_module
@@ -26,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     model = load_model(find_model(options.model))
     lr = an_lr_volume(options.hr, tuple(int(size) for size in options.shape.split(",")), model.card.scale)
-    reference = whole_volume(model, lr, "cpu")
+    reference = whole_volume(model, lr, torch.device("cpu"))
     for halo in (int(text) for text in options.halos.split(",")):
         plan = TilePlan((options.tile,) * 3, halo, (32, 32, 32), tail_halo(model.card), 0)
         engine_module.plan_tiles = lambda *_, plan=plan, **__: plan  # type: ignore[assignment]
