@@ -173,7 +173,10 @@ def free_device_memory(device: torch.device) -> int:
     """Return the free bytes of main or GPU memory."""
     if device.type == "mps":  # which shares the main memory
         return min(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory(), free_memory())
-    return free_memory() if device.type == "cpu" else torch.cuda.mem_get_info(device)[0]
+    if device.type == "cpu":
+        return free_memory()
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # from an earlier run, for the next
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 def synchronize(device: torch.device) -> None:

@@ -23,8 +23,9 @@ class CopyStream:
             RuntimeError: the system pins no memory.
         """
         self._device = device
-        self._stream = torch.cuda.Stream(device)
-        self.buffers = tuple(torch.empty(PIECE, dtype=torch.float32, pin_memory=True) for _ in range(2))
+        with torch.cuda.device(device):  # or the pinning wakes the first GPU
+            self._stream = torch.cuda.Stream(device)
+            self.buffers = tuple(torch.empty(PIECE, dtype=torch.float32, pin_memory=True) for _ in range(2))
 
     def computed(self) -> torch.cuda.Event:
         """Return an event that comes when all that has been queued for computing so far is done."""

@@ -80,6 +80,8 @@ def pretend_a_gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int] =
         "get_device_name": lambda _: "Pretended GPU",
         "get_device_capability": lambda _: capability,
         "mem_get_info": lambda _: (2**34, 2**34),
+        "memory_reserved": lambda _: 0,
+        "memory_allocated": lambda _: 0,
         "empty_cache": lambda: asked.append("empty cache"),
         "synchronize": lambda _: asked.append("synchronize"),
     }

@@ -7,7 +7,13 @@ import torch
 
 from SuperResolution3DLib.errors import InputError, is_out_of_memory
 from SuperResolution3DLib.inference import devices
-from SuperResolution3DLib.inference.devices import choose_device, choose_precision, probe, usable_device
+from SuperResolution3DLib.inference.devices import (
+    choose_device,
+    choose_precision,
+    free_device_memory,
+    probe,
+    usable_device,
+)
 
 CPU = torch.device("cpu")
 
@@ -36,6 +42,13 @@ def test_the_cpu_computes_in_bf16_where_its_hardware_does_and_is_faster(monkeypa
 def test_a_gpu_computes_in_what_its_tensor_cores_take(monkeypatch, capability, wanted):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     assert choose_precision("auto", torch.device("cuda", 0)) == wanted
+
+
+def test_what_pytorch_keeps_of_a_gpu_for_its_next_tensors_counts_as_free(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 9000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 6000)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 500)
+    assert free_device_memory(torch.device("cuda", 0)) == 6500
 
 
 def test_auto_takes_the_first_gpu_or_else_the_cpu(monkeypatch):

@@ -1,7 +1,7 @@
 """Tiles from a GPU: every voxel arrives, whenever the copies are done and whatever becomes of the GPU's memory."""
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -114,6 +114,7 @@ def test_a_copy_waits_for_its_tile_and_its_event_for_the_copy(monkeypatch):
         calls.append(("off", stream.name))
 
     pinned = []
+    monkeypatch.setattr(torch.cuda, "device", lambda _: nullcontext())
     monkeypatch.setattr(torch.cuda, "Stream", lambda _: Stream("second"))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Stream("first"))
     monkeypatch.setattr(torch.cuda, "stream", on)
