@@ -47,6 +47,12 @@ def test_pixels_of_inverted_display_keep_their_values(a_folder):
     np.testing.assert_array_equal(read_volume(a_folder).array, array)
 
 
+def test_numbers_of_palette_colours_are_refused(a_folder):
+    write_slices(a_folder, some_slices(3), PhotometricInterpretation="PALETTE COLOR")
+    with pytest.raises(VolumeError, match="holds numbers of colours in a palette and no intensities"):
+        read_volume(a_folder)
+
+
 def test_signed_and_unsigned_slices_make_one_volume(a_folder):
     array = some_slices(4).astype(np.int32)
     array[1::2] -= 3000

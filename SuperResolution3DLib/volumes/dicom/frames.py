@@ -135,6 +135,11 @@ def frames_of(image: ImageFile) -> list[Frame]:
             f"The DICOM slice {path} holds {components} components a pixel and one is needed; choose a series without "
             "colour"
         )
+    if header.get("PhotometricInterpretation") == "PALETTE COLOR":  # one number a pixel, which means nothing by itself
+        raise VolumeError(
+            f"The DICOM slice {path} holds numbers of colours in a palette and no intensities; choose a series without "
+            "colour"
+        )
     if "ModalityLUTSequence" in header and "RescaleSlope" not in header:
         raise VolumeError(
             f"The DICOM slice {path} rescales its pixels by a table and not by a slope; export it with a rescale slope"

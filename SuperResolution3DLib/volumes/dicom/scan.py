@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 TAGS: Final = [
     "SOPClassUID", "SOPInstanceUID", "Modality", "SeriesDescription", "SeriesInstanceUID", "ImageType",
-    "NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "ImagePositionPatient", "ImageOrientationPatient",
-    "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "SliceThickness",
-    "SpacingBetweenSlices", "EchoNumbers", "EchoTime", "TemporalPositionIdentifier", "AcquisitionNumber",
-    "TriggerTime", "DiffusionBValue", "DiffusionGradientOrientation", "AcquisitionTime", "ContentTime",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "ImagePositionPatient",
+    "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
+    "SliceThickness", "SpacingBetweenSlices", "EchoNumbers", "EchoTime", "TemporalPositionIdentifier",
+    "AcquisitionNumber", "TriggerTime", "DiffusionBValue", "DiffusionGradientOrientation", "AcquisitionTime",
+    "ContentTime", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 PREAMBLE_BYTES = 128
 PIXEL_GROUP = 0x7FE0
