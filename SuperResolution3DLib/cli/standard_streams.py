@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from types import TracebackType
 from typing import Any, TextIO
 
 
@@ -22,8 +23,9 @@ def never_fail() -> None:
 
     Descriptors that are closed are opened to nowhere, as the next file that is opened, a result perhaps, would get
     their numbers and with them what libraries print. Streams that somebody else put in the place of the process's own
-    are left alone.
+    are left alone. Where Ctrl-C ends the process, a line says so in the place of a traceback.
     """
+    sys.excepthook = _tell
     for number in range(3):
         _open_if_closed(number)
     if sys.stdout is sys.__stdout__:
@@ -42,6 +44,13 @@ def tolerant_stream(number: int, *, closes: bool, encoding: str = "utf-8") -> Te
     """
     file = io.BufferedWriter(_TellIfPossible(number, "wb", closefd=closes))
     return io.TextIOWrapper(file, encoding, "backslashreplace", line_buffering=True)
+
+
+def _tell(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, at)
 
 
 def _open_if_closed(number: int) -> None:

@@ -1,6 +1,7 @@
 """A message that cannot be told never ends the work, and never changes the exit code."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,16 @@ def test_a_stream_loses_what_it_cannot_write_and_goes_on():
 def test_a_training_keeps_its_exit_code_when_its_errors_cannot_be_told(streams):
     command = f"{sys.executable} Training/train.py --config absent.yaml {streams}"
     assert subprocess.run(["bash", "-c", command], cwd=ROOT, timeout=120, check=False).returncode == 2
+
+
+def test_an_interrupt_is_told_in_a_line_and_ends_the_process_as_the_shell_expects():
+    program = (
+        "from SuperResolution3DLib.cli.standard_streams import never_fail\n"
+        "import os, time; never_fail(); os.write(1, b'ready\\n'); time.sleep(60)"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, text=True, **pipes)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "interrupted\n")
+    assert process.returncode == -signal.SIGINT
