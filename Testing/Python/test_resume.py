@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import sys
 
@@ -201,6 +202,25 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_ones(tmp_path, m
     with pytest.raises(OutputError, match="could not be written"):
         checkpoints.save(2, {"value": torch.zeros(5)})
     assert list((tmp_path / "checkpoints").iterdir()) == [first]
+
+
+def test_a_disk_that_fills_up_inside_a_checkpoint_is_told_as_such(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"00001\.pt could not be written \(File too large\), .* free some"):
+            checkpoints.save(1, {"value": torch.zeros(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not any((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_checkpoint_folder_that_is_gone_for_good_is_told(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "run", keep=2)
+    (tmp_path / "run").touch()
+    with pytest.raises(OutputError, match="could not be written"):
+        checkpoints.save(1, {})
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path):

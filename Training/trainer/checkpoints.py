@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +68,23 @@ class Checkpoints:
         """
         path = self.folder / f"step-{step:08d}.pt"
         temporary = self.folder / f".{path.name}.{os.getpid()}.tmp"
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 torch.save(content | {"format": FORMAT_VERSION}, file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
         except (OSError, RuntimeError) as error:
-            raise OutputError(f"Checkpoint {path} could not be written ({error}); earlier ones are kept") from error
+            cause = error if isinstance(error, OSError) else error.__context__  # PyTorch's own words hide a full disk
+            reason = cause.strerror if isinstance(cause, OSError) else error
+            raise OutputError(
+                f"Checkpoint {path} could not be written ({reason}), earlier ones are kept; free some space there, and "
+                "start the same command again"
+            ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # of a folder that is none
+                temporary.unlink(missing_ok=True)
         for old in sorted(self._all())[: -self.keep]:
             old.unlink()
         return path
