@@ -41,8 +41,9 @@ class SignalRelay:
             command: the program and its arguments.
             inherited: file descriptors that it keeps open.
         """
-        alone = {"process_group": 0} if os.name == "posix" else {}  # Ctrl-C reaches it through us, once, as SIGTERM
-        self._child = subprocess.Popen(list(_bound(command)), pass_fds=inherited, **alone)  # type: ignore[call-overload]
+        # Ctrl-C reaches it through us, once, as SIGTERM; Windows has neither process groups nor descriptors to hand on.
+        alone = {"process_group": 0, "pass_fds": inherited} if os.name == "posix" else {}
+        self._child = subprocess.Popen(list(_bound(command)), **alone)  # type: ignore[call-overload]
         try:
             if self.asked:  # between the last look and the start
                 self._child.terminate()
