@@ -83,7 +83,10 @@ class OptimisationConfig:
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"optimisation.ema_decay must be in [0, 1), got {self.ema_decay}")
         if self.warmup_steps < 0 or self.decay_steps < 0 or self.decay_steps > self.steps:
-            raise ValueError("optimisation.warmup_steps and decay_steps must be between 0 and steps")
+            raise ValueError(
+                f"optimisation.warmup_steps must be 0 or more and decay_steps between 0 and steps, {self.steps}, got "
+                f"{self.warmup_steps} and {self.decay_steps}"
+            )
 
 
 @dataclass(frozen=True)

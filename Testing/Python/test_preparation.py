@@ -138,7 +138,7 @@ def test_a_cache_that_cannot_be_made_is_refused(a_small_index, tmp_path):
 def test_too_small_volumes_are_listed_at_once_by_subject(tmp_path, preparation):
     index = an_index_of(tmp_path, (12, 15, 14), (40, 40, 40), (9, 30, 30))
     smallest = 6 if preparation.keeps_shape else 20
-    with pytest.raises(InputError, match=f"are too small, {smallest} LR voxels") as refusal:
+    with pytest.raises(InputError, match=f"cannot be used, {smallest} LR voxels") as refusal:
         prepared(index, preparation, smallest_lr=smallest)
     subjects = {line.split(":")[0].strip() for line in str(refusal.value).splitlines()[1:]}
     assert subjects >= {"s0", "s2"}

@@ -210,7 +210,7 @@ def test_a_model_of_another_kind_is_not_fine_tuned(an_index, tmp_path, capsys, o
         ({"data.index": "missing.json"}, "missing.json"),
         ({"data.fold": 5}, "no fold 5"),
         ({"data.modality": "CT"}, "no volume of modality 'CT'"),
-        ({"data.patch_size": 12}, "2 volumes are too small, 12 LR voxels an axis are needed"),
+        ({"data.patch_size": 12}, "2 volumes cannot be used, 12 LR voxels an axis are needed"),
         ({"data.grid_shifts": 9}, "data.grid_shifts is 9, and scale (2, 2, 2) has 8 positions"),
         ({"seed": 2**31}, "seed must be between 0 and 2147483647"),
         ({"loss.pixel_steps": 6}, "loss.pixel_steps is 6, and optimisation.steps 6"),

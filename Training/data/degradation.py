@@ -283,4 +283,4 @@ def _refuse_small(jobs: list[_Job], hr_shapes: Sequence[tuple[int, ...]], smalle
         for job, size in zip(jobs, sizes, strict=True)
         if size < smallest_lr
     ]
-    refuse_problems(small, f"are too small, {smallest_lr} LR voxels an axis are needed; use a smaller data.patch_size")
+    refuse_problems(small, f"cannot be used, {smallest_lr} LR voxels an axis are needed; use a smaller data.patch_size")

@@ -91,7 +91,10 @@ def select(index: Index, folder: Path, fold: int | None, modality: str = "") -> 
     check_leaks(index)
     if fold is None:
         if all(entry.split is None for entry in index.entries):
-            raise InputError(f"The index of {index.dataset} has no split of its own; choose a fold with data.fold")
+            raise InputError(
+                f"The index of {index.dataset} has no split of its own; choose a fold with data.fold, from 0, or give "
+                "Training/prepare.py volumes with a split: folders train/ and validation/, or a table that says it"
+            )
         train = [entry for entry in index.entries if entry.split == "train"]
         validation = [entry for entry in index.entries if entry.split == "validation"]
         part = "the validation part"
