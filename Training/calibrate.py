@@ -29,11 +29,12 @@ from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.trust.ensemble import check_ensemble
 from SuperResolution3DLib.inference.trust.trust_map import check_pair
 from SuperResolution3DLib.models.checkpoint import load_model, save_model
+from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.models.model_card import SUFFIX, ModelCard
-from Training.calibration.ranges import measured_ranges
+from Training.calibration.ranges import with_ranges
 from Training.calibration.trust import TrustStudy, calibrate_trust
-from Training.data.index import Index, read_index
-from Training.evaluation.methods import ModelMethod, model_method
+from Training.data.index import read_index
+from Training.evaluation.methods import ModelMethod
 from Training.exit_code import exit_code
 
 HOLD_BACK = (
@@ -93,13 +94,15 @@ def run(options: argparse.Namespace) -> None:
         torch.set_num_threads(options.threads)
     index = read_index(options.index)
     settings = EngineSettings(options.device, options.precision)
-    method = model_method(options.model, settings)
-    card = _with_ranges(index, method)
+    method = _method(options.model, settings)
+    if options.companion is not None and method.model.card.enlarges_slices_only:
+        raise InputError(f"{method.name} is for thick slices, for which there is no trust mask: omit --companion")
+    card = with_ranges(index, method)
     if options.companion is not None:
-        other = model_method(options.companion, settings)
+        other = _method(options.companion, settings)
         check_ensemble(card)
         check_pair(card, other.model.card)
-        companion = load_model(write_model(options.out, other, _with_ranges(index, other)))  # its file as it will be
+        companion = load_model(write_model(options.out, other, with_ranges(index, other)))  # its file as it will be
         method = replace(method, model=replace(method.model, card=card))
         measured = options.out / "measured"
         study = TrustStudy(index, method, companion, options.modality, options.edge, tuple(options.hold_back), measured)
@@ -109,11 +112,9 @@ def run(options: argparse.Namespace) -> None:
     write_model(options.out, method, card)
 
 
-def _with_ranges(index: Index, method: ModelMethod) -> ModelCard:
-    card = method.model.card
-    if card.enlarges_slices_only:
-        raise InputError(f"{method.name} is a model for thick slices, whose input is not measured yet")
-    return replace(card, input_ranges=measured_ranges(index, method).to_card())
+def _method(chosen: str, settings: EngineSettings) -> ModelMethod:
+    model = load_model(find_model(chosen))
+    return ModelMethod(model.card.name, model, settings)
 
 
 def write_model(folder: Path, method: ModelMethod, card: ModelCard) -> Path:

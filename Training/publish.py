@@ -1,11 +1,12 @@
 """Turn a trained model into one that ships: write measured quality, speed and halo into its card.
 
 python Training/publish.py RUN/best.safetensors Resources/Models --metrics validation=validation.json \
-    --trunk-halo 8 --cpu-seconds 0.9
+    --trunk-halo 8 --cpu-seconds 0.9 --index index.json
 
 The figures come from Testing/benchmarks: quality.py --json, trunk_halo.py and inference.py; of models for thick
-slices from metrics.json of evaluate.py --forward slice-profile. The weights stay as they
-are. A card that names volumes or paths, which the files of older versions do, is refused without --without-names.
+slices from metrics.json of evaluate.py --forward slice-profile. With --index the volumes of the training are degraded
+and measured as calibrate.py does, so that what is unlike them can be told in use. The weights stay as they are. A card
+that names volumes or paths, which the files of older versions do, is refused without --without-names.
 """
 
 import argparse
@@ -23,8 +24,12 @@ import torch
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.errors import InputError, SuperResolutionError
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.models.card_privacy import private_texts, without_names
 from SuperResolution3DLib.models.checkpoint import load_model, save_model
+from Training.calibration.ranges import with_ranges
+from Training.data.index import read_index
+from Training.evaluation.methods import ModelMethod
 
 LARGEST_FILE = 10_000_000  # bytes; the repository is cloned whole by everybody who builds the extension
 
@@ -40,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cpu-seconds", type=float, help="seconds per million SR voxels on the CPU")
     parser.add_argument("--cuda-seconds", type=float, help="seconds per million SR voxels on a GPU")
     parser.add_argument("--hardware", help="what the seconds were measured on")
+    parser.add_argument("--index", type=Path, help="index.json of the training, to write what its volumes were like")
     parser.add_argument("--note", help="what else a person should know of the training")
     parser.add_argument("--without-names", action="store_true", help="take names of volumes and paths out of the card")
     options = parser.parse_args(arguments)
@@ -57,9 +63,13 @@ def publish(options: argparse.Namespace) -> Path:
 
     Raises:
         ModelError: the model cannot be loaded.
-        InputError: no figures of that name, a card that names volumes or paths, or a file too large to ship.
+        InputError: no figures of that name, an index without the volumes of the training, a card that names volumes or
+            paths, or a file too large to ship.
     """
     model = load_model(options.model)
+    known = model.card
+    if options.index is not None:
+        known = with_ranges(read_index(options.index), ModelMethod(model.card.name, model, EngineSettings()))
     performance = {
         "trunk_halo": options.trunk_halo,
         "cpu_seconds_per_million_voxels": options.cpu_seconds,
@@ -67,10 +77,10 @@ def publish(options: argparse.Namespace) -> Path:
         "hardware": options.hardware,
     }
     card = replace(
-        model.card,
-        metrics=dict(_metrics(text) for text in options.metrics) or model.card.metrics,
-        performance=model.card.performance | {name: value for name, value in performance.items() if value is not None},
-        training=model.card.training | ({"note": options.note} if options.note else {}),
+        known,
+        metrics=dict(_metrics(text) for text in options.metrics) or known.metrics,
+        performance=known.performance | {name: value for name, value in performance.items() if value is not None},
+        training=known.training | ({"note": options.note} if options.note else {}),
     )
     if options.without_names:
         card = replace(card, training=without_names(card.training), metrics=without_names(card.metrics))

@@ -19,12 +19,12 @@ from SuperResolution3DLib.inference.settings import Result, Settings, canonical_
 from SuperResolution3DLib.inference.slice_engine import SliceEngine
 from SuperResolution3DLib.inference.slice_plan import SliceGrid
 from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, slice_stack
-from SuperResolution3DLib.inference.trust.range_check import slice_warnings
+from SuperResolution3DLib.inference.trust.range_check import slice_warnings, stack_warnings
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.box import Box, box_shape, box_text
-from SuperResolution3DLib.volumes.geometry import crop_affine
+from SuperResolution3DLib.volumes.geometry import crop_affine, voxel_spacing
 from SuperResolution3DLib.volumes.intensity import check_finite, check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.mapped_array import release_pages
 from SuperResolution3DLib.volumes.volume import Volume
@@ -91,6 +91,10 @@ def between_slices(
     measured = without_offset(slices, offset)
     to_network = model.intensity.fit(measured)
     lr = to_network.to_network(measured)
+    unlike = stack_warnings(lr, voxel_spacing(affine), stack.axis, card)
+    for warned in unlike:
+        monitor.warn(warned)
+    warnings += unlike
     grid = SliceGrid(profile, float(np.mean(stack.axis.in_plane)), noise)
     engine = SliceEngine(model, grid, settings, monitor)
     engine.memory = _memory(volume, settings, monitor, engine, with_interpolated=with_interpolated)

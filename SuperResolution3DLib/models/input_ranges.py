@@ -1,7 +1,7 @@
 """The part of a model's card that says what the volumes of its training were like: a range for each measurement."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 Range = tuple[float, float]
@@ -23,6 +23,19 @@ class InputMeasures:
     """``QUANTILES`` of the subject's voxels, 0 to 1 on the range of the volume"""
     high_band: tuple[float, float, float]
     """(D, H, W) energy beyond 0.7 of the Nyquist frequency of an axis, as a share of that from 0.35 to 0.7"""
+
+    def turned(self) -> "InputMeasures":
+        """Return the measures of the same volume with its axes H and W swapped."""
+
+        def swapped(values: tuple[float, float, float]) -> tuple[float, float, float]:
+            return values[0], values[2], values[1]
+
+        return replace(
+            self,
+            spacing=swapped(self.spacing),
+            extent=swapped(self.extent),
+            high_band=swapped(self.high_band),
+        )
 
 
 @dataclass(frozen=True)

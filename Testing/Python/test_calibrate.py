@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import a_tiny_model_file
+from models import a_through_plane_file, a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import index_of, write_blobs
 
@@ -13,9 +13,10 @@ from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.super_resolve import Settings, super_resolve
 from SuperResolution3DLib.models.checkpoint import load_model
 from SuperResolution3DLib.models.input_ranges import InputRanges
+from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.volumes.volume import Volume, write_volume
-from Training import calibrate
+from Training import calibrate, publish
 from Training.calibration.trust import TrustStudy, middle
 from Training.calibration.trust_samples import TrustSamples, errors_around
 from Training.data.index import read_index
@@ -49,6 +50,41 @@ def test_the_card_gets_the_ranges_of_the_volumes_that_the_model_was_trained_on(t
     assert max(high for _, high in ranges.extent) <= 28  # not the 40 of the validation
     for name, tensor in before.network.state_dict().items():
         assert (after.network.state_dict()[name] - tensor).abs().max() < 1e-3  # stored in fp16
+
+
+SLICES = {"slices": {"num_slices": 3, "spacing": [2.0, 4.0], "zoom": 1.5}, "appearance": {"noise": 0.2}, "flips": True}
+
+
+def test_a_model_for_thick_slices_gets_the_ranges_of_the_stacks_that_its_training_made(tmp_path, an_index_file):
+    training = {"train": contents(an_index_file, "train"), "recipe": {"data": SLICES}}
+    model = a_through_plane_file(tmp_path, training=training, spacing_range=(0.7, 1.0))
+    options = ["--index", str(an_index_file), "--out", str(tmp_path / "out")]
+    assert calibrate.main([*options, "--model", str(model), *COMMON]) == 0
+    ranges = InputRanges.from_card(load_model(tmp_path / "out" / "between.safetensors").card.input_ranges)
+    assert ranges.volumes == 2
+    assert ranges.spacing == ((2.0, 8.0), (0.7, 1.0), (0.7, 1.0))
+    assert ranges.noise[1] > 0.15  # that was drawn
+    assert ranges.extent[1:] == (ranges.extent[1],) * 2  # rows and columns are alike
+    assert max(high for _, high in ranges.extent) <= 28
+
+
+def test_publishing_with_the_index_writes_the_same_ranges(tmp_path, an_index_file):
+    training = {"train": contents(an_index_file, "train"), "recipe": {"data": SLICES}}
+    (tmp_path / "published").mkdir()
+    for make in (a_through_plane_file, a_tiny_model_file):
+        model = make(tmp_path, training=training)
+        options = ["--index", str(an_index_file)]
+        assert calibrate.main([*options, "--model", str(model), "--out", str(tmp_path / "calibrated"), *COMMON]) == 0
+        assert publish.main([str(model), str(tmp_path / "published"), *options]) == 0
+        found = [read_card(tmp_path / part / model.name).input_ranges for part in ("calibrated", "published")]
+        assert found[0] == found[1] != {}
+
+
+def test_a_model_for_thick_slices_has_no_trust_mask(tmp_path, an_index_file, capsys):
+    model = a_through_plane_file(tmp_path, training={"train": contents(an_index_file, "train")})
+    options = ["--index", str(an_index_file), "--model", str(model), "--companion", str(model)]
+    assert calibrate.main([*options, "--out", str(tmp_path / "out"), *COMMON]) == 2
+    assert "between is for thick slices, for which there is no trust mask: omit --companion" in capsys.readouterr().err
 
 
 def test_an_index_without_the_volumes_of_the_training_is_refused(tmp_path, an_index_file, capsys):

@@ -12,15 +12,17 @@ MAD_TO_SD = 1.4826  # of a normal distribution
 SMALLEST = 1e-12  # energy
 
 
-def measure_input(lr: np.ndarray, spacing: tuple[float, float, float]) -> InputMeasures:
+def measure_input(lr: np.ndarray, spacing: tuple[float, float, float], *, thick_slices: bool = False) -> InputMeasures:
     """Measure an LR volume.
 
-    The noise is that of Immerkaer (1996) in three dimensions: the second difference along all three axes at once, of
-    which smooth anatomy leaves little, and the median in place of the mean, which edges do not move.
+    The noise is that of Immerkaer (1996): the second difference along all three axes at once, of which smooth anatomy
+    leaves little, and the median in place of the mean, which edges do not move. From one thick slice to the next it is
+    anatomy that changes, so theirs is found within their plane, as in the paper.
 
     Args:
-        lr: (D, H, W) canonical, in network units, every axis 4 voxels or more.
+        lr: (D, H, W) in network units; canonical, every axis 4 voxels or more, or thick slices with their axis first.
         spacing: mm (D, H, W).
+        thick_slices: whether it is the latter.
 
     Raises:
         VolumeError: the volume is constant or has voxels that are not finite.
@@ -28,12 +30,13 @@ def measure_input(lr: np.ndarray, spacing: tuple[float, float, float]) -> InputM
     subject = lr > otsu_threshold(lr)
     box = foreground_box(lr)
     depth, height, width = (size * step for size, step in zip(box_shape(box), spacing, strict=True))
-    difference = lr.astype(np.float32)
-    for axis in range(3):
+    axes = [axis for axis in range(int(thick_slices), 3) if lr.shape[axis] > 2]
+    difference, inside = lr.astype(np.float32), subject
+    for axis in axes:
         difference = np.diff(difference, 2, axis)
-    inside = subject[1:-1, 1:-1, 1:-1]
+        inside = inside.take(range(1, inside.shape[axis] - 1), axis)
     changes = np.abs(difference[inside] if inside.any() else difference)
-    noise = float(np.median(changes)) * MAD_TO_SD / 6**1.5  # the kernel (1, -2, 1) has norm 6 squared along each axis
+    noise = float(np.median(changes)) * MAD_TO_SD / 6 ** (len(axes) / 2)  # the kernel (1, -2, 1) has norm 6 squared
     quantiles = tuple(float(value) for value in np.quantile(lr[subject], QUANTILES))
     bands = [_high_band(lr[box], axis) for axis in range(3)]
     return InputMeasures(spacing, (depth, height, width), noise, quantiles, (bands[0], bands[1], bands[2]))

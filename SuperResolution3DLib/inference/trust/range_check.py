@@ -1,16 +1,17 @@
 """What a person should know before trusting a result: where a volume lies outside what the model was trained on."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from SuperResolution3DLib.forward.slice_axis import SliceAxis
+from SuperResolution3DLib.forward.slice_axis import PLANES, SliceAxis
 from SuperResolution3DLib.inference.memory_plan import size_text
 from SuperResolution3DLib.inference.trust.input_measures import measure_input
 from SuperResolution3DLib.models.input_ranges import QUANTILES, InputMeasures, InputRanges, Range
 from SuperResolution3DLib.models.model_card import SPACING_SLACK, ModelCard
 from SuperResolution3DLib.sentence import Sentence, Warned
-from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, grid_text, spacing_text
+from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, THROUGH_PLANE, grid_text, spacing_text
 from SuperResolution3DLib.volumes.box import Shape, sr_shape
 from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
 from SuperResolution3DLib.volumes.volume import Volume
@@ -47,19 +48,28 @@ def range_warnings(volume: Volume, card: ModelCard, lr: np.ndarray, shape: Shape
     return warnings
 
 
-def compare(measures: InputMeasures, ranges: InputRanges, name: str) -> list[Warned]:
-    """Return a sentence for each measurement that lies outside the ranges of the model called ``name``."""
+def compare(
+    measures: InputMeasures, ranges: InputRanges, name: str, directions: Sequence[str] = DIRECTIONS
+) -> list[Warned]:
+    """Return a sentence for each measurement that lies outside the ranges of the model called ``name``.
+
+    Args:
+        measures: of the volume.
+        ranges: of the training.
+        name: of the model.
+        directions: codes of the words for the axes D, H and W.
+    """
     warnings: list[Warned] = []
     about: dict[str, object] = {"model": name}
     values: dict[str, object]
-    for axis, value, (low, high) in zip(DIRECTIONS, measures.spacing, ranges.spacing, strict=True):
+    for axis, value, (low, high) in zip(directions, measures.spacing, ranges.spacing, strict=True):
         if not low / SPACING_SLACK <= value <= high * SPACING_SLACK:
             values = {"size": value, "direction": Sentence(axis), "low": low, "high": high}
             warnings.append(Warned("spacing-direction", about | values))
     worst = _farthest(measures.extent, ranges.extent, EXTENT_SLACK)
     if worst is not None:
         low, high = ranges.extent[worst]
-        values = {"size": measures.extent[worst], "direction": Sentence(DIRECTIONS[worst]), "low": low, "high": high}
+        values = {"size": measures.extent[worst], "direction": Sentence(directions[worst]), "low": low, "high": high}
         warnings.append(Warned("extent", about | values))
     if measures.noise > ranges.noise[1] * NOISE_SLACK:
         low, high = (100 * value for value in ranges.noise)
@@ -77,7 +87,7 @@ def compare(measures: InputMeasures, ranges: InputRanges, name: str) -> list[War
         index = shares.index(min(shares))
         low, high = ranges.high_band[index]
         values = {
-            "direction": Sentence(DIRECTIONS[index]),
+            "direction": Sentence(directions[index]),
             "share": measures.high_band[index],
             "low": low,
             "high": high,
@@ -129,6 +139,28 @@ def slice_warnings(volume: Volume, card: ModelCard, axis: SliceAxis) -> list[War
         values = {"spacing": axis.spacing, "low": low, "high": high, "model": card.name}
         warnings.append(Warned("spacing-slices", values))
     return warnings
+
+
+def stack_warnings(
+    lr: np.ndarray, spacing: tuple[float, float, float], axis: SliceAxis, card: ModelCard
+) -> list[Warned]:
+    """Compare the voxels of a stack of thick slices with what the card of a model for them says of its training.
+
+    Args:
+        lr: (D, H, W) the slices as ``axis.to_slices_first`` turns them, in network units.
+        spacing: mm (D, H, W).
+        axis: of the slices.
+        card: of the model.
+
+    Returns:
+        As ``range_warnings``; sizes of voxels are told by ``slice_warnings``.
+    """
+    ranges = InputRanges.from_card(card.input_ranges)
+    if ranges is None:
+        return []
+    in_plane = [direction for direction, plane in zip(DIRECTIONS, PLANES, strict=True) if plane != axis.plane]
+    found = compare(measure_input(lr, spacing, thick_slices=True), ranges, card.name, (THROUGH_PLANE, *in_plane))
+    return [warned for warned in found if warned.kind != "spacing"]
 
 
 def _intensity(card: ModelCard) -> list[Warned]:
