@@ -10,10 +10,10 @@ from SuperResolution3DLib.cli.standard_streams import never_fail
 from SuperResolution3DLib.cli.super_resolve_job import COMMAND, EVENTS, OVERWRITE, add_job_arguments, job_of
 from SuperResolution3DLib.errors import InputError
 from SuperResolution3DLib.models.installed_models import MODELS_VARIABLE
+from SuperResolution3DLib.threads import prepare_threads
 from SuperResolution3DLib.volumes.dicom.choice import add_choice_arguments
 from SuperResolution3DLib.volumes.geometry import Scale
 from SuperResolution3DLib.volumes.scale import upsampling_stages
-from SuperResolution3DLib.waiting_threads import wait_asleep
 
 DESCRIPTION = """\
 Super-resolve MR and CT volumes: smaller voxels, estimated by a network, on a grid that is exact in mm.
@@ -22,6 +22,7 @@ For research use only. Detail above the measured resolution is always the networ
 Files: NIfTI (.nii, .nii.gz), NRRD, MHA, MGZ, and as input a folder with a DICOM series. Sizes are told in mm along
 directions of the body; --scale, --region and --axis are in the file's order K,J,I (slices, rows, columns)."""
 EXIT_CODES = "exit codes: 0 ok, 1 bug, 2 bad input or usage, 3 out of memory, 4 cancelled; no result unless 0."
+THREADS = "CPU threads (default: OMP_NUM_THREADS, else as many as there are processors for)"
 EXAMPLES = {
     COMMAND: """\
 examples:
@@ -69,8 +70,8 @@ discriminator). Measured quality belongs to the parents and is not carried over.
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code; usage errors exit with 2 at once."""
     never_fail()
-    wait_asleep()
     options = build_parser().parse_args(arguments)
+    prepare_threads(getattr(options, "threads", None))
     if options.command == COMMAND:
         from SuperResolution3DLib.cli.batch import jobs_of, run_batch
         from SuperResolution3DLib.cli.worker import run_process
@@ -118,10 +119,15 @@ def build_parser() -> argparse.ArgumentParser:
         sub.set_defaults(parser=sub)
         return sub
 
-    add_job_arguments(command(COMMAND, "compute a volume with smaller voxels"))
-    _add_degrade(command("degrade", "make an LR volume of an HR volume through k-space"))
-    _add_interpolate(command("interpolate", "interpolate an LR volume on the SR grid, without a network"))
-    _add_compare(command("compare", "draw LR, SR and HR side by side, and score against the HR"))
+    computing = [
+        command(COMMAND, "compute a volume with smaller voxels"),
+        command("degrade", "make an LR volume of an HR volume through k-space"),
+        command("interpolate", "interpolate an LR volume on the SR grid, without a network"),
+        command("compare", "draw LR, SR and HR side by side, and score against the HR"),
+    ]
+    for sub, add in zip(computing, (add_job_arguments, _add_degrade, _add_interpolate, _add_compare), strict=True):
+        add(sub)
+        sub.add_argument("--threads", type=parse_threads, metavar="N", help=THREADS)
     _add_models(command("models", "list the installed models, one a line"))
     _add_blend(command("blend", "interpolate two model files of one architecture into one"))
     return parser
@@ -204,6 +210,17 @@ def _add_grid(parser: argparse.ArgumentParser) -> None:
 
 def _add_overwrite(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help=OVERWRITE)
+
+
+def parse_threads(text: str) -> int:
+    """Read a number of threads.
+
+    Raises:
+        argparse.ArgumentTypeError: not a whole number of 1 or more.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"threads are a whole number of 1 or more, not {text!r}")
+    return int(text)
 
 
 def parse_scale(text: str) -> Scale:

@@ -3,12 +3,15 @@
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-Names = tuple[tuple[str, ...], str, str]
+from SuperResolution3DLib.control_groups import groups_around
+
 # limits, what is taken, and what of that is page cache that the kernel gives up without a loss
-_VERSION_2: Names = ("memory.max", "memory.high"), "memory.current", "inactive_file"
-_VERSION_1: Names = ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"
+_NAMES: dict[int, tuple[tuple[str, ...], str, str]] = {
+    1: (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"),
+    2: (("memory.max", "memory.high"), "memory.current", "inactive_file"),
+}
 
 
 def free_memory(proc: Path = Path("/proc")) -> int:
@@ -25,42 +28,12 @@ def free_memory(proc: Path = Path("/proc")) -> int:
 
 def _free_in_groups(process: Path) -> Iterator[int]:
     """Yield what is free in each control group that the process is in, from its own to the root (SLURM, systemd)."""
-    for folder, top, (limits, usage, cache) in _groups(process):
-        for group in (folder, *folder.parents):
-            limit = min((_number(group / name) for name in limits), default=None, key=lambda value: value or 2**63)
-            used = _number(group / usage)
-            if limit is not None and used is not None:
-                yield limit - used + min(_statistic(group / "memory.stat", cache), used)
-            if group == top:
-                break
-
-
-def _groups(process: Path) -> Iterator[tuple[Path, Path, Names]]:
-    """Yield the folder of each hierarchy that limits memory, the top of what is mounted of it, and its files' names.
-
-    /proc/self/cgroup     0::/slurm/job_7/step_0              where the process is in the hierarchy
-    /proc/self/mountinfo  ... /slurm /sys/fs/cgroup ...       which part of the hierarchy is mounted where
-                                              -> /sys/fs/cgroup/job_7/step_0
-    """
-    try:
-        lines = [line.split(":", 2) for line in (process / "cgroup").read_text().splitlines()]
-        mounts = [line.split(" ") for line in (process / "mountinfo").read_text().splitlines()]
-    except OSError:
-        return
-    for _, controllers, path in (line for line in lines if len(line) == 3):
-        for mount in mounts:
-            kind, options = mount[mount.index("-") + 1], mount[-1].split(",")
-            if not controllers and kind == "cgroup2":
-                files = _VERSION_2
-            elif "memory" in controllers.split(",") and kind == "cgroup" and "memory" in options:
-                files = _VERSION_1
-            else:
-                continue
-            top = Path(mount[4])
-            try:
-                yield top / PurePosixPath(path).relative_to(mount[3]), top, files
-            except ValueError:  # the process is outside of what this container sees
-                yield top, top, files
+    for group, version in groups_around(process, "memory"):
+        limits, usage, cache = _NAMES[version]
+        limit = min((_number(group / name) for name in limits), default=None, key=lambda value: value or 2**63)
+        used = _number(group / usage)
+        if limit is not None and used is not None:
+            yield limit - used + min(_statistic(group / "memory.stat", cache), used)
 
 
 def _number(path: Path) -> int | None:

@@ -28,6 +28,11 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
     # Not beside it: there others' imports of config, datasets or evaluate would find ours.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+if __name__ == "__main__":  # before PyTorch is imported
+    from SuperResolution3DLib.threads import prepare_threads
+
+    prepare_threads()
+
 import torch
 from tqdm import tqdm
 

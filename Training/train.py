@@ -28,6 +28,11 @@ if __package__ in (None, ""):  # run as a file from a bare checkout, from any fo
     # Not beside it: there others' imports of config, datasets or evaluate would find ours.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+if __name__ == "__main__":  # before PyTorch is imported
+    from SuperResolution3DLib.threads import prepare_threads
+
+    prepare_threads()
+
 import torch
 from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 from lightning.fabric import Fabric
@@ -137,6 +142,8 @@ def run(config: TrainConfig, command: str = "") -> int:
     config = replace(config, loop=fitted(config.loop))
     fabric = make_fabric(config.loop)
     fabric.launch()  # outside: who waits here for other processes hears no handler, so signals had better end it
+    if config.loop.threads:  # Lightning shares out the processors where it starts several processes
+        torch.set_num_threads(config.loop.threads)
     with StopRequest(EXIT_AGAIN, config.loop.time_limit) as stop, connection(fabric), ExitStack() as held:
         if_first: AbstractContextManager[object] = (
             locked(config.out, wait=False) if fabric.is_global_zero else nullcontext()

@@ -14,6 +14,7 @@ from SuperResolution3DLib.metrics.evaluation_protocols import PROTOCOLS as PROTO
 from SuperResolution3DLib.metrics.evaluation_protocols import Protocol, check_pair, check_shapes, compared_pair
 from SuperResolution3DLib.metrics.evaluation_protocols import describe as describe
 from SuperResolution3DLib.metrics.ssim import ssim, ssim_slices, ssim_uniform
+from SuperResolution3DLib.threads import num_threads
 from SuperResolution3DLib.volumes.geometry import Scale
 
 ROUNDING_SHARE = 1e-14  # of the energy: what is below is rounding of float32 voxels
@@ -107,7 +108,7 @@ def added_detail(sr: np.ndarray, hr: np.ndarray, scale: Scale) -> float:
 
 
 def _energy_above(volume: np.ndarray, scale: Scale) -> float:
-    spectrum = fft.rfftn(volume.astype(np.float64), workers=-1)
+    spectrum = fft.rfftn(volume.astype(np.float64), workers=num_threads())
     energy = spectrum.real**2 + spectrum.imag**2
     size = volume.shape[-1]
     energy[..., 1 : (size + 1) // 2] *= 2  # a real volume's spectrum has a mirror image, which rfftn leaves out

@@ -7,7 +7,6 @@
 K1 = 0.01, K2 = 0.03. A map covers only voxels whose whole window lies in the volume, and is averaged in float64.
 """
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from scipy import ndimage
 
 from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.metrics.evaluation_protocols import SSIM_WINDOW, check_shapes
+from SuperResolution3DLib.threads import num_threads
 
 GAUSSIAN_SIGMA = 1.5  # voxels
 UNIFORM_WIDTH = 7  # voxels
@@ -110,7 +110,7 @@ def _mean(sr: np.ndarray, hr: np.ndarray, data_range: float, window: Window, mas
         return float(similarity.sum()), similarity.size
 
     starts = range(0, hr.shape[0] - 2 * margin, SLAB_DEPTH)
-    with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1, MOST_THREADS)) as threads:
+    with ThreadPoolExecutor(min(len(starts), num_threads(), MOST_THREADS)) as threads:
         total, count = _sum(threads.map(part, starts))
     if not count:
         raise VolumeError(f"None of the voxels that lie {window.margin} or more from the border counts for SSIM")

@@ -90,7 +90,7 @@ def test_a_killed_process_is_told_in_a_sentence():
 
 
 def test_there_are_as_many_processes_as_jobs_processors_and_memory_allow(monkeypatch):
-    monkeypatch.setattr(worker_pool, "num_cores", lambda: 8)
+    monkeypatch.setattr(worker_pool, "num_processors", lambda: 8)
     monkeypatch.setattr(worker_pool, "free_memory", lambda: 10 * 10**9)
     assert pool_size(0, 100, 0) == 8
     assert pool_size(3, 100, 0) == 3

@@ -5,6 +5,7 @@ import torch
 from training_runs import arguments
 
 from SuperResolution3DLib.errors import InputError
+from Training import train
 from Training.train import main
 from Training.trainer.launch import number_of_processes
 
@@ -79,3 +80,22 @@ def test_a_gpu_without_kernels_of_this_pytorch_is_told_before_anything_is_read(
     assert "no kernel image is available" in error and "set loop.accelerator to cpu" in error and "Compile" not in error
     assert main(arguments(tmp_path / "absent.json", tmp_path / "run", **options, **{"loop.devices": 2})) == 2
     assert "2 processes on this node need a GPU each, and PyTorch finds 1" in capsys.readouterr().err
+
+
+def test_the_threads_that_were_asked_for_stay_when_several_processes_start(tmp_path, monkeypatch):
+    class StartedError(Exception):
+        pass
+
+    class Launcher:
+        def launch(self):
+            torch.set_num_threads(2)  # as Lightning does
+
+    def connection(fabric):
+        raise StartedError
+
+    monkeypatch.setattr(train, "make_fabric", lambda loop: Launcher())
+    monkeypatch.setattr(train, "connection", connection)
+    config = train.read_config([], arguments(tmp_path / "absent.json", tmp_path / "run", **{"loop.threads": 1}))
+    with pytest.raises(StartedError):
+        train.run(config)
+    assert torch.get_num_threads() == 1

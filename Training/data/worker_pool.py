@@ -11,17 +11,13 @@ from typing import TypeVar
 
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.free_memory import free_memory
+from SuperResolution3DLib.processors import num_processors
 
 PROCESS_BYTES = 500_000_000  # of a process that has imported all it needs and has read nothing
 THREADS_OF_A_PROCESS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-
-def num_cores() -> int:
-    """Return the processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pool_size(wanted: int, num_jobs: int, bytes_per_job: int) -> int:
@@ -33,7 +29,7 @@ def pool_size(wanted: int, num_jobs: int, bytes_per_job: int) -> int:
         bytes_per_job: memory that each job takes at a time.
     """
     fitting = free_memory() // (bytes_per_job + PROCESS_BYTES)
-    return max(1, min(wanted or num_cores(), num_jobs, fitting))
+    return max(1, min(wanted or num_processors(), num_jobs, fitting))
 
 
 def run_all(action: Callable[[Job], Result], jobs: Sequence[Job], num_workers: int) -> Iterator[Result]:
