@@ -76,6 +76,7 @@ ENGLISH: Final[dict[str, str]] = {
     "slices-uneven": "The slices lie unevenly, their distances up to {off:.2g} % off the mean of {spacing:.4g} mm; "
     "each is taken where it lies",
     "slices-thickness": "A slice thickness of {given:g} mm was given and the file says {in_file:g} mm",
+    "slices-unused": "{model} is not for thick slices: what was said of their thickness, spacing or axis is not used",
     "file-unit": "{name} names an unknown unit of length ({unit}); mm are assumed",
     "file-no-orientation": "{name} says no orientation (sform and qform codes are 0); only its voxel sizes are used",
     "file-form": "The {form} of {name} cannot be used, so its {other_form} is: {problem}",

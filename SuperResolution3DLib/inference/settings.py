@@ -29,6 +29,11 @@ class Settings(EngineSettings):
     slice_axis: str | None = None
     """K, J or I, for a model for thick slices; None: the axis of the largest spacing"""
 
+    @property
+    def tells_of_slices(self) -> bool:
+        """Whether anything is said that only a model for thick slices uses."""
+        return any(said is not None for said in (self.slice_thickness, self.target_spacing, self.slice_axis))
+
     def __post_init__(self) -> None:
         if self.data_consistency not in CONSISTENCY:
             raise InputError(f"Data consistency is one of {', '.join(CONSISTENCY)}, got {self.data_consistency!r}")

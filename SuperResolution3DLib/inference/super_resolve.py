@@ -24,7 +24,7 @@ from SuperResolution3DLib.inference.trust.range_check import range_warnings
 from SuperResolution3DLib.inference.trust.trust_map import check_companion, run_trusted
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.sentence import Sentence
+from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.body_axes import BodyAxes, grid_text, shape_text
 from SuperResolution3DLib.volumes.box import (
     Box,
@@ -97,9 +97,11 @@ def super_resolve(
     lr = to_network.to_network(measured)
     wanted = box_shape(settings.region or whole(volume.shape))
     warnings = range_warnings(volume, card, lr, wanted, volume.array.dtype.itemsize)
+    outside = [warned for warned in warnings if warned.kind != "intensity"]
+    if settings.tells_of_slices:
+        warnings.append(Warned("slices-unused", {"model": card.name}))
     for warned in warnings:
         monitor.warn(warned)
-    outside = [warned for warned in warnings if warned.kind != "intensity"]
     warnings += volume.warnings  # told when the file was read
     run = Run(card, canonical.shape, region, settings.window)
     members = {"ensemble": settings.ensemble, "with_trust_map": companion is not None}

@@ -9,6 +9,7 @@ from models import a_tiny_model
 from SuperResolution3DLib.errors import InputError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.kspace import degrade, zero_fill
 from SuperResolution3DLib.inference.computation import DataConsistency
+from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.super_resolve import (
     Settings,
     degrade_volume,
@@ -161,6 +162,15 @@ def test_a_volume_of_another_modality_is_a_warning(a_model, a_phantom):
     report = super_resolve(replace(a_volume(a_phantom), modality="CT"), a_model, FP32).report
     assert report.warnings == (Warned("modality", {"modality": "CT", "model": "tiny", "trained": "MR"}),)
     assert report.data_consistency.model_dependent
+
+
+@pytest.mark.parametrize("said", [{"slice_thickness": 3.0}, {"target_spacing": 0.5}, {"slice_axis": "K"}])
+def test_what_is_said_of_slices_to_a_model_for_whole_volumes_is_a_warning(a_model, a_phantom, said):
+    told = []
+    monitor = Monitor()
+    monitor.warn = told.append
+    report = super_resolve(a_volume(a_phantom), a_model, replace(FP32, **said), monitor).report
+    assert report.warnings == (Warned("slices-unused", {"model": "tiny"}),) == tuple(told)
 
 
 def test_the_consistency_of_ct_is_model_dependent_even_with_a_model_for_it(tmp_path, a_phantom):

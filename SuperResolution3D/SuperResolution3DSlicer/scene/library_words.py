@@ -86,6 +86,9 @@ WORDS = {
         "where it lies"
     ),
     "slices-thickness": _("A slice thickness of {given:g} mm was given and the file says {in_file:g} mm"),
+    "slices-unused": _(
+        "{model} is not for thick slices: what was said of their thickness, spacing or axis is not used"
+    ),
     "file-unit": _("{name} names an unknown unit of length ({unit}); mm are assumed"),
     "file-no-orientation": _("{name} says no orientation (sform and qform codes are 0); only its voxel sizes are used"),
     "file-form": _("The {form} of {name} cannot be used, so its {other_form} is: {problem}"),
