@@ -46,11 +46,12 @@ class ResultFiles:
             check_writable(path, 0, overwrite=overwrite)
         for path in self._others:
             check_place(path, overwrite=overwrite)
-        taken = {path.resolve(): "an input" for path in inputs if path is not None}
+        taken = [(path, "an input") for path in inputs if path is not None]
         for path in (*self._volumes, *self._others):
-            if path.resolve() in taken:
-                raise OutputError(f"{path} is also {taken[path.resolve()]}; choose another name for the result")
-            taken[path.resolve()] = "another result"
+            for other, what in taken:
+                if _are_one(path, other):
+                    raise OutputError(f"{path} is also {what}; choose another name for the result")
+            taken.append((path, "another result"))
 
     def __enter__(self) -> "ResultFiles":
         return self
@@ -155,6 +156,14 @@ class ResultFiles:
             os.replace(self._kept[path], place_of(path))
         else:
             place_of(path).unlink(missing_ok=True)
+
+
+def _are_one(path: Path, other: Path) -> bool:
+    """Tell whether two names are of one file, which head.nii and Head.nii are on most disks of Windows and macOS."""
+    try:
+        return path.resolve() == other.resolve() or path.samefile(other)
+    except OSError:  # one of them is not there yet
+        return False
 
 
 def _refused(path: Path, error: OSError) -> OutputError:

@@ -42,6 +42,14 @@ def test_a_file_that_appears_during_the_run_is_kept_and_no_result_is_left(tmp_pa
     assert report.read_text() == "somebody else's"
 
 
+def test_another_name_of_an_input_is_no_place_for_a_result(tmp_path, a_small_volume):
+    """A hard link stands for what head.nrrd and Head.nrrd are on a disk that takes them for one."""
+    write_volume(a_small_volume, tmp_path / "head.nrrd")
+    os.link(tmp_path / "head.nrrd", tmp_path / "Head.nrrd")
+    with pytest.raises(OutputError, match=r"Head\.nrrd is also an input"):
+        ResultFiles([tmp_path / "Head.nrrd"], inputs=[tmp_path / "head.nrrd"], overwrite=True)
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_results_are_published_also_where_no_links_are_possible(tmp_path, a_small_volume, monkeypatch, links):
     if not links:
