@@ -68,7 +68,7 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[tuple[int, ...]]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT)
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror}); choose another --out") from error
     _held.add(descriptor)
