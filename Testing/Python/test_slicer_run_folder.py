@@ -1,5 +1,6 @@
 """Folders with voxels: none outlives its run, and one that a crash of Slicer left is removed at the next start."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,13 @@ def test_a_folder_is_swept_when_its_slicer_has_crashed_and_not_before(tmp_path) 
 def test_the_folders_of_this_slicers_own_runs_are_not_swept(tmp_path) -> None:
     folder = RunFolder(tmp_path)
     assert sweep(tmp_path) == []
+    folder.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_somebody_took_away_during_the_run_does_not_hinder_its_end(tmp_path) -> None:
+    folder = RunFolder(tmp_path)
+    shutil.rmtree(folder.path)
     folder.remove()
     assert list(tmp_path.iterdir()) == []
 

@@ -77,7 +77,7 @@ def _is_stale(folder: Path) -> bool:
 
 def _empty(folder: Path) -> None:
     """Remove what a run left, the lock's file last: without it nobody would know whose the rest is."""
-    for path in folder.iterdir():
+    for path in _contents(folder):
         if path.name == LOCK_NAME:
             continue
         if path.is_dir() and not path.is_symlink():
@@ -87,9 +87,17 @@ def _empty(folder: Path) -> None:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    if [path.name for path in folder.iterdir()] == [LOCK_NAME]:
+    if [path.name for path in _contents(folder)] == [LOCK_NAME]:
         _unlink(folder / LOCK_NAME)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _contents(folder: Path) -> list[Path]:
+    """Return what is in a folder; nothing where somebody who cleaned the temporary folder has taken it away."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _unlink(path: Path) -> None:
