@@ -53,7 +53,8 @@ example:
   superres3d compare --lr lr.nii.gz --sr sr.nii.gz --hr hr.nii.gz picture.png
   superres3d compare --lr lr.nii.gz --sr sr.nii.gz --trust-map map.nii.gz --report sr.json picture.png
 
-Scale and grid are found from the volumes' positions in mm. An HR that holds the SR's grid voxel for voxel is cropped
+Scale and grid are found from the volumes' positions in mm, of thick slices too; the SR is scored beside zero-filled
+k-space, or the consistent interpolation between the slices. An HR that holds the SR's grid voxel for voxel is cropped
 to it; any other HR is refused.""",
     "models": f"""\
 Searched, first to last: the folders in ${MODELS_VARIABLE}, the user's model folder, the models that came with the

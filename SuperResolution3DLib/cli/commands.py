@@ -5,6 +5,7 @@ import math
 from typing import Final
 
 from SuperResolution3DLib.cli import slice_commands
+from SuperResolution3DLib.cli.baseline import baseline_of
 from SuperResolution3DLib.cli.slice_arguments import wants_slices
 from SuperResolution3DLib.errors import InputError, OutputError
 from SuperResolution3DLib.models.installed_models import find_model
@@ -12,10 +13,8 @@ from SuperResolution3DLib.models.model_card import SUFFIX
 from SuperResolution3DLib.volumes.body_axes import grid_text, shape_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.geometry import Grid, Scale, contained_box
-from SuperResolution3DLib.volumes.grid_match import match_grids
 from SuperResolution3DLib.volumes.intensity import large_offset, without_offset
 from SuperResolution3DLib.volumes.result_files import ResultFiles
-from SuperResolution3DLib.volumes.scale import scale_words
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 PROTOCOL: Final = "foreground"
@@ -73,7 +72,7 @@ def interpolate(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Draw LR, SR and HR side by side, and print the scores of SR and zero-filled LR when there is an HR.
+    """Draw LR, SR and HR side by side, and print the scores of SR and interpolated LR when there is an HR.
 
     Raises:
         InputError: an unusable volume or output, or grids that do not belong together.
@@ -85,8 +84,8 @@ def compare(options: argparse.Namespace) -> None:
     inputs = [options.lr, options.sr, options.hr, options.trust_map, options.report]
     with ResultFiles([], [options.output], inputs, overwrite=options.overwrite) as results:
         lr, sr = read_volume(options.lr, choice_of(options)).canonical(), read_volume(options.sr).canonical()
-        match = match_grids(lr, sr)
-        print(f"SR: {_describe(sr)}, {scale_words(match.scale)}, {match.grid} grid")
+        baseline = baseline_of(lr, sr)
+        print(f"SR: {_describe(sr)}, {baseline.words}")
         hr = None
         if options.hr is not None:
             whole_hr = read_volume(options.hr, choice_of(options, "hr_")).canonical()
@@ -104,15 +103,13 @@ def compare(options: argparse.Namespace) -> None:
 
         captions = {}
         if hr is not None:
-            from SuperResolution3DLib.forward.interpolation import interpolate as interpolated
             from SuperResolution3DLib.metrics.metrics import describe, score
 
-            zero_filled = interpolated(lr.array, match.scale, match.grid, "zero-fill")[match.box]
-            print(f"\n{'':20}{'PSNR (dB)':>10}{'SSIM':>9}")
-            for label, array in (("zero-filled k-space", zero_filled), ("SR", sr.array)):
+            print(f"\n{'':24}{'PSNR (dB)':>10}{'SSIM':>9}")
+            for label, array in ((baseline.label, baseline.interpolate(lr)), ("SR", sr.array)):
                 scores = score(array, hr.array, PROTOCOL)
                 captions[label] = f"{scores.psnr:.2f} dB, SSIM {scores.ssim:.3f}"
-                print(f"{label:20}{scores.psnr:10.2f}{scores.ssim:9.4f}")
+                print(f"{label:24}{scores.psnr:10.2f}{scores.ssim:9.4f}")
             print(describe(PROTOCOL))
         rows = [FigureRow("LR", lr.array, lr.affine), FigureRow("SR", sr.array, sr.affine, captions.get("SR", ""))]
         if options.trust_map is not None:
