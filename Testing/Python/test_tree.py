@@ -1,6 +1,7 @@
 """Nothing below a data set's root is left out in silence, and no file ends the work on the others."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -131,6 +132,16 @@ def test_a_file_that_ends_its_reader_is_listed_and_the_others_are_read(tmp_path,
     assert [entry.subject for entry in entries] == ["s0", "s1", "s2", "s3", "s4"]
     assert [bool(entry.problem) for entry in entries] == [False, True, True, False, False]
     assert entries[1].problem.startswith("ended the process that read it")
+
+
+def _what_an_interrupt_does(volume):
+    return str(signal.getsignal(signal.SIGINT))
+
+
+def test_readers_leave_it_to_the_command_to_end_at_ctrl_c(tmp_path):
+    write_nifti(tmp_path / "0.nii")
+    entries = list(inspect_all(tmp_path, [Candidate("s", "0.nii", "")], _what_an_interrupt_does, 2))
+    assert [entry.problem for entry in entries] == [str(signal.SIG_IGN)]
 
 
 def test_data_with_a_split_of_their_own_need_no_folds(tmp_path, capsys):

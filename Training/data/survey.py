@@ -10,6 +10,7 @@ from pathlib import Path
 from SuperResolution3DLib.errors import SuperResolutionError
 from SuperResolution3DLib.volumes.volume import Volume
 from Training.data.index import IndexEntry, content_sha256, fingerprint, read_entry
+from Training.data.worker_pool import ignore_interrupts
 from Training.datasets.data_set import Candidate
 
 Check = Callable[[Volume], str]
@@ -31,7 +32,7 @@ def inspect_all(root: Path, candidates: list[Candidate], check: Check, num_worke
         return
     left, now = list(candidates), num_workers
     while left:
-        pool = ProcessPoolExecutor(now, multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(now, multiprocessing.get_context("spawn"), ignore_interrupts)
         results = [pool.submit(inspect, root, candidate, check) for candidate in left]
         try:
             for result in results:

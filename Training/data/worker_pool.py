@@ -44,7 +44,7 @@ def run_all(action: Callable[[Job], Result], jobs: Sequence[Job], num_workers: i
     # Started afresh: copies of this process would share its threads, locks, connections and CUDA context.
     context = multiprocessing.get_context("spawn")
     try:
-        with _single_threads(), ProcessPoolExecutor(num_workers, context, _ignore_interrupts) as pool:
+        with _single_threads(), ProcessPoolExecutor(num_workers, context, ignore_interrupts) as pool:
             yield from pool.map(action, jobs)
     except BrokenProcessPool as error:
         raise ResourceError(
@@ -68,6 +68,6 @@ def _single_threads() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _ignore_interrupts() -> None:
+def ignore_interrupts() -> None:
     """Leave it to the parent to end at Ctrl+C, with its own words."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
