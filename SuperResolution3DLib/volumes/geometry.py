@@ -19,6 +19,7 @@ Scale = tuple[int, int, int]
 
 SHEAR_TOLERANCE = 1e-3  # largest cosine between two axes; headers rounded to float32 or to 6 digits stay below 1e-5
 SMALLEST_SPACING_MM = 1e-6
+TIE = 1e-4  # of a sum of three cosines; float32 rounding changes it by less than 1e-6
 
 
 def grid_phase(factor: int, grid: Grid) -> float:
@@ -127,11 +128,16 @@ class Orientation:
 
     @classmethod
     def of(cls, affine: np.ndarray) -> "Orientation":
-        """Find the RAS axes nearest to those of an affine: the permutation with the largest sum of cosines."""
+        """Find the RAS axes nearest to those of an affine: the permutation with the largest sum of cosines.
+
+        Several are equally near where axes are tilted by 45 degrees. The first of them counts, so that a volume and its
+        result go the same way, whatever their headers rounded.
+        """
         linear = np.asarray(affine, dtype=np.float64)[:3, :3]
         cosines = linear / np.linalg.norm(linear, axis=0)
         toward_sar = cosines[::-1, ::-1]  # rows S, A, R; columns D, H, W of the file
-        order = max(permutations(range(3)), key=lambda axes: _alignment(toward_sar, axes))
+        alignments = {axes: _alignment(toward_sar, axes) for axes in permutations(range(3))}
+        order = next(axes for axes, sum_ in alignments.items() if sum_ > max(alignments.values()) - TIE)
         flips = [bool(toward_sar[row, axis] < 0) for row, axis in enumerate(order)]
         return cls((order[0], order[1], order[2]), (flips[0], flips[1], flips[2]))
 

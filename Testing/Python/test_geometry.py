@@ -3,6 +3,7 @@
 import nibabel
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from SuperResolution3DLib.errors import GeometryError
 from SuperResolution3DLib.volumes.geometry import (
@@ -161,6 +162,18 @@ def test_orientation_of_a_rotation_by_almost_45_degrees_uses_each_axis_once():
     affine[:3, :3] = np.linalg.qr(np.array([[1, 1, 1], [-1, 1, 0.9], [1, 0.8, -2.0]]))[0]
     affine[:3, :3] @= [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
     assert sorted(Orientation.of(affine).order) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("angles", [(45, 0, 45), (45, 45, 0), (0, 45, 45)])
+def test_a_volume_tilted_by_45_degrees_and_its_result_have_one_orientation_whatever_was_rounded(angles):
+    rng = np.random.default_rng(0)
+    found = set()
+    for spacing in rng.uniform(0.3, 5.0, 50):
+        lr = np.eye(4)
+        lr[:3, :3] = spacing * Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+        lr = lr.astype(np.float32).astype(np.float64)
+        found |= {Orientation.of(lr), Orientation.of(sr_affine(lr, (3, 3, 3), "center").astype(np.float32))}
+    assert len(found) == 1
 
 
 def test_a_sound_affine_passes_even_when_rounded_to_float32(a_phantom):
