@@ -493,6 +493,7 @@ def test_missing_weights_are_named_with_their_place(
     assert evaluated("--interpolations", "cubic", "--lpips", "alex") == ModelError.exit_code
     error = capsys.readouterr().err
     assert "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth" in error
+    assert "--lpips none does without" in error
     assert str(tmp_path / "hub" / "checkpoints") in error
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from SuperResolution3DLib.errors import GeometryError, VolumeError
+from SuperResolution3DLib.errors import GeometryError, ModelError, VolumeError
 from SuperResolution3DLib.forward.kspace import residual
 from SuperResolution3DLib.metrics import fourier_shell, scanning_rings
 from SuperResolution3DLib.metrics.evaluation_protocols import (
@@ -95,9 +95,12 @@ class Evaluation:
         self.config = config or EvaluationConfig()
         self._lpips: Lpips | None = None
         if self.config.lpips is not None:
-            self._lpips = Lpips(
-                self.config.lpips, stride=self.config.stride, central_share=1.0, device=self.config.device
-            )
+            try:
+                self._lpips = Lpips(
+                    self.config.lpips, stride=self.config.stride, central_share=1.0, device=self.config.device
+                )
+            except ModelError as error:
+                raise ModelError(f"{error}; --lpips none does without") from error
         self._inception: Inception | None = None
         if self.config.inception is not None:
             self._inception = Inception(self.config.inception, device=self.config.device)
