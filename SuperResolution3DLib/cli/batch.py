@@ -1,6 +1,7 @@
 """Several volumes in one process: each model is loaded once, every run has its report, a failure stops no other."""
 
 import argparse
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -113,14 +114,27 @@ def _make(folder: Path) -> None:
 
 
 def _volumes(path: Path) -> list[Path]:
-    """Return the volume files of a folder; what holds none is an input itself, a file or a DICOM series."""
+    """Return the volume files of a folder but results of an earlier run; what holds none is an input itself, a file or
+    a DICOM series.
+    """
     try:
         files = sorted(file for file in path.iterdir() if file.name.lower().endswith(READ_EXTENSIONS))
+        files = [file for file in files if not _is_result(file)]
     except NotADirectoryError:
         return [path]
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
     return files or [path]
+
+
+def _is_result(file: Path) -> bool:
+    """Tell whether a report beside a file says that a run like this one wrote it, where results go beside inputs."""
+    name = _stem(file)
+    try:
+        told = json.loads(file.with_name(f"{name}.json").read_text("utf-8")) if name.endswith(ENDING) else None
+    except (OSError, ValueError):  # none, or no JSON
+        return False
+    return isinstance(told, dict) and Path(str(told.get("output"))).name == file.name
 
 
 def _stem(path: Path) -> str:

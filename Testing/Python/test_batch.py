@@ -58,6 +58,15 @@ def test_a_folder_is_run_with_one_loaded_model_and_a_failure_stops_no_other(a_co
     assert read_volume("new/results/a-sr.nii.gz").shape == (18, 22, 22)
 
 
+def test_results_beside_their_inputs_are_no_inputs_of_the_next_run(a_cohort, capsys):
+    assert run("super-resolve subjects --output-dir subjects --device cpu") == batch.FAILED + 1
+    Path("subjects/b.nrrd").unlink()
+    Path("subjects/other-sr.nrrd").write_bytes(Path("subjects/c.nrrd").read_bytes())
+    assert run("super-resolve subjects --output-dir subjects --device cpu --overwrite") == ExitCode.OK
+    assert capsys.readouterr().err.splitlines()[-1] == "3 of 3 volumes super-resolved"
+    assert {"a-sr.nii.gz", "c-sr.nrrd", "other-sr-sr.nrrd"} <= set(names("subjects"))
+
+
 def test_a_failure_names_its_volume_once(a_cohort, capsys):
     Path("subjects/b.nrrd").rename("o")  # one letter of the sentences
     assert run("super-resolve o subjects/a.nii.gz --output-dir out --model nosuch --device cpu") == batch.FAILED + 2
