@@ -136,7 +136,7 @@ def test_more_folds_than_subjects_are_refused(num_folds):
 
 
 def test_a_file_without_folds_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"no folds beside the index .*make them with .*prepare\.py --folds 5"):
         read_splits(tmp_path / FILE_NAME)
     (tmp_path / FILE_NAME).write_text(json.dumps({"kind": "splits", "version": 1, "seed": 0}))
     with pytest.raises(InputError, match="holds no folds"):

@@ -58,6 +58,11 @@ def read_splits(path: Path) -> Splits:
     Raises:
         InputError: no such file, or none of this version.
     """
+    if not path.exists():
+        raise InputError(
+            f"There are no folds beside the index ({path}), as where the data have a split of their own; make them "
+            "with Training/prepare.py --folds 5 --overwrite"
+        )
     content = read_json(path, "splits")
     try:
         return Splits(int(content["seed"]), tuple(tuple(map(str, fold)) for fold in content["folds"]))
