@@ -53,6 +53,7 @@ from Training.evaluation.seen_volumes import check_parent
 from Training.exit_code import exit_code
 from Training.folder_lock import locked
 from Training.preset import parts_of
+from Training.trainer.checkpoints import MODELS
 from Training.trainer.distributed import connection, first_here_then_others, together
 from Training.trainer.launch import fitted, make_fabric
 from Training.trainer.perceptual_loss import PerceptualLoss
@@ -153,6 +154,9 @@ def run(config: TrainConfig, command: str = "") -> int:
         if fabric.is_global_zero:  # only now: a run that refuses to be continued keeps its own
             write_config(config.out / CONFIG_FILE, asked_for)
         finished = trainer.fit(stop)
+    if finished and fabric.is_global_zero:
+        models = [config.out / name for name in MODELS if (config.out / name).is_file()]
+        log.info("done, the models are %s", " and ".join(map(str, models)))
     return 0 if finished else EXIT_AGAIN
 
 

@@ -1,6 +1,7 @@
 """The training command: it learns, saves a usable model, and refuses what cannot work before the first step."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -121,10 +122,13 @@ def a_vgg19(tmp_path_factory):
     return make_vgg19(tmp_path_factory.mktemp("vgg19"))
 
 
-def test_a_gan_run_uses_all_losses_after_the_pixel_steps(an_index, a_vgg19, tmp_path):
+def test_a_gan_run_uses_all_losses_after_the_pixel_steps(an_index, a_vgg19, tmp_path, caplog):
     run = tmp_path / "run"
+    caplog.set_level(logging.INFO)
     options = GAN | {"loss.perceptual.weights": a_vgg19, "loss.pixel_steps": 2, "optimisation.accumulate": 2}
     assert main(arguments(an_index, run, **options)) == 0
+    told = f"done, the models are {run / 'last.safetensors'} and {run / 'best.safetensors'}"
+    assert caplog.messages[-1] == told
     steps = [line for line in log_lines(run) if "loss" in line]
     names = {"perceptual", "adversarial", "discriminator_real", "discriminator_fake"}
     assert [names <= line.keys() for line in steps] == [False, False, True, True, True, True]
