@@ -8,11 +8,20 @@ from itertools import product
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from SuperResolution3DLib.networks.generator import Generator
-from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle
-from SuperResolution3DLib.networks.rrdb import RESIDUAL_SCALE, RRDB, DenseBlock, RRDBNet, Upsampling, leaky_relu
-from SuperResolution3DLib.networks.through_plane import ThroughPlaneNet
+from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
+from SuperResolution3DLib.networks.rrdb import (
+    NEGATIVE_SLOPE,
+    RESIDUAL_SCALE,
+    RRDB,
+    DenseBlock,
+    RRDBNet,
+    Upsampling,
+    leaky_relu,
+)
+from SuperResolution3DLib.networks.through_plane import Modulation, ThroughPlaneNet
 from SuperResolution3DLib.volumes.geometry import Scale
 from SuperResolution3DLib.volumes.scale import upsampling_stages
 
@@ -24,8 +33,11 @@ def rewrite_for_cpu(network: Generator) -> None:
     stacks = Stacks()
     if isinstance(network, RRDBNet):
         network.conv_last = BlockConvolution(network.conv_last, network.scale)
-    if isinstance(network, ThroughPlaneNet) and max(network.in_plane) > 1:
-        network.conv_last = BlockConvolution(network.conv_last, network.in_plane)
+    if isinstance(network, ThroughPlaneNet):
+        network.mixing = SliceBySliceMixing()
+        if max(network.in_plane) > 1:
+            network.unfolding = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
+            network.conv_last = FoldedConvolution(network.conv_last, network.in_plane)  # type: ignore[assignment]
     for module in reversed(list(network.modules())):  # what is inside first
         for name, part in module.named_children():
             if isinstance(part, Upsampling):
@@ -133,16 +145,73 @@ class BlockConvolution(_Rewritten, nn.Conv3d):
         extent = tuple(size + 2 for size in block)
         super().__init__(part.in_channels, math.prod(block), extent, block, padding=1, device="meta")  # type: ignore[arg-type]
         self.block = block
-        kernels = part.weight.new_zeros(self.weight.shape)
-        for kernel, corner in zip(kernels, product(*map(range, block)), strict=True):
-            kernel[(..., *(slice(start, start + 3) for start in corner))] = part.weight.detach()[0]
-        self.weight = nn.Parameter(kernels)
-        if part.bias is not None:
-            self.bias = nn.Parameter(part.bias.detach().expand(len(kernels)).clone())
+        self.weight, self.bias = nn.Parameter(_block_kernels(part, block)), _block_bias(part, block)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the volume, (N, F, D, H, W) to (N, 1, D, H, W); the sizes are multiples of the block's."""
         return pixel_shuffle(super().forward(features), self.block)
+
+
+class FoldedBlockConvolution(_Rewritten, nn.Conv3d):
+    """A block convolution of pixels that still lie in the channels of a coarser grid, as many planes of it at a time.
+
+    The kernel of a block reads pixels of the voxels around its own, and is folded as they are:
+
+        pixels, u = 2     -2 -1 | 0  1 | 2  3          voxels    -1     0     1
+        taps                  x | x  x | x             taps      0 x   x x   x 0
+    """
+
+    def __init__(self, part: nn.Conv3d, block: Scale) -> None:
+        depth, height, width = block
+        kernels = functional.pad(_block_kernels(part, block), (width - 1, width - 1, height - 1, height - 1))
+        kernels = pixel_unshuffle(kernels, (1, height, width))
+        outputs, channels, *extent = kernels.shape
+        super().__init__(channels, outputs, extent, (depth, 1, 1), padding=1, device="meta")  # type: ignore[arg-type]
+        self.block = block
+        self.weight, self.bias = nn.Parameter(kernels.contiguous()), _block_bias(part, block)
+
+    def forward(self, folded: Tensor) -> Tensor:
+        """Return the pixels, (N, F*u*u, M, H, W) to (N, 1, M, H*u, W*u) without planes that fill no block."""
+        return pixel_shuffle(super().forward(folded), self.block)
+
+
+class FoldedConvolution(nn.Module):
+    """A 3^3 convolution to one channel after channels have become pixels, without making them pixels.
+
+    Any number of planes: those that fill no block come one at a time.
+    """
+
+    def __init__(self, part: nn.Conv3d, in_plane: Scale) -> None:
+        super().__init__()
+        _, height, width = in_plane
+        self.depth = max(LANES // (height * width), 1)
+        self.blocks = FoldedBlockConvolution(part, (self.depth, height, width))
+        self.planes = FoldedBlockConvolution(part, in_plane)
+
+    def forward(self, folded: Tensor) -> Tensor:
+        """Return the pixels, (N, F*u*u, M, H, W) to (N, 1, M, H*u, W*u)."""
+        count = folded.shape[2]
+        rest = count % self.depth
+        parts = [self.blocks(folded)] if count >= self.depth else []
+        if rest:  # read from the plane before
+            parts.append(self.planes(folded[:, :, max(count - rest - 1, 0) :])[:, :, -rest:])
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+
+
+class SliceBySliceMixing(nn.Module):
+    """The features between slices, mixed position by position in the cache, and laid out channels last."""
+
+    def forward(self, below: Tensor, above: Tensor, index: Tensor, modulation: Modulation) -> Tensor:
+        """Return the features at M positions, as ``Mixing`` does."""
+        below, above = (part.permute(0, 2, 3, 4, 1).contiguous() for part in (below, above))  # (N, D, H, W, C)
+        batch, depth, *sizes, channels = below.shape
+        mixed = below.new_empty(batch, len(index), *sizes, channels)
+        for position, number in enumerate(index.tolist()):
+            factor_below, factor_above, offset = (part[position] for part in modulation)
+            plane = mixed[:, position]
+            torch.addcmul(offset, below[:, number], factor_below, out=plane)
+            leaky_relu(plane.addcmul_(above[:, min(number + 1, depth - 1)], factor_above))
+        return mixed.permute(0, 4, 1, 2, 3)
 
 
 class OneDNNConvolution(_Rewritten, nn.Conv3d):
@@ -170,6 +239,18 @@ def _channels_last(block: Tensor, channels: int, shape: torch.Size) -> Tensor:
     batch, _, *sizes = shape
     count = batch * channels * math.prod(sizes)
     return block[:count].view(batch, *sizes, channels).permute(0, 4, 1, 2, 3)
+
+
+def _block_kernels(part: nn.Conv3d, block: Scale) -> Tensor:
+    """Return a kernel for each voxel of a block, zero but for the 27 taps around it: (B, F, D + 2, H + 2, W + 2)."""
+    kernels = part.weight.new_zeros(math.prod(block), part.in_channels, *(size + 2 for size in block))
+    for kernel, corner in zip(kernels, product(*map(range, block)), strict=True):
+        kernel[(..., *(slice(start, start + 3) for start in corner))] = part.weight.detach()[0]
+    return kernels
+
+
+def _block_bias(part: nn.Conv3d, block: Scale) -> nn.Parameter | None:
+    return None if part.bias is None else nn.Parameter(part.bias.detach().expand(math.prod(block)).clone())
 
 
 def block_shape(scale: Scale) -> Scale:

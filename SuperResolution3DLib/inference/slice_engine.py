@@ -96,10 +96,11 @@ class SliceEngine(Engine):
             self._step("tail", number, len(boxes))
             # What comes from the host waits until a GPU has done what it was given: so all of it before the tail.
             query = slice_query(profile, self.slices.pixel, padded[0].start, padded[0].stop)
+            around, query = query.counted_from_slices_around(shape[0])
             query = SliceQuery(*(part.to(self.device) for part in query))
             measured = volume[self._pixels((slice(0, shape[0]), *box[1:]))].to(self.device)
             matrix = torch.from_numpy(interpolation[box[0]]).float().to(self.device)
-            inner = relative((needed[0], *padded[1:]), needed)
+            inner = relative((around, *padded[1:]), needed)
             block = features[(..., *inner)].contiguous(memory_format=torch.channels_last_3d)
             detail = network.tail(block, query)[0, 0][self._pixels(relative(box, padded))].float()
             detail += (matrix @ measured.flatten(1)).view_as(detail)

@@ -40,6 +40,52 @@ class SliceQuery(NamedTuple):
         """Return the query for the positions ``first`` to ``last`` - 1."""
         return SliceQuery(self.positions[first:last], self.slices[:, first:last])
 
+    def counted_from_slices_around(self, count: int) -> tuple[slice, "SliceQuery"]:
+        """Return which of ``count`` slices lie around the positions, and the query counted from the first of them."""
+        first = min(max(int(self.positions.min()), 0), max(count - 2, 0))
+        last = min(max(int(self.positions.max()), 0) + 1, count - 1)
+        return slice(first, last + 1), self._replace(positions=self.positions - first)
+
+
+class Modulation(NamedTuple):
+    """What the features of two slices are mixed with at M positions, channel by channel; (M, C) each."""
+
+    below: Tensor
+    """factor of the slice below"""
+    above: Tensor
+    """factor of the slice above"""
+    offset: Tensor
+
+
+class Mixing(nn.Module):
+    """The features between the slices, each of the slice below and the one above, and activated."""
+
+    def forward(self, below: Tensor, above: Tensor, index: Tensor, modulation: Modulation) -> Tensor:
+        """Return the features at M positions, (N, C, M, H, W).
+
+        Args:
+            below: (N, C, D, H, W), of the slices where they lie below.
+            above: (N, C, D, H, W), of the slices where they lie above.
+            index: (M,), the slice below each position.
+            modulation: what they are multiplied with, and what is added.
+        """
+        factor_below, factor_above, offset = (part.t()[None, :, :, None, None] for part in modulation)
+        # A gather by index_select: the backward pass of advanced indexing is serial on the CPU.
+        mixed = below.index_select(2, index) * factor_below + offset
+        last = above.shape[2] - 1
+        return leaky_relu(mixed + above.index_select(2, (index + 1).clamp(max=last)) * factor_above)
+
+
+class Unfolding(nn.Module):
+    """Channels become the pixels of a voxel of the trunk, activated: (N, T*u*u, M, H, W) to (N, T, M, H*u, W*u)."""
+
+    def __init__(self, in_plane: Scale) -> None:
+        super().__init__()
+        self.in_plane = in_plane
+
+    def forward(self, folded: Tensor) -> Tensor:
+        return leaky_relu(pixel_shuffle(folded, self.in_plane))
+
 
 class ThroughPlaneNet(Generator):
     """Slices (N, 1, D, H, W) to result voxels (N, 1, M, H, W) at M positions between them, in network units.
@@ -63,8 +109,10 @@ class ThroughPlaneNet(Generator):
             nn.SiLU(),
             nn.Linear(MODULATION_FEATURES, 3 * config.decoder_features),
         )
+        self.mixing = Mixing()
         self.conv_mixed = conv3(config.decoder_features, config.decoder_features)
         self.conv_unfolded = conv3(config.decoder_features, config.tail_features * folded)
+        self.unfolding = Unfolding(self.in_plane)
         self.conv_last = conv3(config.tail_features, 1)
 
     def trunk(self, lr: Tensor) -> Tensor:
@@ -80,23 +128,19 @@ class ThroughPlaneNet(Generator):
         positions = query.positions.clamp(0, last)
         below = positions.floor().clamp(max=max(last - 1, 0))
         index = below.long()
-        factor_below, factor_above, offset = self._modulation(positions - below, query.slices, features.dtype)
-        # A gather by index_select: the backward pass of advanced indexing is serial on the CPU.
-        mixed = self.below(features).index_select(2, index) * factor_below + offset
-        mixed = mixed + self.above(features).index_select(2, (index + 1).clamp(max=last)) * factor_above
-        mixed = leaky_relu(self.conv_mixed(leaky_relu(mixed)))
-        return self.conv_last(leaky_relu(pixel_shuffle(self.conv_unfolded(mixed), self.in_plane)))
+        modulation = self._modulation(positions - below, query.slices, features.dtype)
+        mixed = leaky_relu(self.conv_mixed(self.mixing(self.below(features), self.above(features), index, modulation)))
+        return self.conv_last(self.unfolding(self.conv_unfolded(mixed)))
 
     def forward(self, lr: Tensor, query: SliceQuery | None = None) -> Tensor:
         return self.tail(self.trunk(lr), query)
 
-    def _modulation(self, t: Tensor, slices: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the factors of the slice below and above and the offset, (1, C, M, 1, 1) each; t from 0 to 1."""
+    def _modulation(self, t: Tensor, slices: Tensor, dtype: torch.dtype) -> Modulation:
+        """Return what the slices' features are mixed with at M positions; t from 0 to 1."""
         spacing, thickness = slices[0] / SPACING_UNIT, slices[1]
         inputs = torch.stack([t, 2 * t * (1 - t), spacing, thickness], dim=1)
-        modulation = self.modulation(inputs.to(dtype))
-        below, above, offset = modulation.t()[None, :, :, None, None].chunk(3, dim=1)
-        return 1 + below, 1 + above, offset
+        below, above, offset = self.modulation(inputs.to(dtype)).chunk(3, dim=1)
+        return Modulation(1 + below, 1 + above, offset)
 
 
 def slice_query(profile: SliceProfile, pixel: float, first: int = 0, last: int | None = None) -> SliceQuery:

@@ -13,11 +13,13 @@ from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.rewrites import (
     BlockConvolution,
     BufferedDenseBlock,
+    FoldedConvolution,
     OneDNNConvolution,
     TransposedUpsampling,
     block_shape,
     rewrite_for_cpu,
 )
+from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle
 from SuperResolution3DLib.networks.rrdb import RRDBConfig, RRDBNet, Upsampling
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneConfig, ThroughPlaneNet
 
@@ -111,16 +113,25 @@ def test_dense_blocks_of_a_network_stack_in_the_same_memory_and_let_it_go():
     assert not blocks[0].stacks.is_held
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 13, 16])
+@pytest.mark.parametrize("in_plane", [(1, 2, 2), (1, 3, 3), (1, 4, 4), (1, 2, 1)])
+def test_a_convolution_of_pixels_works_on_the_channels_that_become_them(in_plane, count):
+    part = nn.Conv3d(5, 1, 3, padding=1)
+    folded = torch.randn(2, 5 * in_plane[1] * in_plane[2], count, 3, 7)
+    assert distance(FoldedConvolution(part, in_plane)(folded), part(pixel_shuffle(folded, in_plane))) < 1e-5
+
+
+@pytest.mark.parametrize("positions", [torch.arange(13) / 4, torch.linspace(0.2, 3, 16), torch.tensor([3.0])])
 @pytest.mark.parametrize("unshuffle", [1, 2, 3])
-def test_a_rewritten_network_between_slices_gives_the_same_volume(unshuffle):
+def test_a_rewritten_network_between_slices_gives_the_same_volume(unshuffle, positions):
     torch.manual_seed(0)
     config = ThroughPlaneConfig(6, 1, 3, unshuffle, decoder_features=5, tail_features=4)
     network = ThroughPlaneNet(config)
     rewritten = copy.deepcopy(network)
     rewrite_for_cpu(rewritten)
-    assert isinstance(rewritten.conv_last, BlockConvolution) == (unshuffle > 1)
-    query = SliceQuery(torch.arange(13) / 4, torch.tensor([[5.0], [1.0]]).expand(2, 13))
-    slices = torch.randn(1, 1, 4, 6, 12)
+    assert isinstance(rewritten.conv_last, FoldedConvolution) == (unshuffle > 1)
+    query = SliceQuery(positions, torch.tensor([[5.0], [1.0]]).expand(2, len(positions)))
+    slices = torch.randn(2, 1, 4, 6, 12)
     assert distance(rewritten(slices, query), network(slices, query)) < 1e-5
 
 

@@ -73,6 +73,19 @@ def test_the_answer_depends_on_spacing_and_thickness(a_model):
     assert not torch.allclose(found[0], found[1]) and not torch.allclose(found[0], found[2])
 
 
+@pytest.mark.parametrize(
+    ("positions", "around"), [([1.3, 2.6], (1, 4)), ([3.0, 4.0], (3, 5)), ([4.0], (3, 5)), ([-0.5, 0.0], (0, 2))]
+)
+def test_no_slices_matter_but_those_around_the_positions(a_model, positions, around):
+    features = torch.randn(1, 4, 5, 6, 6)
+    query = SliceQuery(torch.tensor(positions), torch.tensor([[4.0], [1.0]]).expand(2, len(positions)))
+    needed, counted = query.counted_from_slices_around(5)
+    assert needed == slice(*around)
+    with torch.no_grad():
+        found, wanted = a_model.network.tail(features[:, :, needed], counted), a_model.network.tail(features, query)
+    torch.testing.assert_close(found, wanted)
+
+
 def test_pixel_unshuffle_is_torchs_and_undoes_the_shuffle():
     volume = torch.randn(2, 3, 4, 6, 8)
     folded = pixel_unshuffle(volume, (1, 2, 2))
