@@ -8,6 +8,7 @@ import slicer
 import vtk
 from dicom_files import an_enhanced_file, some_slices, write
 from logic_fixtures import a_core  # noqa: F401 (fixture)
+from panel_fixtures import a_panel, a_slice_panel  # noqa: F401 (fixtures)
 
 from SuperResolution3DLib.errors import GeometryError
 from SuperResolution3DLib.inference.slice_stack import slice_stack
@@ -16,6 +17,7 @@ from SuperResolution3DLib.models.installed_models import InstalledModel
 from SuperResolution3DLib.models.model_card import read_card
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
 from Testing.Python.models import a_through_plane_file, a_tiny_card
+from Testing.Slicer.core import start
 from Testing.Slicer.double.dicom_database import ctkDICOMDatabase
 from Testing.Slicer.module import MODULE_FILE  # noqa: F401 - installs the double
 from Testing.Slicer.volumes import add_volume, affine_of
@@ -204,3 +206,27 @@ def test_frames_that_do_not_tell_their_places_are_taken_evenly(a_core, monkeypat
     elif change == "fewer":
         an_enhanced_node(a_core, monkeypatch, path, reader="DCMTK", heights=HEIGHTS[:6])
     assert stack_of(node).centres == pytest.approx(4.0 * np.arange(7))
+
+
+# --- The panel -------------------------------------------------------------------------------------------------------
+
+
+def test_the_panel_says_why_an_enhanced_file_cannot_be_used(a_slice_panel, monkeypatch, tmp_path) -> None:
+    core, ui = start(), a_slice_panel.ui
+    lost = an_enhanced_node(core, monkeypatch, tmp_path / "f", reader="GDCM")
+    a_slice_panel.choose(inputVolume=lost)
+    assert ui.reasonLabel.text.startswith(
+        "Slicer has lost the voxel sizes of enhanced: its DICOM file has 7 slices over"
+    )
+    assert not ui.applyButton.enabled
+    too_uneven = an_enhanced_node(core, monkeypatch, tmp_path / "f", reader="DCMTK", heights=TOO_UNEVEN)
+    a_slice_panel.choose(inputVolume=too_uneven)
+    assert "4.9 mm between slices 2 and 3" in ui.reasonLabel.text
+    assert not ui.applyButton.enabled
+
+
+def test_the_panel_tells_of_uneven_frames_and_takes_them(a_slice_panel, monkeypatch, tmp_path) -> None:
+    a_slice_panel.choose(inputVolume=an_enhanced_node(start(), monkeypatch, tmp_path / "f", reader="DCMTK"))
+    ui = a_slice_panel.ui
+    assert (ui.reasonLabel.text, ui.applyButton.enabled) == ("", True)
+    assert "up to 7.5 % off the mean of 4 mm; each is taken where it lies" in ui.noteLabel.text
