@@ -34,9 +34,9 @@ def rewrite_for_cpu(network: Generator) -> None:
     if isinstance(network, RRDBNet):
         network.conv_last = BlockConvolution(network.conv_last, network.scale)
     if isinstance(network, ThroughPlaneNet):
-        network.mixing = SliceBySliceMixing()
+        network.mixing = SliceBySliceMixing()  # type: ignore[assignment]
         if max(network.in_plane) > 1:
-            network.unfolding = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
+            network.unfolding = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)  # type: ignore[assignment]
             network.conv_last = FoldedConvolution(network.conv_last, network.in_plane)  # type: ignore[assignment]
     for module in reversed(list(network.modules())):  # what is inside first
         for name, part in module.named_children():
