@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from SuperResolution3DLib.errors import InputError, ResourceError
+from SuperResolution3DLib.errors import GeometryError, InputError, ResourceError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE, DEFAULT_SHAPE
 from SuperResolution3DLib.forward.forward_model import ForwardModel
 from SuperResolution3DLib.forward.slice_axis import PLANES, find_slice_axis
@@ -15,7 +15,7 @@ from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, size_text
 from SuperResolution3DLib.inference.slice_report import SliceReport
 from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, slice_stack
 from SuperResolution3DLib.sentence import Sentence
-from SuperResolution3DLib.volumes.body_axes import DIRECTIONS
+from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, spacing_text
 from SuperResolution3DLib.volumes.geometry import crop_affine
 from SuperResolution3DLib.volumes.intensity import check_intensities, large_offset, without_offset
 from SuperResolution3DLib.volumes.volume import Volume, cast_like
@@ -96,7 +96,13 @@ def degrade_slices(
         VolumeError: voxels beyond what float32 holds.
     """
     check_intensities(hr.array)
-    found = find_slice_axis(hr.affine, axis)
+    try:
+        found = find_slice_axis(hr.affine, axis)
+    except GeometryError as error:  # its words are those for a stack that is already there
+        raise GeometryError(
+            f"No axis of {spacing_text(hr.affine)} stands out by its spacing: say with --axis K, J or I (slices, rows, "
+            "columns) along which one the slices shall lie"
+        ) from error
     if slice_spacing < found.spacing:
         direction = Sentence(DIRECTIONS[PLANES.index(found.plane)])
         values = {"spacing": slice_spacing, "own": found.spacing, "direction": direction}

@@ -60,6 +60,12 @@ def test_what_slices_cannot_be_is_refused(command, spacing, words, sentence, tmp
     assert sentence in refusal(command, tmp_path, capsys, a_file(tmp_path, spacing), *words)
 
 
+def test_slices_made_of_an_isotropic_volume_need_an_axis(tmp_path, capsys):
+    path = a_file(tmp_path, ISOTROPIC)
+    assert main(["degrade", str(path), str(tmp_path / "out.nii.gz"), "--slice-spacing", "5"]) == 2
+    assert "stands out by its spacing: say with --axis K, J or I" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("thickness", ["0", "-4", "nan", "inf", "thin"])
 def test_a_thickness_is_a_number_above_0(command, thickness, tmp_path, capsys):
