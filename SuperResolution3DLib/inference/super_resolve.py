@@ -7,14 +7,15 @@ import numpy as np
 import torch
 
 from SuperResolution3DLib import __version__
-from SuperResolution3DLib.errors import CancelledError, GeometryError, VolumeError
+from SuperResolution3DLib.errors import CancelledError, GeometryError, ResourceError, VolumeError
 from SuperResolution3DLib.forward.interpolation import Method, interpolate
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, degraded_part, zero_fill
 from SuperResolution3DLib.forward.slice_axis import why_not_enlarged, why_not_even
+from SuperResolution3DLib.free_memory import free_memory
 from SuperResolution3DLib.inference.between_slices import between_slices, slices_bytes
 from SuperResolution3DLib.inference.computation import Computation, DataConsistency
 from SuperResolution3DLib.inference.engine import Engine
-from SuperResolution3DLib.inference.memory_plan import Run, host_bytes
+from SuperResolution3DLib.inference.memory_plan import FREE_SHARE, Run, host_bytes, size_text
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.result_memory import ResultMemory, choose_memory
 from SuperResolution3DLib.inference.settings import Result, Settings, canonical_region
@@ -209,8 +210,17 @@ def interpolate_volume(lr: Volume, scale: Scale, grid: Grid, method: Method) -> 
 
     Raises:
         VolumeError: voxels beyond what float32 holds.
+        ResourceError: main memory cannot hold the result.
     """
     check_intensities(lr.array)
+    # as it is computed, in float32, and in the file's type
+    needed = lr.array.size * math.prod(scale) * ((8 if method == "zero-fill" else 0) + 4 + lr.array.dtype.itemsize)
+    allowed = int(FREE_SHARE * free_memory())
+    if needed > allowed:
+        raise ResourceError(
+            f"The result takes {size_text(needed)} of main memory and may use {size_text(allowed)}: choose a smaller "
+            "--scale"
+        )
     orientation = Orientation.of(lr.affine)
     canonical, canonical_scale = lr.canonical(), orientation.scale_to_canonical(scale)
     offset = large_offset(lr.array)

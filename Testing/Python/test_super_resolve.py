@@ -196,6 +196,14 @@ def test_a_result_that_main_memory_cannot_hold_is_refused_with_both_numbers(a_mo
         super_resolve(volume, a_model, FP32, with_zero_filled=True)
 
 
+def test_an_interpolation_that_main_memory_cannot_hold_is_refused_with_both_numbers(a_phantom, monkeypatch):
+    monkeypatch.setattr("SuperResolution3DLib.inference.super_resolve.free_memory", lambda: 10**6)
+    volume = a_volume(a_phantom, np.int16)
+    assert interpolate_volume(volume, (2, 2, 2), "center", "cubic").shape == tuple(2 * n for n in volume.shape)
+    with pytest.raises(ResourceError, match=r"takes .* of main memory and may use .*: choose a smaller --scale"):
+        interpolate_volume(volume, (16, 16, 16), "center", "cubic")
+
+
 def test_the_report_names_model_device_and_grid(a_model, a_phantom):
     report = super_resolve(a_volume(a_phantom), a_model, FP32).report
     assert report.model == "tiny"
