@@ -17,6 +17,8 @@ from Training.data.appearance import AppearanceConfig
 from Training.data.slice_patches import MARGIN_SLICES
 from Training.data.slices_config import SlicesConfig
 
+USUAL_NOISE = 0.9**2  # of the largest: a patch's level is drawn as a square, so that nine of ten have less
+
 Stack = tuple[np.ndarray, tuple[float, float, float]]
 
 
@@ -41,9 +43,9 @@ def slice_stacks(
     """Make the stacks that mark the ends of what a training drew of a volume.
 
     Along each axis that is long enough: slices as far apart as they come, and in the middle; these once more with
-    pixels as fine and as blurred as they come, and with as much noise. The closest slices are left out, whose spectrum
-    shows where a scanner had interpolated the volume itself, and tone curves and bias fields, without which the
-    contrasts are wide enough.
+    pixels as fine and as blurred as they come, and with as much noise as nine of ten patches had. The closest slices
+    are left out, whose spectrum shows where a scanner had interpolated the volume itself, and tone curves and bias
+    fields, without which the contrasts are wide enough.
 
     Args:
         hr: (D, H, W) float32, canonical, the file's intensities.
@@ -54,7 +56,7 @@ def slice_stacks(
     Returns:
         The slices (D, H, W) with their axis first, in network units, and their spacing in mm.
     """
-    slices, noise = drawn.slices, drawn.appearance.noise
+    slices, noise = drawn.slices, USUAL_NOISE * drawn.appearance.noise
     for axis, length in enumerate(hr.shape):
         turned = np.moveaxis(hr, axis, 0)
         closest = slices.spacing[0]
