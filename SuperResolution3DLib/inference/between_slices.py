@@ -147,11 +147,12 @@ def _memory(
     volume: Volume, settings: Settings, monitor: Monitor, engine: SliceEngine, *, with_interpolated: bool
 ) -> ResultMemory:
     """Choose where the result lies: in fp32 while it is computed, and in the file's type."""
-    written = slices_bytes(volume, settings)
-    needed = written * 4 // volume.array.dtype.itemsize + written * (1 + with_interpolated)
+    result = slices_bytes(volume, settings)
+    written = result * (1 + with_interpolated)
+    features = 4 * volume.array.size * engine.model.card.footprint().features // engine.fold**2
     return choose_memory(
-        needed,
-        written * (1 + with_interpolated),
+        4 * result // volume.array.dtype.itemsize + written,
+        written + features,
         settings,
         monitor,
         on_cpu=engine.device.type == "cpu",

@@ -50,7 +50,6 @@ from SuperResolution3DLib.volumes.box import (
     whole,
 )
 from SuperResolution3DLib.volumes.geometry import Grid
-from SuperResolution3DLib.volumes.mapped_array import release_pages
 
 SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
 QUEUED = 16  # of the trunk's convolutions that a GPU is given at once: a run shall end soon after it is cancelled
@@ -157,7 +156,7 @@ class Engine:
             block = features[(..., *relative(padded, needed))].contiguous(memory_format=torch.channels_last_3d)
             detail = self.network.tail(block)[0, 0][scaled(relative(box, padded), self.scale)].float()
             copies.put(scaled(relative(box, region), self.scale), detail if skip is None else detail + skip)
-            release_pages(out)
+            self.memory.release()
         copies.finish()
         self._step("tail", len(boxes), len(boxes))
         return out
@@ -180,8 +179,9 @@ class Engine:
                 features = tile
                 break
             if features is None:
-                features = tile.new_empty((1, tile.shape[1], *box_shape(needed)))
+                features = self.memory.features((1, tile.shape[1], *box_shape(needed)), tile)
             features[(..., *relative(box, needed))] = tile
+            self.memory.release()
         if convolutions:
             self._step("trunk", total, total)
         if features is None:
@@ -203,13 +203,13 @@ class Engine:
             target, source = (scaled(relative(inside, outer), self.scale) for outer in (region, box))
             total[target] += window[source] * weights[source]
             weight_sum[target] += weights[source]
-            release_pages(*sums)
+            self.memory.release()
         for box in tiles(region, (SKIP_SLAB, *box_shape(region)[1:])):
             part, skip = scaled(relative(box, region), self.scale), self._skip(lr[0, 0], box)
             total[part] /= weight_sum[part]
             if skip is not None:
                 total[part] += skip.cpu()
-            release_pages(*sums)
+            self.memory.release()
         self._step("tail", len(boxes), len(boxes))
         return sums[0]
 

@@ -77,6 +77,11 @@ class Run:
         return 0 if self.on_disk else 4 * self.result_voxels
 
     @property
+    def feature_bytes(self) -> int:
+        """Return what the features of the trunk take in fp32; windows keep none."""
+        return 0 if self.edge is not None else 4 * math.prod(self.needed) * self.card.footprint().features
+
+    @property
     def needed(self) -> Shape:
         """Return the shape (D, H, W) of the LR voxels whose features the tail sees."""
         return box_shape(expand(self.region, tail_halo(self.card), self.shape))
@@ -161,22 +166,26 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
     halo = trunk_halo(card)
     volume = 4 * math.prod(shape)
     features = math.prod(box_shape(needed)) * size.features * itemsize
-    held = volume + features + (run.result_bytes if on_cpu else 0)  # while the tail runs
+    held = volume + (run.result_bytes if on_cpu else 0)  # while the tail runs, beside the features
+
+    def kept(tile: Shape) -> int:  # of the features
+        return 0 if on_cpu and run.on_disk and tile != box_shape(needed) else features
 
     def trunk_bytes(tile: Shape) -> float:
         is_whole = tile == box_shape(needed)
         workspace = _TRUNK_ON_CPU[itemsize] if on_cpu else _WORKSPACE
         padded = padded_shape(needed, tile, (halo,) * 3, shape)
-        beside = 0 if is_whole and on_cpu else features  # a whole trunk's last activations become the features
+        beside = 0 if is_whole and on_cpu else kept(tile)  # a whole trunk's last activations become the features
         return volume + beside + tile_bytes(padded, size.trunk_channels * itemsize, workspace)
 
     def tail_bytes(tile: Shape) -> float:
         padded = padded_shape(run.region, tile, size.tail_halo, shape)
         if not on_cpu:
             beside = 2 * 4 * math.prod(sr_shape(padded, card.scale))  # its interpolation, and the tile before
-            return held + beside + tile_bytes(padded, size.tail_channels * itemsize)
+            return held + kept(trunk_tile) + beside + tile_bytes(padded, size.tail_channels * itemsize)
         workspace = _FIRST_TILE_ON_CPU if padded == box_shape(needed) else _TILES_ON_CPU
-        return held + tile_bytes(padded, (size.tail_channels_on_cpu or size.tail_channels) * itemsize, workspace)
+        channels = size.tail_channels_on_cpu or size.tail_channels
+        return held + kept(trunk_tile) + tile_bytes(padded, channels * itemsize, workspace)
 
     trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes)
     edge = LARGEST_TAIL_TILE if on_cpu else LARGEST_TAIL_TILE_ON_GPU

@@ -1,11 +1,15 @@
 """Where a result lies while it is computed: in main memory, or in mapped files on the disk where that is too small."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from mmap import mmap
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.errors import OutputError, ResourceError
@@ -16,7 +20,7 @@ from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Shape, tiles, whole
 from SuperResolution3DLib.volumes.geometry import Orientation
-from SuperResolution3DLib.volumes.mapped_array import mapped_zeros, release_pages
+from SuperResolution3DLib.volumes.mapped_array import mapped_zeros, mapping_of, release
 from SuperResolution3DLib.volumes.volume import cast_like
 
 CUBE: Shape = (128, 128, 128)  # voxels that are cast at once where a result is mapped: few pages in any axis order
@@ -29,9 +33,10 @@ class ResultMemory:
     scratch: Path | None = None
     """folder on whose disk they may lie where main memory does not hold them; None: nowhere"""
     disk_bytes: int = 0
-    """that they take there, the files to be written included"""
+    """that they take there at most, the files to be written included"""
     is_mapped: bool = False
     """they lie there"""
+    _mappings: WeakSet[mmap] = field(default_factory=WeakSet, repr=False)
 
     def mapped(self, monitor: Monitor) -> "ResultMemory":
         """Return the memory of the same results on the disk.
@@ -58,10 +63,26 @@ class ResultMemory:
         if not self.is_mapped or self.scratch is None:
             return np.empty(shape, dtype)
         try:
-            return mapped_zeros(shape, dtype, self.scratch)
+            array = mapped_zeros(shape, dtype, self.scratch)
         except OSError as error:
             values = {"path": str(self.scratch), "reason": error.strerror or str(error)}
             raise OutputError(Sentence("output-failed", values)) from error
+        mapping = mapping_of(array)
+        if mapping is not None:
+            self._mappings.add(mapping)
+        return array
+
+    def features(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Return a tensor of any content of another one's type and on its device; raises what ``empty`` raises."""
+        if not self.is_mapped or like.device.type != "cpu":
+            return like.new_empty(shape)
+        numbers = self.empty((*shape, like.element_size()), np.uint8)
+        return torch.from_numpy(numbers).view(like.dtype).squeeze(-1)
+
+    def release(self) -> None:
+        """Let all that lies on the disk leave the process's memory until it is asked for again."""
+        for mapping in self._mappings:
+            release(mapping)
 
     def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return zeros in float32; raises what ``empty`` raises."""
@@ -75,13 +96,13 @@ class ResultMemory:
         result = self.empty(turned.shape, dtype)
         for box in tiles(whole(turned.shape), CUBE):
             result[box] = cast_like(turned[box], dtype, offset)
-            release_pages(result, array)
+            self.release()
         return result
 
 
 def choose_memory(
     needed: int,
-    written: int,
+    beside: int,
     settings: EngineSettings,
     monitor: Monitor,
     *,
@@ -92,7 +113,7 @@ def choose_memory(
 
     Args:
         needed: bytes that the result takes until it is written.
-        written: bytes of the files to be written, uncompressed.
+        beside: bytes that there are on the disk, too: the files to be written, uncompressed, and features.
         settings: folder and limit.
         monitor: is told of the disk.
         on_cpu: the network runs there, so the limit is one of main memory.
@@ -102,7 +123,7 @@ def choose_memory(
         ResourceError: main memory is too small, and there is no folder.
         OutputError: the disk has too little room.
     """
-    memory = ResultMemory(settings.scratch, needed + written)
+    memory = ResultMemory(settings.scratch, needed + beside)
     free = FREE_SHARE * free_memory()
     limit = settings.memory_limit if on_cpu else None
     if needed <= free and (limit is None or needed <= limit * GIB):

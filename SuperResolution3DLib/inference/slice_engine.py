@@ -24,7 +24,6 @@ from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, equal_tiles, expand, relative, whole
-from SuperResolution3DLib.volumes.mapped_array import release_pages
 
 
 class SliceEngine(Engine):
@@ -105,7 +104,7 @@ class SliceEngine(Engine):
             detail = network.tail(block, query)[0, 0][self._pixels(relative(box, padded))].float()
             detail += (matrix @ measured.flatten(1)).view_as(detail)
             copies.put(self._pixels(relative(box, result)), detail)
-            release_pages(out)
+            self.memory.release()
         copies.finish()
         self._step("tail", len(boxes), len(boxes))
         return out
@@ -127,8 +126,9 @@ class SliceEngine(Engine):
                 features = tile
                 break
             if features is None:
-                features = tile.new_empty((1, tile.shape[1], *box_shape(needed)))
+                features = self.memory.features((1, tile.shape[1], *box_shape(needed)), tile)
             features[(..., *relative(box, needed))] = tile
+            self.memory.release()
         self._step("trunk", total, total)
         if features is None:
             raise ValueError(f"The region {needed} holds no voxel")

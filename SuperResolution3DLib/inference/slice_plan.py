@@ -101,17 +101,21 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     hr_size = run.grid.profile.hr_size
     needed = expand((slice(0, shape[0]), *run.region[1:]), (0, *size.tail_halo[1:]), shape)
     result = (run.grid.result_voxels(run.region[0]), *run.region[1:])
-    fixed = 4 * math.prod(shape) * run.fold**2 + math.prod(shape) * size.features * itemsize
+    features = math.prod(shape) * size.features * itemsize
+    fixed = 4 * math.prod(shape) * run.fold**2
     if on_cpu and not run.on_disk:
         fixed += 4 * math.prod(run.result_shape)
 
+    def kept(tile: Shape) -> int:  # of the features
+        return 0 if on_cpu and run.on_disk and tile != box_shape(needed) else features
+
     def trunk_bytes(tile: Shape) -> float:
-        return tile_bytes(padded_shape(needed, tile, (halo,) * 3, shape), size.trunk_channels * itemsize)
+        return kept(tile) + tile_bytes(padded_shape(needed, tile, (halo,) * 3, shape), size.trunk_channels * itemsize)
 
     def tail_bytes(tile: Shape) -> float:
         padded = padded_shape(result, tile, size.tail_halo, (hr_size, *shape[1:]))
         beside = 0 if on_cpu else 2 * 4 * math.prod(padded) * run.fold**2  # its interpolation, and the tile before
-        return beside + tile_bytes(padded, size.tail_channels * itemsize)
+        return kept(trunk_tile) + beside + tile_bytes(padded, size.tail_channels * itemsize)
 
     trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes - fixed)
     most = LARGEST_TAIL_TILE if on_cpu else LARGEST_TAIL_TILE_ON_GPU

@@ -108,8 +108,8 @@ def super_resolve(
     members = {"ensemble": settings.ensemble, "with_trust_map": companion is not None}
     engine = Engine(model, settings, monitor)
     needed = host_bytes(run, volume.array.dtype.itemsize, with_zero_filled=with_zero_filled, **members)
-    written = run.result_voxels * volume.array.dtype.itemsize * (1 + with_zero_filled)
-    engine.memory = choose_memory(needed, written, settings, monitor, on_cpu=engine.device.type == "cpu")
+    beside = run.result_voxels * volume.array.dtype.itemsize * (1 + with_zero_filled) + run.feature_bytes
+    engine.memory = choose_memory(needed, beside, settings, monitor, on_cpu=engine.device.type == "cpu")
     trusted = run_trusted(engine, companion, lr, calibration) if companion and calibration else None
     if trusted is not None:
         sr = trusted.sr

@@ -35,11 +35,23 @@ def release_pages(*arrays: np.ndarray) -> None:
     What was written is kept: the system brings it to the disk when it needs the memory.
     """
     for array in arrays:
-        base: Any = array
-        while isinstance(base, np.ndarray):
-            base = base.base
-        if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):  # Windows trims by itself
-            base.madvise(mmap.MADV_DONTNEED)
+        mapping = mapping_of(array)
+        if mapping is not None:
+            release(mapping)
+
+
+def release(mapping: mmap.mmap) -> None:
+    """Let the pages of a mapped file leave the process's memory."""
+    if hasattr(mapping, "madvise"):  # Windows trims by itself
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def mapping_of(array: np.ndarray) -> mmap.mmap | None:
+    """Return the mapped file in which an array or a view of it lies; None: in main memory."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
 
 
 def planes(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:

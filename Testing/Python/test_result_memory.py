@@ -9,17 +9,22 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from models import a_through_plane_model, a_tiny_model, a_tiny_model_file
+from models import a_through_plane_model, a_tiny_card, a_tiny_model, a_tiny_model_file
 
 from SuperResolution3DLib.cli.super_resolve_job import Job
 from SuperResolution3DLib.cli.worker import run_job
 from SuperResolution3DLib.errors import CancelledError, OutputError, ResourceError
+from SuperResolution3DLib.inference import engine as engine_module
 from SuperResolution3DLib.inference import result_memory
 from SuperResolution3DLib.inference.engine import Engine
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.memory_plan import Run, TilePlan, plan_tiles
 from SuperResolution3DLib.inference.monitor import Monitor
+from SuperResolution3DLib.inference.result_memory import ResultMemory
 from SuperResolution3DLib.inference.settings import Result, Settings
 from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.models.checkpoint import Model
+from SuperResolution3DLib.volumes.box import whole
 from SuperResolution3DLib.volumes.mapped_array import mapped_zeros, planes, release_pages
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volume
 
@@ -156,6 +161,36 @@ def test_a_result_beside_which_the_network_has_no_room_is_mapped(tmp_path, a_scr
     np.testing.assert_allclose(found, wanted, atol=1e-5)  # cut into other tiles
     with pytest.raises(ResourceError, match="The run needs at least"):
         Engine(engine.model, replace(limited, scratch=None)).run(lr)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_features_of_a_tiled_trunk_lie_on_the_disk_with_the_result(tmp_path, a_scratch, monkeypatch, precision):
+    lr = np.random.default_rng(0).random((9, 8, 7), np.float32)
+    plan = TilePlan((4, 5, 7), 3, (3, 4, 7), (2, 2, 2), 0)
+    monkeypatch.setattr(engine_module, "plan_tiles", lambda *_, **__: plan)
+    engine = Engine(a_tiny_model(tmp_path), EngineSettings("cpu", precision))
+    wanted = engine.run(lr)
+    engine.memory = ResultMemory(a_scratch, is_mapped=True)
+    made = []
+    empty = ResultMemory.empty
+    monkeypatch.setattr(ResultMemory, "empty", lambda *given: made.append(given[1]) or empty(*given))
+    found = engine.run(lr)
+    np.testing.assert_array_equal(found, wanted)
+    assert made == [(1, 4, 9, 8, 7, 4 if precision == "fp32" else 2), (18, 16, 14)]  # bytes of a number come last
+
+
+def test_a_result_on_the_disk_leaves_more_memory_to_the_network(tmp_path):
+    run = Run(a_tiny_card((4, 4, 4)), (128, 128, 128), whole((128, 128, 128)))
+    on_disk, result = replace(run, on_disk=True), 4 * 512**3
+    for itemsize in (2, 4):
+        plan, other = (plan_tiles(item, itemsize, 10**10, on_cpu=True) for item in (run, on_disk))
+        assert (plan.trunk_tile, plan.tail_tile) == (other.trunk_tile, other.tail_tile) == ((128,) * 3, (32,) * 3)
+        assert plan.peak_bytes - other.peak_bytes > result / 2
+        small = plan_tiles(on_disk, itemsize, itemsize * result / 64, on_cpu=True)
+        assert max(small.trunk_tile) < 128
+        with pytest.raises(ResourceError):
+            plan_tiles(run, itemsize, result, on_cpu=True)
+        assert plan_tiles(on_disk, itemsize, 10**10, on_cpu=False) == plan_tiles(run, itemsize, 10**10, on_cpu=False)
 
 
 # --- On the disk -----------------------------------------------------------------------------------------------------
