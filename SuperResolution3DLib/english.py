@@ -238,7 +238,8 @@ ENGLISH: Final[dict[str, str]] = {
     "that use this memory",
     "memory-slices": "The result with {spacing:.3g} mm between slices takes {needed} of main memory and may use "
     "{allowed}: choose a larger --target-spacing",
-    "memory-result": "The result takes {needed} GiB of main memory and may use {allowed} GiB: {advice}",
+    "memory-result": "The result takes {needed} GiB of main memory and may use {allowed} GiB: {advice}, or write .nii "
+    "or .nii.gz without a trust map, which may take room on the disk instead",
     "input-library": "A library cannot be loaded ({reason}); install it again, or close other programs",
     "input-system": "{reason}; check permissions, names, free space and open files",
     "input-system-file": "{file}: {reason}; check permissions, names, free space and open files",

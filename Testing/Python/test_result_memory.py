@@ -237,7 +237,8 @@ def test_pages_that_are_released_leave_the_memory_and_keep_what_was_written(a_sc
 def test_a_disk_with_too_little_room_is_told_before_anything_is_computed(
     tmp_path, a_scratch, a_phantom, a_small_memory, monkeypatch
 ):
-    free = 504 * 64 * 8 - 1  # 6 bytes a voxel while it is computed, and 2 of the file
+    result, features = 504 * 64 * (4 + 2 + 2), 504 * 4 * 4  # bytes a voxel: in fp32, cast, in the file
+    free = result + features - 1
     monkeypatch.setattr(result_memory.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     monitor, settings = Told("read"), replace(FP32, scratch=a_scratch)
     with pytest.raises(OutputError, match="takes up to 1 MiB on the disk, and 1 MiB are free in"):
@@ -313,7 +314,7 @@ def test_formats_that_are_written_from_memory_are_refused_where_it_is_too_small(
     write_volume(a_sagittal_volume(a_phantom), source)
     job = Job(source, a_scratch / name, str(a_tiny_model_file(tmp_path)), "cpu", "fp32")
     if not is_mapped:
-        with pytest.raises(ResourceError, match="main memory"):
+        with pytest.raises(ResourceError, match=r"smaller region with --region, or write \.nii or \.nii\.gz without"):
             run_job(job, Monitor())
         return
     monitor = Told()
