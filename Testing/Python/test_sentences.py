@@ -22,7 +22,7 @@ LIBRARY = MODULE_FILE.parents[1] / "SuperResolution3DLib"
 SOURCES = [path for path in sorted(LIBRARY.rglob("*.py")) if path.name != "english.py"]
 OF_THE_COMMAND_LINE = (  # formats and commands that the panel does not have
     *("dicom", "metrics", "nifti_header.py", "nifti_forms.py", "mgz.py", "grid_match.py", "picture_file.py"),
-    *("figure.py", "trust_row.py", "commands.py", "batch.py"),
+    *("figure.py", "trust_row.py", "commands.py", "batch.py", "baseline.py"),
     *("slice_arguments.py", "blend.py", "forward_model.py", "axis_operator.py"),
 )
 NOT_IN_THE_PANEL = (  # values that it does not give, and files of a kind that it does not write
