@@ -48,7 +48,7 @@ def two_processes(program, values, folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"data.patch_size": 16}, "too small"),  # found by the first process while the other one waits
+        ({"data.patch_size": 16}, "use a smaller data.patch_size"),  # found by the first process while the other waits
         ({"data.modality": "CT"}, "no volume of modality 'CT'"),  # found by both
     ],
 )

@@ -29,7 +29,8 @@ NOT_IN_THE_PANEL = (  # values that it does not give, and files of a kind that i
     *("The device is auto", "The precision is auto", "The slice axis is one of", "The plane of slices is one of"),
     *("A slice profile is one of", "The slice spacing is above 0", "Data consistency", "Region ", "A volume of "),
     *("Give one INPUT", "Model file ", "The first grid", "The two grids", "The header of ", " has no extension"),
-    *(" is also ", " cannot be read as a MetaImage", " names the data file ", " is a file and ", " is not a volume of"),
+    *("No axis of ", "The result takes ", " is also ", " cannot be read as a MetaImage", " names the data file "),
+    *(" is a file and ", " is not a volume of"),
 )
 FULL = Sentence("memory-full", {"advice": SMALLER_REGION})
 
