@@ -33,6 +33,7 @@ from SuperResolution3DLib.volumes.volume import Volume, read_volume, write_volum
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (9, 11, 13)
+SENT = b"still here\n"
 BLOCKED = ("nibabel", "tqdm", "matplotlib", "monai", "torchvision", "lpips")
 
 
@@ -414,17 +415,22 @@ def is_cancelled_soon(cancellation: Cancellation, seconds: float) -> bool:
     return cancellation.is_cancelled()
 
 
-@pytest.mark.usefixtures("stdin_restored")
-def test_the_end_of_stdin_cancels_when_it_is_a_pipe():
+def check_that_the_end_of_a_pipe_cancels() -> None:
+    """Put a pipe in the place of stdin, and send something before it ends."""
     reading, writing = os.pipe()
     os.dup2(reading, 0)
     cancellation = Cancellation()
     cancellation.watch_stdin()
-    os.write(writing, b"still here\n")
-    assert not is_cancelled_soon(cancellation, 0.1)
+    os.write(writing, SENT)
+    assert not is_cancelled_soon(cancellation, 0.3)
     os.close(writing)
     assert is_cancelled_soon(cancellation, 5)
     os.close(reading)
+
+
+@pytest.mark.usefixtures("stdin_restored")
+def test_the_end_of_stdin_cancels_when_it_is_a_pipe():
+    check_that_the_end_of_a_pipe_cancels()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="stands in for Windows")
@@ -433,8 +439,6 @@ def test_on_windows_no_read_of_stdin_waits_and_holds_up_what_looks_at_it(monkeyp
     import fcntl
     import termios
 
-    reading, writing = os.pipe()
-    os.dup2(reading, 0)
     read, reads = os.read, []
 
     def num_bytes(pipe: int) -> int:
@@ -454,14 +458,8 @@ def test_on_windows_no_read_of_stdin_waits_and_holds_up_what_looks_at_it(monkeyp
     monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(get_osfhandle=lambda number: number))
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(os, "read", counting_read)
-    cancellation = Cancellation()
-    cancellation.watch_stdin()
-    os.write(writing, b"still here\n")
-    assert not is_cancelled_soon(cancellation, 0.3)
-    os.close(writing)
-    assert is_cancelled_soon(cancellation, 5)
-    os.close(reading)
-    assert reads == [len(b"still here\n")]
+    check_that_the_end_of_a_pipe_cancels()
+    assert reads == [len(SENT)]
 
 
 @pytest.mark.usefixtures("stdin_restored")

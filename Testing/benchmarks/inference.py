@@ -2,7 +2,7 @@
 
     python Testing/benchmarks/inference.py --threads 1 --hr VOLUME
     python Testing/benchmarks/inference.py --shapes 16,32,32:44,64,64 --methods engine-bf16,engine-fp32
-    python Testing/benchmarks/inference.py --paper --shapes 24,32,32       # the published size of network
+    python Testing/benchmarks/inference.py --paper --shapes 24,24,32       # the published size of network
     python Testing/benchmarks/inference.py --device cuda --paper --shapes 65,78,65
 
 Prints a Markdown table with a row for each shape and method, each measured in a process of its own.
