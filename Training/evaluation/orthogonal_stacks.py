@@ -11,9 +11,9 @@ well it agrees:
                 detail that the first stack could not measure and the second could
 
 A pair of parallel stacks of one scan, thick and thin, gives PSNR and the profile of edges across the slices besides. It
-shares the frame of its headers, which are believed where the registration would move a stack by less than a voxel. A
-pair whose linear interpolation correlates with the other stack by less than 0.7 counts as not registered (organs move):
-it is said and left out.
+shares the frame of its headers, which are believed where the registration would move a stack by less than a voxel. Of
+the others a pair whose linear interpolation correlates with the other stack by less than 0.7 counts as not registered
+(organs move): it is said and left out.
 """
 
 import logging
@@ -121,7 +121,7 @@ def score_set(name: str, stacks: Sequence[Stack], methods: Sequence[SliceMethod]
                 first.volume, slices, Volume(seen.array, motion @ seen.affine) if was_moved else seen
             )
             agreement = comparison.intensity(comparison.sampled(linear))
-            if agreement < LEAST_AGREEMENT:
+            if was_moved and agreement < LEAST_AGREEMENT:
                 log.warning(
                     "%s: %s and %s are left out: after registration they correlate by %.2f only",
                     *(name, first.name, second.name, agreement),

@@ -13,6 +13,7 @@ from Training.evaluation.slice_blur import axis_and_sigma, slice_step
 
 FEWEST_VOXELS = 1000  # that two stacks share
 THICKNESS_SAMPLES = 5  # across the second stack's slices
+DARKEST_PERCENT = 0.1  # of the voxels may be darker than air
 EDGE_REACH = 1.25  # slice spacings to either side of an edge that its profile shows
 
 
@@ -27,7 +28,7 @@ class Comparison:
         """
         self._points, self._offsets = _voxel_points(moved), _thickness_offsets(moved)
         self.seen = moved.array.astype(np.float64)
-        self.counted = _inside(self._points, first) & (self.seen > otsu_threshold(moved.array) / 2)
+        self.counted = _inside(self._points, first) & (self.seen > _darkest_tissue(self.seen))
         if self.counted.sum() < FEWEST_VOXELS:
             raise VolumeError(f"Two stacks share only {self.counted.sum()} voxels of tissue")
         step = slice_step(first, slices.axis.axis)
@@ -52,7 +53,7 @@ class Comparison:
     def psnr(self, sampled: np.ndarray) -> float:
         """Return the PSNR in dB, its range from 0 or the 0.1 percentile (CT) to the 99.9 percentile."""
         seen = self.seen[self.counted]
-        low, high = min(0.0, float(np.percentile(seen, 0.1))), float(np.percentile(seen, 99.9))
+        low, high = min(0.0, float(np.percentile(seen, DARKEST_PERCENT))), float(np.percentile(seen, 99.9))
         return float(10 * np.log10((high - low) ** 2 / np.mean(np.square(sampled[self.counted] - seen))))
 
     def edges(self) -> Edges | None:
@@ -87,6 +88,12 @@ class Comparison:
 
     def _high(self, volume: np.ndarray) -> np.ndarray:
         return volume - gaussian_filter1d(volume, self._sigma, axis=self._axis, mode="nearest")
+
+
+def _darkest_tissue(seen: np.ndarray) -> float:
+    """Return the intensity halfway from air, which is 0 or in CT the lowest there is, to Otsu's threshold."""
+    air = min(0.0, float(np.percentile(seen, DARKEST_PERCENT)))
+    return (air + otsu_threshold(seen)) / 2
 
 
 def _voxel_points(volume: Volume) -> np.ndarray:
