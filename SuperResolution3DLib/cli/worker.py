@@ -278,7 +278,7 @@ def _raise_if_cancelled(monitor: Monitor) -> None:
 
 
 def summary(report: Report) -> str:
-    """Say in a line what was written and how far it agrees with the input."""
+    """Say what was written and how far it agrees with the input; of thick slices also what they were taken for."""
     residual = report.data_consistency.residual_rms_percent
     agreement = "" if residual is None else f"; agrees with the scan to {residual:.2g} % at the measured frequencies"
     if agreement and report.slices is not None:
@@ -286,5 +286,5 @@ def summary(report: Report) -> str:
     if agreement and report.data_consistency.model_dependent:
         agreement += " (model-dependent)"
     duration = format_duration(report.seconds)
-    trust = "" if report.trust is None else f"\n{report.trust}"
-    return f"wrote {report.output}: {report.output_grid} with {report.model} in {duration}{agreement}{trust}"
+    more = "".join(f"\n{line}" for line in (report.slices and report.slices.sentence, report.trust) if line)
+    return f"wrote {report.output}: {report.output_grid} with {report.model} in {duration}{agreement}{more}"

@@ -189,6 +189,17 @@ def test_the_command_makes_a_stack_isotropic(tmp_path, capsys):
     result = read_volume(out)
     assert result.spacing == pytest.approx((1.0, 1.0, 1.0), abs=0.02)
     assert json.loads(report.read_text())["slices"]["slice_thickness_mm"] == 3.9
+    assert "thickness 3.9 mm (as given)" in capsys.readouterr().err
+
+
+def test_the_command_says_that_a_thickness_was_assumed(tmp_path, capsys):
+    write_volume(replace(a_stack(), slice_thickness=None), tmp_path / "stack.nii.gz")
+    words = ["super-resolve", tmp_path / "stack.nii.gz", tmp_path / "out.nii.gz", "--device", "cpu"]
+    assert main([str(word) for word in [*words, "--model", a_through_plane_file(tmp_path)]]) == 0
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(
+        "axial slices of 1 x 1 x 4.3 mm, thickness 4.3 mm (assumed to be the spacing), computed with"
+    )
 
 
 def test_a_job_for_slices_survives_its_command_line():
