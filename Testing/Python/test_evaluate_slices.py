@@ -10,7 +10,9 @@ from models import a_through_plane_file, a_tiny_model_file
 from scipy.ndimage import gaussian_filter
 from training_runs import index_of, write_blobs
 
+from SuperResolution3DLib.forward.axis_operator import Slices
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
+from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.slice_stack import slice_stack
 from SuperResolution3DLib.inference.thick_slices import degrade_slices
 from SuperResolution3DLib.metrics.metrics import psnr
@@ -21,7 +23,7 @@ from Training.evaluate import main
 from Training.evaluation.orthogonal_stacks import between
 from Training.evaluation.simulated_slices import SliceScan, axis_cutoff, score_volume, simulated
 from Training.evaluation.slice_blur import blurred, slice_step
-from Training.evaluation.slice_methods import SliceMethod, interpolation_methods
+from Training.evaluation.slice_methods import SliceMethod, interpolation_methods, model_methods
 from Training.evaluation.stack_registration import registered
 
 SCAN = SliceScan("axial", 4.0, 0.2)
@@ -258,6 +260,20 @@ def test_a_model_is_not_scored_on_what_it_was_trained_on(an_index, tmp_path, cap
     model = str(a_through_plane_file(tmp_path, training={"train": [entry.sha256]}))
     assert main(simulate(an_index, tmp_path / "out", "--model", model)) == 2
     assert "was trained on test/c.nii.gz" in capsys.readouterr().err
+
+
+def test_a_model_is_scored_on_the_interpolation_that_its_card_names(tmp_path):
+    """What it adds to is regularised as in use, where the card tells, not as the default is."""
+    case, found = simulated(a_volume(), SCAN), []
+    for noise in (0.0, 1.0):
+        path = a_through_plane_file(tmp_path, forward={"shape": "gaussian", "noise": noise})
+        model, _ = model_methods(str(path), EngineSettings("cpu", "fp32"))
+        model.model.network.silence()
+        found.append(model.compute(case.lr, case.told, case.pixel))
+    wanted = [Slices(case.told, noise).interpolation(case.told.lr_size) for noise in (0.0, 1.0)]
+    for result, matrix in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(result, np.tensordot(matrix, case.lr, 1), atol=0.5)  # of 600
+    assert np.abs(found[0] - found[1]).max() > 5
 
 
 def test_the_profile_told_is_gaussian_whatever_was_measured():

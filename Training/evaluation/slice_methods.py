@@ -75,7 +75,8 @@ class _Network:
     def compute(self, lr: np.ndarray, profile: SliceProfile, pixel: float) -> np.ndarray:
         if self._lr is not lr or self._asked != (profile, pixel):
             to_network = self.model.intensity.fit(lr)
-            engine = SliceEngine(self.model, SliceGrid(profile, pixel), self.settings)
+            noise = self.model.card.forward.get("noise", DEFAULT_NOISE)
+            engine = SliceEngine(self.model, SliceGrid(profile, pixel, noise), self.settings)
             self._found = to_network.from_network(engine.run(to_network.to_network(lr)))
             self._lr, self._asked = lr, (profile, pixel)
         return self._found
