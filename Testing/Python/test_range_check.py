@@ -10,11 +10,12 @@ from scipy import ndimage
 
 from SuperResolution3DLib.errors import ModelError
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, zero_fill
+from SuperResolution3DLib.forward.slice_axis import find_slice_axis
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.settings import Settings
 from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.inference.trust.input_measures import measure_input
-from SuperResolution3DLib.inference.trust.range_check import compare, range_warnings
+from SuperResolution3DLib.inference.trust.range_check import compare, range_warnings, slice_warnings
 from SuperResolution3DLib.models.input_ranges import InputRanges
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.geometry import Scale
@@ -143,6 +144,27 @@ def test_a_volume_of_hounsfield_units_given_to_an_mr_model_is_told(modality):
     air = f"{np.mean(array == -1000):.0%} of its voxels lie near -1000 HU"
     assert found == ([] if modality else [f"The volume looks like CT ({air}), tiny was trained on MR"])
     assert range_warnings(volume, a_tiny_card(modality="CT, MR"), lr, volume.shape, 2) == []
+
+
+def test_a_cut_of_a_ct_without_air_is_told_by_its_fat_and_soft_tissue():
+    kinds = np.arange(30 * 34 * 32).reshape(30, 34, 32) % 10
+    array = np.select([kinds < 2, kinds < 6], [-90, 55], 300).astype(np.int16)
+    lr = IntensityPolicy().fit(array).to_network(array)
+
+    def told(voxels: np.ndarray) -> list[str]:
+        volume = Volume(voxels, np.diag([3, 3, 3, 1.0]))
+        return [warned.message for warned in range_warnings(volume, a_tiny_card(), lr, voxels.shape, 2)]
+
+    (sentence,) = told(array)
+    assert "20% of its voxels lie where fat does, -150 to -30 HU, and 40% where soft tissue does" in sentence
+    assert told(array + 90) == [] and told(np.where(array == 55, 300, array)) == []
+
+
+@pytest.mark.parametrize("name", ["test/ct-abdomen5mm-cptacpda-01", "train/ct-abdomen-pancreascb-01"])
+def test_real_abdomens_in_ct_without_air_are_told(shared_data, name):
+    volume = read_volume(shared_data / f"{name}.nii.gz")
+    axis = find_slice_axis(volume.affine, "K")
+    assert [warned.code for warned in slice_warnings(volume, a_tiny_card(), axis)][:1] == ["modality-like-ct-tissue"]
 
 
 def test_a_run_tells_what_lies_outside_and_reports_it(tmp_path, known_measures):

@@ -49,6 +49,10 @@ WORDS = {
     "modality-like-ct": _(
         "The volume looks like CT ({share:.0%} of its voxels lie near -1000 HU), {model} was trained on {trained}"
     ),
+    "modality-like-ct-tissue": _(
+        "The volume looks like CT ({fat:.0%} of its voxels lie where fat does, -150 to -30 HU, and {soft:.0%} where "
+        "soft tissue does), {model} was trained on {trained}"
+    ),
     "spacing-voxels": _(
         "The voxels of {voxels} lie outside the {low:g} to {high:g} mm that {model} was trained on; the result will "
         "have {grid}, {bytes}"
