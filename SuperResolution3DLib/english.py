@@ -124,7 +124,8 @@ ENGLISH: Final[dict[str, str]] = {
     "input-target-spacing": "A target spacing of {target:g} mm does not suit slices every {spacing:.4g} mm: it is "
     "below that and at least {smallest:.3g} mm, {most} voxels per slice",
     "input-pixel-spacing": "The pixel size, {target:g} mm (0.4 mm at least), does not suit as target spacing for "
-    "slices every {spacing:.4g} mm: it is below that and at least {smallest:.3g} mm, {most} voxels per slice",
+    "slices every {spacing:.4g} mm: choose one below that and at least {smallest:.3g} mm, {most} voxels per slice, "
+    "with --target-spacing",
     "input-report-json": "{source} is not a report of a run: it is not JSON ({reason})",
     "input-report": "{source} is not a report of a run that this version can read: {reason}",
     # volumes

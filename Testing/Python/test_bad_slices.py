@@ -53,6 +53,11 @@ def refusal(command, folder, capsys, path, *words, model=None) -> str:
             "isotropic or nearly so, its voxels are 1.1 x 1 x 1 mm (left-right, front-back, head-foot), so",
         ),
         (ISOTROPIC, [], "use a model or a method for all three axes, or name the slice axis with --axis K, J or I"),
+        (
+            ISOTROPIC,
+            ["--axis", "J"],
+            "mm: choose one below that and at least 0.0312 mm, 32 voxels per slice, with --target-spacing",
+        ),
         (TWO_LARGE, [], "No axis of 1 x 4.2 x 4 mm (left-right, front-back, head-foot) stands out as the slice axis"),
     ],
 )
