@@ -243,11 +243,11 @@ def _write_means(path: Path, scores: Sequence[SliceScore]) -> None:
     means = {}
     for method in dict.fromkeys(score.method for score in scores):
         own = [score for score in scores if score.method == method]
-        lpips = [score.lpips for score in own if score.lpips is not None]
+        given = {name: _present(own, name) for name in ("lpips", "tissue_dice")}
         means[method] = {
             "psnr": sum(score.psnr for score in own) / len(own),
             "ssim": sum(score.ssim for score in own) / len(own),
-            **({"lpips": sum(lpips) / len(lpips)} if lpips else {}),
+            **{name: sum(values) / len(values) for name, values in given.items() if values},
         }
     values = {
         "protocol": f"slices every {', '.join(f'{value:g}' for value in spacings)} mm, gap "
@@ -257,6 +257,10 @@ def _write_means(path: Path, scores: Sequence[SliceScore]) -> None:
     }
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1), "utf-8")
+
+
+def _present(scores: Sequence[SliceScore], name: str) -> list[float]:
+    return [value for score in scores if (value := getattr(score, name)) is not None]
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ first falls below a threshold tells up to which detail the patch can be trusted;
 Nyquist frequency, even what was measured has come out as something else: lost, moved or invented.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.metrics.evaluation_protocols import check_pair
 from SuperResolution3DLib.metrics.foreground import otsu_threshold
-from SuperResolution3DLib.volumes.geometry import Scale
 
 EDGE = 48  # voxels
 STEP = EDGE // 2  # between patches, and between slices
@@ -63,8 +62,8 @@ def can_be_scanned(shape: tuple[int, ...]) -> bool:
     return sorted(shape)[1] >= EDGE
 
 
-def suspicious(patches: list[RingPatch], scale: Scale) -> list[RingPatch]:
-    """Return the patches whose detail ends clearly below the LR's Nyquist frequency."""
+def suspicious(patches: list[RingPatch], scale: Sequence[float]) -> list[RingPatch]:
+    """Return the patches whose detail ends clearly below the LR's Nyquist frequency; scale: HR voxels per LR voxel."""
     return [patch for patch in patches if patch.crossing < LOWEST / max(scale)]
 
 

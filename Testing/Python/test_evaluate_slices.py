@@ -25,8 +25,10 @@ from Training.evaluation.simulated_slices import SliceScan, axis_cutoff, score_v
 from Training.evaluation.slice_blur import blurred, slice_step
 from Training.evaluation.slice_methods import SliceMethod, interpolation_methods, model_methods
 from Training.evaluation.stack_registration import registered
+from Training.reporting.slice_tables import simulated_tables
 
 SCAN = SliceScan("axial", 4.0, 0.2)
+CUBIC, CONSISTENT = interpolation_methods()[-2:]
 
 
 def an_object(shape=(48, 44, 40), seed=0) -> np.ndarray:
@@ -103,6 +105,22 @@ def test_the_cutoff_is_where_the_detail_ends():
     spectrum[17:] = np.fft.rfft(np.random.default_rng(2).normal(size=hr.shape), axis=0)[17:]
     sr = np.fft.irfft(spectrum, n=64, axis=0)
     assert axis_cutoff(sr, hr, 2.0) == pytest.approx(17 / 128, abs=1.5 / 128)  # cycles/mm of 64 voxels of 2 mm
+
+
+def test_wrong_detail_is_counted_and_tissue_compared():
+    volume = Volume(an_object((60, 64, 62)), np.eye(4))
+    case = simulated(volume, SCAN)
+    wrong = case.hr + gaussian_filter(np.random.default_rng(1).normal(0, 1500, case.hr.shape), 2)
+    invented = SliceMethod("wrong", lambda lr, profile, pixel: wrong.astype(np.float32))
+    scores = list(score_volume(volume, "a", "MR", [SCAN], [the_truth(case), CUBIC, CONSISTENT, invented], None))
+    truth, *_, other = scores
+    assert truth.ring_patches == other.ring_patches > 5
+    assert truth.ring_boxes == 0 and truth.tissue_dice == 1
+    assert other.ring_boxes > other.ring_patches / 2 and other.tissue_dice < 0.9
+    (row,) = re.findall(r"\| truth \|.*\| ([\d.]+) \| ([\d.]+) \|", simulated_tables(scores, "command"))
+    assert row == ("0.0", "1.000")
+    (small,) = score_volume(a_volume(), "a", "MR", [SCAN], [CUBIC], None)
+    assert small.ring_patches == 0
 
 
 # --- Real ------------------------------------------------------------------------------------------------------------

@@ -9,16 +9,19 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.forward.axis_product import multiply_axes
 from SuperResolution3DLib.forward.slice_axis import PLANES
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile
 from SuperResolution3DLib.metrics.evaluation_protocols import reference
 from SuperResolution3DLib.metrics.metrics import psnr
+from SuperResolution3DLib.metrics.scanning_rings import can_be_scanned, scan_rings, suspicious
 from SuperResolution3DLib.metrics.ssim import ssim
 from SuperResolution3DLib.volumes.volume import Volume
 from Training.data.slice_patches import LARGEST_ANISOTROPY
 from Training.evaluation.perceptual_metrics import Lpips
 from Training.evaluation.slice_methods import SliceMethod
+from Training.evaluation.tissue import HrTissue
 
 THRESHOLD = 0.5  # of the correlation along the slice axis
 
@@ -59,6 +62,12 @@ class SliceScore:
     """% of the range by which the slices, made anew of the result, differ from those measured (RMS)"""
     pixel_ratio: float
     """longer over shorter side of a pixel"""
+    ring_patches: int = 0
+    """whose Fourier ring correlation with the HR was looked at; 0: too small for it"""
+    ring_boxes: int = 0
+    """of these, in which even what the slices measured has come out as something else"""
+    tissue_dice: float | None = None
+    """agreement of classes of intensity with the HR's; None: no subject"""
 
     @property
     def scan(self) -> tuple[str, str, float, float]:
@@ -138,6 +147,7 @@ def score_volume(
         lr, hr, told = case.lr, case.hr, case.told
         wanted = reference(hr, "foreground")
         unmeasured = _unmeasured(told)[wanted.box[0]]
+        tissue = _tissue(wanted.hr)
         for method in methods:
             sr = method.compute(lr, told, case.pixel)
             pair = wanted.pair(sr)
@@ -145,6 +155,7 @@ def score_volume(
             if pair.mask is not None:
                 mask = mask & pair.mask
             residual = multiply_axes(sr, [told.matrix(), None, None]) - lr
+            patches = scan_rings(pair.sr, pair.hr, modality) if can_be_scanned(pair.hr.shape) else []
             yield SliceScore(
                 file=name,
                 modality=modality,
@@ -158,7 +169,17 @@ def score_volume(
                 cutoff=axis_cutoff(pair.sr, pair.hr, told.hr_spacing),
                 residual=100 * float(np.sqrt(np.mean(np.square(residual, dtype=np.float64)))) / pair.data_range,
                 pixel_ratio=max(case.pixels) / min(case.pixels),
+                ring_patches=len(patches),
+                ring_boxes=len(suspicious(patches, (told.spacing / told.hr_spacing,))),
+                tissue_dice=tissue.agreement(pair.sr)["tissue_dice"] if tissue else None,
             )
+
+
+def _tissue(hr: np.ndarray) -> HrTissue | None:
+    try:
+        return HrTissue(hr)
+    except VolumeError:
+        return None
 
 
 def through_plane_lpips(lpips: Lpips, sr: np.ndarray, hr: np.ndarray) -> float | None:

@@ -35,22 +35,39 @@ def tissue_agreement(sr: np.ndarray, hr: np.ndarray) -> dict[str, float]:
         VolumeError: voxels that are not finite, a constant HR, or no subject.
     """
     check_pair(sr, hr)
-    subject = subject_mask(hr)
-    if not subject.any():
-        raise VolumeError("The HR shows no subject")
-    found, wanted = (_classes(volume, subject) for volume in (sr, hr))
-    overlaps = []
-    for kind in range(CLASSES):
-        one, other = found == kind, wanted == kind
-        if both := int(np.count_nonzero(one & subject) + np.count_nonzero(other & subject)):
-            overlaps.append(2 * np.count_nonzero(one & other & subject) / both)
-    figures = {"tissue_dice": float(np.mean(overlaps))}
-    depth = ndimage.distance_transform_edt(subject)
-    middle = depth > DEEP * depth.max()
-    volumes = [_largest((classes == 0) & middle) for classes in (found, wanted)]
-    if volumes[1] >= SMALLEST:
-        figures["core_volume_error"] = 100 * abs(volumes[0] - volumes[1]) / volumes[1]
-    return figures
+    return HrTissue(hr).agreement(sr)
+
+
+class HrTissue:
+    """What the analysis finds in an HR, once for all that is compared with it."""
+
+    def __init__(self, hr: np.ndarray) -> None:
+        """Analyse an HR (D, H, W).
+
+        Raises:
+            VolumeError: a constant HR, or no subject.
+        """
+        self.subject = subject_mask(hr)
+        if not self.subject.any():
+            raise VolumeError("The HR shows no subject")
+        self.classes = _classes(hr, self.subject)
+        depth = ndimage.distance_transform_edt(self.subject)
+        self.middle = depth > DEEP * depth.max()
+        self.core = _largest((self.classes == 0) & self.middle)
+
+    def agreement(self, sr: np.ndarray) -> dict[str, float]:
+        """Return the figures of ``tissue_agreement`` of an SR on the HR's grid, which has finite voxels."""
+        found = _classes(sr, self.subject)
+        overlaps = []
+        for kind in range(CLASSES):
+            one, other = found == kind, self.classes == kind
+            if both := int(np.count_nonzero(one & self.subject) + np.count_nonzero(other & self.subject)):
+                overlaps.append(2 * np.count_nonzero(one & other & self.subject) / both)
+        figures = {"tissue_dice": float(np.mean(overlaps))}
+        if self.core >= SMALLEST:
+            core = _largest((found == 0) & self.middle)
+            figures["core_volume_error"] = 100 * abs(core - self.core) / self.core
+        return figures
 
 
 def describe() -> str:

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from SuperResolution3DLib.metrics import scanning_rings
 from Training.data.slice_patches import LARGEST_ANISOTROPY
+from Training.evaluation import tissue
 from Training.evaluation.orthogonal_stacks import StackPair, StackScore
 from Training.evaluation.simulated_slices import SliceScore
 from Training.evaluation.slice_methods import interpolation_methods
@@ -22,7 +24,7 @@ CONVENTIONS = (
     "PSNR of the voxels in which no slice has its centre, range and foreground as in the protocol foreground; SSIM 3D "
     "Gaussian; LPIPS over the two views that show the slice axis; cutoff: cycles/mm along the slice axis up to which "
     "spectrum and HR correlate above one half; residual: % of the range by which the slices, made anew, differ from "
-    "those measured."
+    "those measured; boxes: % of patches in which even what was measured has come out as something else; tissue: Dice."
 )
 AGREEMENT = (
     "Correlation of intensities, and of what varies within a slice spacing along the computed stack's slice axis "
@@ -39,7 +41,8 @@ def simulated_tables(scores: Sequence[SliceScore], command: str) -> str:
     """Return what each method gains over the baselines, for each modality and as the mean over several of them, and one
     table for each modality, spacing and gap.
     """
-    parts = ["# Simulated thick slices", f"`{command}`", CONVENTIONS]
+    checks = f"{scanning_rings.describe()} along the slice axis. {tissue.describe()}."
+    parts = ["# Simulated thick slices", f"`{command}`", CONVENTIONS, checks]
     methods = list(dict.fromkeys(score.method for score in scores))
     modalities = [(name, group) for name, group in _grouped(scores, lambda score: score.modality)]
     if len(modalities) > 1:
@@ -62,10 +65,13 @@ def simulated_tables(scores: Sequence[SliceScore], command: str) -> str:
                     _mean(cell, method, "lpips", 4),
                     _mean(cell, method, "cutoff", 3),
                     _mean(cell, method, "residual", 2),
+                    _boxes(cell, method),
+                    _mean(cell, method, "tissue_dice", 3),
                 ]
                 for method in methods
             ]
             head = ["method", "PSNR / dB", "over consistent / dB", "SSIM", "LPIPS", "cutoff / mm^-1", "residual / %"]
+            head += ["boxes / %", "tissue"]
             parts.append(_table(head, rows))
     return "\n\n".join(parts) + "\n"
 
@@ -202,6 +208,13 @@ def _over_sets(scores: Sequence[StackScore], sets: Sequence[str], method: str, n
 def _mean(scores: Iterable[SliceScore], method: str, name: str, digits: int) -> str:
     values = [value for score in scores if score.method == method and (value := getattr(score, name)) is not None]
     return f"{np.mean(values):.{digits}f}" if values else ""
+
+
+def _boxes(scores: Sequence[SliceScore], method: str) -> str:
+    """Return the percentage of all patches of a method that are boxes; "" where nothing was scanned."""
+    own = [score for score in scores if score.method == method]
+    patches = sum(score.ring_patches for score in own)
+    return f"{100 * sum(score.ring_boxes for score in own) / patches:.1f}" if patches else ""
 
 
 def _grouped(scores: Sequence[Score], key: Callable[[Score], Any]) -> list[tuple[Any, list[Score]]]:
