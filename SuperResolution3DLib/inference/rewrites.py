@@ -46,7 +46,7 @@ def rewrite_for_cpu(network: Generator) -> None:
                 setattr(module, name, BufferedDenseBlock(part, stacks))
             elif isinstance(part, RRDB):
                 setattr(module, name, InPlaceRRDB(part))
-            elif type(part) is nn.Conv3d and part.groups == 1 and torch.backends.mkldnn.is_available():
+            elif type(part) is nn.Conv3d and part.groups == 1:
                 setattr(module, name, OneDNNConvolution(part))
     if isinstance(network, RRDBNet | ThroughPlaneNet):
         network.body.register_forward_hook(lambda *_: stacks.clear())
@@ -172,7 +172,7 @@ class FoldedBlockConvolution(_Rewritten, nn.Conv3d):
 
     def forward(self, folded: Tensor) -> Tensor:
         """Return the pixels, (N, F*u*u, M, H, W) to (N, 1, M, H*u, W*u) without planes that fill no block."""
-        return pixel_shuffle(super().forward(folded), self.block)
+        return pixel_shuffle(_in_onednn(self, folded), self.block)
 
 
 class FoldedConvolution(nn.Module):
@@ -215,11 +215,7 @@ class SliceBySliceMixing(nn.Module):
 
 
 class OneDNNConvolution(_Rewritten, nn.Conv3d):
-    """A convolution that goes to oneDNN whatever its size; PyTorch computes small ones in fp32 at a fifth of the speed.
-
-    Its output is laid out channels last, which PyTorch forgets after an input of one channel; all that follows would
-    be turned around twice a layer.
-    """
+    """A convolution that goes to oneDNN whatever its size."""
 
     def __init__(self, part: nn.Conv3d) -> None:
         size, stride, padding = part.kernel_size, part.stride, part.padding
@@ -227,11 +223,20 @@ class OneDNNConvolution(_Rewritten, nn.Conv3d):
         self.weight, self.bias = part.weight, part.bias
 
     def forward(self, features: Tensor) -> Tensor:
-        if features.dtype != torch.float32:
-            return super().forward(features)
-        edges: tuple[int, ...] = self.padding  # type: ignore[assignment]
-        output = torch.mkldnn_convolution(features, self.weight, self.bias, edges, self.stride, self.dilation, 1)
-        return output.contiguous(memory_format=torch.channels_last_3d)
+        return _in_onednn(self, features)
+
+
+def _in_onednn(layer: nn.Conv3d, features: Tensor) -> Tensor:
+    """Return what a convolution gives; PyTorch computes small ones in fp32 at a fifth of the speed, and in much memory.
+
+    The output is laid out channels last, which PyTorch forgets after an input of one channel; all that follows would
+    be turned around twice a layer.
+    """
+    if features.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return nn.Conv3d.forward(layer, features)
+    edges: tuple[int, ...] = layer.padding  # type: ignore[assignment]
+    output = torch.mkldnn_convolution(features, layer.weight, layer.bias, edges, layer.stride, layer.dilation, 1)
+    return output.contiguous(memory_format=torch.channels_last_3d)
 
 
 def _channels_last(block: Tensor, channels: int, shape: torch.Size) -> Tensor:

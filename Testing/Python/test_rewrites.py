@@ -121,6 +121,16 @@ def test_a_convolution_of_pixels_works_on_the_channels_that_become_them(in_plane
     assert distance(FoldedConvolution(part, in_plane)(folded), part(pixel_shuffle(folded, in_plane))) < 1e-5
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
+def test_planes_that_fill_no_block_go_to_onednn_however_few_they_are(monkeypatch):
+    planes, convolve = [], torch.mkldnn_convolution
+    monkeypatch.setattr(
+        torch, "mkldnn_convolution", lambda *given: planes.append(given[0].shape[2]) or convolve(*given)
+    )
+    FoldedConvolution(nn.Conv3d(5, 1, 3, padding=1), (1, 2, 2))(torch.randn(1, 20, 7, 3, 6))
+    assert planes == [7, 4]  # the last 3 and the one before
+
+
 @pytest.mark.parametrize("positions", [torch.arange(13) / 4, torch.linspace(0.2, 3, 16), torch.tensor([3.0])])
 @pytest.mark.parametrize("unshuffle", [1, 2, 3])
 def test_a_rewritten_network_between_slices_gives_the_same_volume(unshuffle, positions):
