@@ -8,6 +8,7 @@ from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.models.model_card import ModelCard
+from SuperResolution3DLib.networks.receptive_field import Footprint
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, padded_shape, sr_shape
 
@@ -173,10 +174,9 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
 
     def trunk_bytes(tile: Shape) -> float:
         is_whole = tile == box_shape(needed)
-        workspace = _TRUNK_ON_CPU[itemsize] if on_cpu else _WORKSPACE
         padded = padded_shape(needed, tile, (halo,) * 3, shape)
         beside = 0 if is_whole and on_cpu else kept(tile)  # a whole trunk's last activations become the features
-        return volume + beside + tile_bytes(padded, size.trunk_channels * itemsize, workspace)
+        return volume + beside + trunk_tile_bytes(padded, size, itemsize, on_cpu=on_cpu)
 
     def tail_bytes(tile: Shape) -> float:
         padded = padded_shape(run.region, tile, size.tail_halo, shape)
@@ -218,6 +218,11 @@ def size_text(num_bytes: int) -> str:
 def tile_bytes(padded: Shape, bytes_per_voxel: int, workspace: float = _WORKSPACE) -> float:
     """Return the bytes that a tile takes with its halo, and with what convolution libraries take beside it."""
     return workspace * math.prod(padded) * bytes_per_voxel
+
+
+def trunk_tile_bytes(padded: Shape, size: Footprint, itemsize: int, *, on_cpu: bool) -> float:
+    """Return the bytes that a tile of the trunk takes, as ``tile_bytes`` does."""
+    return tile_bytes(padded, size.trunk_channels * itemsize, _TRUNK_ON_CPU[itemsize] if on_cpu else _WORKSPACE)
 
 
 def limited(shape: Shape, most: Shape) -> Shape:

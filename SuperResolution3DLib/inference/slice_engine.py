@@ -19,6 +19,7 @@ from SuperResolution3DLib.inference.memory_plan import TilePlan
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.precision import is_accurate
 from SuperResolution3DLib.inference.slice_plan import SliceGrid, SliceRun, in_trunk_voxels, plan_slices
+from SuperResolution3DLib.kept_memory import give_back_memory
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
@@ -82,6 +83,7 @@ class SliceEngine(Engine):
         halo = (0, *plan.tail_halo[1:])
         needed = expand((slice(0, shape[0]), *region[1:]), halo, shape)
         features = self._run_trunk(volume, needed, plan)
+        give_back_memory()  # as in ``Engine``: the decoder asks for other sizes
         wanted = self.slices.result_voxels(region[0])
         result: Box = (wanted, *region[1:])
         result_shape = (profile.hr_size, *shape[1:])
@@ -91,8 +93,8 @@ class SliceEngine(Engine):
         boxes = equal_tiles(result, plan.tail_tile, plan.tail_halo, result_shape)
         self.report.tail_tiles = len(boxes)
         copies = HostCopies(out, copy_stream(self.device))
-        for number, (box, padded) in enumerate(boxes):
-            self._step("tail", number, len(boxes))
+
+        def decoded(box: Box, padded: Box) -> Tensor:  # a function, so that the next tile finds its memory free
             # What comes from the host waits until a GPU has done what it was given: so all of it before the tail.
             query = slice_query(profile, self.slices.pixel, padded[0].start, padded[0].stop)
             around, query = query.counted_from_slices_around(shape[0])
@@ -102,8 +104,11 @@ class SliceEngine(Engine):
             inner = relative((around, *padded[1:]), needed)
             block = features[(..., *inner)].contiguous(memory_format=torch.channels_last_3d)
             detail = network.tail(block, query)[0, 0][self._pixels(relative(box, padded))].float()
-            detail += (matrix @ measured.flatten(1)).view_as(detail)
-            copies.put(self._pixels(relative(box, result)), detail)
+            return detail.add_((matrix @ measured.flatten(1)).view_as(detail))
+
+        for number, (box, padded) in enumerate(boxes):
+            self._step("tail", number, len(boxes))
+            copies.put(self._pixels(relative(box, result)), decoded(box, padded))
             self.memory.release()
         copies.finish()
         self._step("tail", len(boxes), len(boxes))

@@ -13,12 +13,14 @@ from SuperResolution3DLib.inference.memory_plan import (
     limited,
     tile_bytes,
     trunk_halo,
+    trunk_tile_bytes,
 )
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, padded_shape
 
 LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
 LARGEST_TAIL_TILE_ON_GPU = (96, 96, 96)  # where halos cost more than caches
+_DECODER_ON_CPU = {4: 1.25, 2: 1.45}  # of its activations, by the bytes of a number; see ``memory_plan``
 
 
 @dataclass(frozen=True)
@@ -101,26 +103,30 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     hr_size = run.grid.profile.hr_size
     needed = expand((slice(0, shape[0]), *run.region[1:]), (0, *size.tail_halo[1:]), shape)
     result = (run.grid.result_voxels(run.region[0]), *run.region[1:])
-    features = math.prod(shape) * size.features * itemsize
-    fixed = 4 * math.prod(shape) * run.fold**2
-    if on_cpu and not run.on_disk:
-        fixed += 4 * math.prod(run.result_shape)
+    features = math.prod(box_shape(needed)) * size.features * itemsize
+    volume = 4 * math.prod(shape) * run.fold**2
+    held = volume + (4 * math.prod(run.result_shape) if on_cpu and not run.on_disk else 0)  # while the decoder runs
 
     def kept(tile: Shape) -> int:  # of the features
         return 0 if on_cpu and run.on_disk and tile != box_shape(needed) else features
 
     def trunk_bytes(tile: Shape) -> float:
-        return kept(tile) + tile_bytes(padded_shape(needed, tile, (halo,) * 3, shape), size.trunk_channels * itemsize)
+        beside = 0 if on_cpu and tile == box_shape(needed) else kept(tile)  # a whole trunk's activations become them
+        padded = padded_shape(needed, tile, (halo,) * 3, shape)
+        return volume + beside + trunk_tile_bytes(padded, size, itemsize, on_cpu=on_cpu)
 
     def tail_bytes(tile: Shape) -> float:
         padded = padded_shape(result, tile, size.tail_halo, (hr_size, *shape[1:]))
-        beside = 0 if on_cpu else 2 * 4 * math.prod(padded) * run.fold**2  # its interpolation, and the tile before
-        return kept(trunk_tile) + beside + tile_bytes(padded, size.tail_channels * itemsize)
+        beside = held + kept(trunk_tile) + 2 * 4 * math.prod(padded) * run.fold**2  # interpolation and pixels, fp32
+        if not on_cpu:
+            return beside + tile_bytes(padded, size.tail_channels * itemsize)
+        channels = size.tail_channels_on_cpu or size.tail_channels
+        return beside + tile_bytes(padded, channels * itemsize, _DECODER_ON_CPU[itemsize])
 
-    trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes - fixed)
+    trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes)
     most = LARGEST_TAIL_TILE if on_cpu else LARGEST_TAIL_TILE_ON_GPU
-    tail_tile = fitting(limited((hr_size, rows, columns), most), tail_bytes, device_bytes - fixed)
-    peak = fixed + max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
+    tail_tile = fitting(limited((hr_size, rows, columns), most), tail_bytes, device_bytes)
+    peak = max(trunk_bytes(trunk_tile), tail_bytes(tail_tile))
     check_peak(peak, device_bytes, SMALLER_REGION_OR_COARSER)
     return TilePlan(trunk_tile, halo, tail_tile, size.tail_halo, int(peak))
 

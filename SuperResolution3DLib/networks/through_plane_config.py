@@ -49,4 +49,6 @@ class ThroughPlaneConfig(GeneratorConfig):
             # two slices, their mixture, a copy; then the pixels and two copies
             4 * self.decoder_features + 3 * self.tail_features * self.unshuffle**2,
             (3, in_plane, in_plane),
+            # the mixture, its convolution, the pixels as they lie folded
+            tail_channels_on_cpu=2 * self.decoder_features + self.tail_features * self.unshuffle**2,
         )

@@ -1,5 +1,7 @@
 """The through-plane network and its engine: positions, tiles, odd planes, and what the engine promises of every run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,10 @@ from SuperResolution3DLib.errors import CancelledError, ModelError, ResourceErro
 from SuperResolution3DLib.forward.axis_operator import Slices
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.memory_plan import GIB
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.slice_engine import SliceEngine
-from SuperResolution3DLib.inference.slice_plan import SliceGrid
+from SuperResolution3DLib.inference.slice_plan import SliceGrid, SliceRun, plan_slices
 from SuperResolution3DLib.networks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneConfig, ThroughPlaneNet, slice_query
 
@@ -136,10 +139,33 @@ def test_a_region_is_that_part_of_the_whole(a_model):
     np.testing.assert_allclose(found, wanted, atol=2e-3)  # the trunk sees 16 of its voxels around the region
 
 
+def test_each_stage_is_planned_as_the_cpu_computes_it(a_model):
+    run = SliceRun(a_model.card, GRID, (6, 40, 30), (slice(0, 6), slice(0, 40), slice(0, 30)))
+    slice_voxels, result_voxels, size = 6 * 40 * 30, 33 * 40 * 30, a_model.card.footprint()
+    assert size.tail_channels_on_cpu == 2 * 4 + 4 * 2**2  # mixed, convolved; 4 channels of 2 x 2 pixels
+    wide = replace(a_model.card, config=a_model.card.config | {"growth": 400})
+    for itemsize, trunk, tail in ((4, 1.22, 1.25), (2, 1.38, 1.45)):
+        volume = 4 * slice_voxels * 4  # fp32, 2 x 2 pixels a voxel of the trunk
+        plan = plan_slices(replace(run, card=wide), itemsize, GIB, on_cpu=True)
+        assert plan.peak_bytes == int(volume + trunk * itemsize * slice_voxels * wide.footprint().trunk_channels)
+        result, interpolation_and_pixels = 4 * result_voxels * 4, 2 * 4 * result_voxels * 4
+        held = volume + result + interpolation_and_pixels + slice_voxels * size.features * itemsize
+        plan = plan_slices(run, itemsize, GIB, on_cpu=True)
+        assert plan.peak_bytes == int(held + tail * (result_voxels * 24 * itemsize))
+
+
+def test_plans_between_slices_stay_within_what_is_allowed(a_model):
+    run = SliceRun(a_model.card, GRID, (6, 96, 96), (slice(0, 6), slice(0, 96), slice(0, 96)))
+    most = plan_slices(run, 4, GIB, on_cpu=True)
+    assert (most.trunk_tile, most.tail_tile) == ((6, 96, 96), (33, 64, 64))
+    for share in (0.9, 0.6, 0.4):
+        assert plan_slices(run, 4, share * most.peak_bytes, on_cpu=True).peak_bytes <= share * most.peak_bytes
+
+
 def test_little_memory_cuts_the_trunk_and_too_little_is_told(a_model):
     lr = slices(96, 96)
     whole = SliceEngine(a_model, GRID, FP32).run(lr)
-    tight = SliceEngine(a_model, GRID, EngineSettings(device="cpu", precision="fp32", memory_limit=0.0037))
+    tight = SliceEngine(a_model, GRID, EngineSettings(device="cpu", precision="fp32", memory_limit=0.0025))
     np.testing.assert_allclose(tight.run(lr), whole, atol=2e-3)
     assert tight.report.trunk_tiles > 1 and not tight.report.trunk_saw_whole_volume
     with pytest.raises(
