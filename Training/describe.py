@@ -27,8 +27,9 @@ from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.models.model_card import file_sha256, read_card
 from Training.evaluation.results import read_evaluation
 from Training.evaluation.seen_volumes import contents
+from Training.evaluation.slice_results import read_slice_results
 from Training.exit_code import exit_code
-from Training.reporting.boxes_figure import failures_path
+from Training.reporting.failures_figure import failures_path
 from Training.reporting.model_page import ModelFacts, model_page
 from Training.whole_file import whole_file
 
@@ -63,18 +64,22 @@ def describe(options: argparse.Namespace) -> None:
     path = find_model(options.model)
     card = read_card(path)
     licences = None if options.table is None else licences_of(contents(card.training), options.table)
-    evaluation, picture = None, ""
+    evaluation, slices, picture = None, None, ""
     if options.evaluation is not None:
-        record, results, _ = read_evaluation(options.evaluation)
-        if card.name not in record.methods:
-            raise InputError(f"{options.evaluation} has no row {card.name}, only {', '.join(record.methods)}")
-        evaluation, drawn = (record, results), failures_path(options.evaluation, card.name)
+        if card.enlarges_slices_only:
+            slices = read_slice_results(options.evaluation, card.name)
+        else:
+            record, results, _ = read_evaluation(options.evaluation)
+            if card.name not in record.methods:
+                raise InputError(f"{options.evaluation} has no row {card.name}, only {', '.join(record.methods)}")
+            evaluation = (record, results)
+        drawn = failures_path(options.evaluation, card.name)
         if drawn.exists():
             picture = f"{card.name}-failures.png"
             with whole_file(options.out / picture) as temporary:
                 temporary.write_bytes(drawn.read_bytes())
     curve = curve_of(options.log)
-    facts = ModelFacts(card, file_sha256(path), licences, evaluation, curve, options.failure, picture)
+    facts = ModelFacts(card, file_sha256(path), licences, evaluation, slices, curve, options.failure, picture)
     page = options.out / f"{card.name}.md"
     with whole_file(page) as temporary:
         temporary.write_text(model_page(facts), "utf-8")

@@ -11,7 +11,8 @@ compared with what the others measured, after a rigid registration. A thick and 
 reconstructions of a CT, give PSNR and the profile of edges across the slices.
 
 The folder gets results.csv, table.md and figure.png (one for each modality of several, or pair of stacks); of simulated
-slices also metrics.json (for publish.py).
+slices also metrics.json (for publish.py) and failures-MODEL.png, the worst patches of the volume drawn last (for
+describe.py).
 Exit codes: 0 done, 1 bug, 2 bad input.
 """
 
@@ -51,8 +52,9 @@ from Training.evaluation.perceptual_metrics import Lpips
 from Training.evaluation.seen_volumes import contents
 from Training.evaluation.simulated_slices import SliceScan, SliceScore, is_fine, score_volume
 from Training.evaluation.slice_methods import SliceMethod, interpolation_methods, model_methods
+from Training.evaluation.slice_results import METRICS, RESULTS
 from Training.exit_code import exit_code
-from Training.reporting.slice_figure import draw_slice_figure
+from Training.reporting.slice_figure import draw_slices
 from Training.reporting.slice_tables import simulated_tables, stack_tables
 from Training.reporting.stack_figure import draw_stack_figure
 from Training.whole_file import whole_file
@@ -111,6 +113,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add("--plane", nargs="+", choices=PLANES, default=["axial"], help="of the slices (default: axial)")
     add("--profile", choices=SHAPES, default="gaussian", help="what slices measure; methods are told gaussian")
+    add(
+        "--figure-volume", metavar="FILE", help="which volume is drawn, as the index names it (default: the first ones)"
+    )
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="number format (default: auto)")
     add("--threads", type=int, default=0, help="CPU threads; on a machine with other work 1 is the quickest")
@@ -147,7 +152,7 @@ def run(options: argparse.Namespace, command: str = "") -> None:
         rows, table = [score.row() for score in slices], simulated_tables(slices, command)
     _write(options.out, rows, table)
     if options.orthogonal is None:
-        _write_means(options.out / "metrics.json", slices)
+        _write_means(options.out / METRICS, slices)
     print(table)
 
 
@@ -168,8 +173,10 @@ def _simulated_scores(options: argparse.Namespace, methods: list[SliceMethod]) -
         for spacing in options.slice_spacing
         for gap in options.slice_gap
     ]
-    pictures = set()
+    pictures: set[str] = set()
     chosen = [(modality, entry) for modality, entries in by_modality for entry in entries]
+    if options.figure_volume not in (None, *(entry.file for _, entry in chosen)):
+        raise InputError(f"--figure-volume {options.figure_volume} is none of {', '.join(e.file for _, e in chosen)}")
     for modality, entry in tqdm(chosen, unit="volume", disable=None):
         for plane in options.plane:
             if not is_fine(entry.spacing, plane):
@@ -178,10 +185,11 @@ def _simulated_scores(options: argparse.Namespace, methods: list[SliceMethod]) -
         if not possible:
             continue
         volume = read_entry(index.root, entry)
-        if modality not in pictures:
+        if modality not in pictures and options.figure_volume in (None, entry.file):
             pictures.add(modality)
             name = "figure.png" if len(by_modality) == 1 else f"figure-{len(pictures)}.png"
-            draw_slice_figure(options.out / name, volume, possible[len(possible) // 2], methods)
+            shown = possible[len(possible) // 2]
+            draw_slices(options.out / name, volume, shown, methods, modality or entry.modality)
         yield from score_volume(volume, entry.file, modality or entry.modality, possible, methods, lpips)
 
 
@@ -229,7 +237,7 @@ def _lpips(options: argparse.Namespace) -> Lpips | None:
 def _write(out: Path, rows: Sequence[dict[str, object]], table: str) -> None:
     if not rows:
         raise InputError("Nothing was scored: no volume or stack of this kind is there")
-    with whole_file(out / "results.csv") as path, path.open("w", encoding="utf-8", newline="") as stream:
+    with whole_file(out / RESULTS) as path, path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

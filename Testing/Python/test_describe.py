@@ -1,11 +1,12 @@
 """A model's page: written from its header and an evaluation, complete, and refused where the two do not fit."""
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from models import a_tiny_model_file
+from models import a_through_plane_file, a_tiny_model_file
 from training_runs import index_of, write_blobs
 
 from SuperResolution3DLib.metrics.scanning_rings import EDGE, RingPatch
@@ -57,6 +58,33 @@ def test_a_page_holds_header_evaluation_curve_licences_and_the_worst_patches(tmp
     assert (out / "tiny-failures.png").read_bytes().startswith(b"\x89PNG")
     assert (out / "tiny-failures.png").stat().st_size < 150_000
     assert str(tmp_path) not in page
+
+
+def test_a_model_for_slices_has_its_baselines_and_worst_patches_on_its_page(tmp_path, an_index_file, capsys):
+    model = a_through_plane_file(tmp_path)
+    options = ["--forward", "slice-profile", "--index", an_index_file, "--model", model, "--slice-spacing", "4,5"]
+    options += ["--slice-gap", "0.2", "--lpips", "none", "--device", "cpu", "--precision", "fp32"]
+    out = tmp_path / "evaluation"
+    words = [str(word) for word in [*options, "--out", out]]
+    assert evaluate.main([*words, "--figure-volume", "test/x.nii.gz"]) == 2
+    assert "--figure-volume test/x.nii.gz is none of test/b.nii.gz, test/c.nii.gz" in capsys.readouterr().err
+    assert evaluate.main([*words, "--figure-volume", "test/c.nii.gz"]) == 0
+    with (out / "results.csv").open() as stream:
+        psnr = {(r["file"], r["spacing"], r["method"]): float(r["psnr"]) for r in csv.DictReader(stream)}
+    gains = {key: psnr[key] - psnr[*key[:2], "consistent"] for key in psnr if key[2] == "between"}
+    file, spacing, _ = min(gains, key=gains.__getitem__)
+    assert describe.main([str(model), "--evaluation", str(out), "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "between.md").read_text()
+    assert "Slices every 4, 5 mm, gap 20%; PSNR of voxels without a slice's centre, mean of 2 volumes:" in page
+    for method in ("nearest", "linear", "cubic", "consistent", "between", "between, projected"):
+        mean = np.mean([value for key, value in psnr.items() if key[2] == method])
+        assert f"\n| {method} | {mean:.5g} |" in page
+    least = f"{min(gains.values()):+.2f} dB on {file}, axial slices every {float(spacing):g} mm, gap 20%."
+    assert f"- Least gain over consistent interpolation: {least}" in page
+    assert "](between-failures.png)" in page
+    assert (tmp_path / "between-failures.png").read_bytes().startswith(b"\x89PNG")
+    assert describe.main([str(model), "--evaluation", str(tmp_path), "--out", str(tmp_path)]) == 2
+    assert "is no folder of an evaluation on simulated slices" in capsys.readouterr().err
 
 
 def test_a_header_alone_makes_a_page(tmp_path, an_index_file):

@@ -30,6 +30,8 @@ class SliceMethod:
     """slices (D, H, W), what is assumed of them, and the spacing within their plane (mm), to (M, H, W)"""
     model: Model | None = None
     """None: an interpolation"""
+    is_projected: bool = False
+    """put back on what the slices measured"""
 
 
 def interpolation_methods() -> list[SliceMethod]:
@@ -59,7 +61,7 @@ def model_methods(given: str, settings: EngineSettings) -> list[SliceMethod]:
     network = _Network(model, settings)
     return [
         SliceMethod(label, network.compute, model),
-        SliceMethod(f"{label}, {PROJECTED}", network.projected, model),
+        SliceMethod(f"{label}, {PROJECTED}", network.projected, model, is_projected=True),
     ]
 
 

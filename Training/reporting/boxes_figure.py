@@ -15,7 +15,7 @@ from SuperResolution3DLib.volumes.geometry import Scale
 from Training.evaluation.methods import ModelMethod
 from Training.evaluation.plan import ScoringPlan
 from Training.reporting.checks import BOXES
-from Training.reporting.failures_figure import write_failures
+from Training.reporting.failures_figure import failures_path, write_failures
 from Training.reporting.plan_figure import figure_volumes
 
 BASELINE = "zero-filled"  # is shown beside a model's worst patches
@@ -49,11 +49,6 @@ def draw_boxes(plan: ScoringPlan) -> list[Path]:
         log.warning("No picture of boxes: %s", error)
         return []
     return [path]
-
-
-def failures_path(folder: Path, model: str) -> Path:
-    """Return where the picture of a model's worst patches lies in an evaluation's folder."""
-    return folder / f"failures-{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.png"
 
 
 def write_boxes(hr: np.ndarray, enlarged: Mapping[str, np.ndarray], path: Path, scale: Scale, modality: str) -> None:

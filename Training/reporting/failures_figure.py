@@ -4,6 +4,7 @@ Where nothing but noise is to be seen, nothing agrees either: of the patches tha
 largest error.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,11 @@ LEAST_AGREEING = 0.1  # of all patches
 PANEL = 1.2  # inches
 DOTS_PER_INCH = 120
 WINDOW_PERCENTILES = (0.5, 99.8)  # of the HR
+
+
+def failures_path(folder: Path, model: str) -> Path:
+    """Return where the picture of a model's worst patches lies in an evaluation's folder."""
+    return folder / f"failures-{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.png"
 
 
 def worst_patches(

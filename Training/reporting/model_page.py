@@ -13,6 +13,8 @@ from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.volumes.body_axes import DIRECTIONS
 from Training.evaluation.results import EvaluationRecord, VolumeResult
+from Training.evaluation.slice_results import SliceResults
+from Training.reporting.tables import counted
 
 NOT_FOR_DIAGNOSIS = (
     "**For research use only, not for diagnosis.** Detail above the measured resolution is always the network's "
@@ -49,6 +51,8 @@ class ModelFacts:
     licences: Mapping[str, int] | None = None
     """number of training volumes by licence; None: is not known"""
     evaluation: tuple[EvaluationRecord, Sequence[VolumeResult]] | None = None
+    slices: SliceResults | None = None
+    """the evaluation of a model for thick slices"""
     curve: Sequence[Mapping[str, float]] = ()
     """step, hours and scores of each validation"""
     failures: Sequence[str] = ()
@@ -150,13 +154,20 @@ def _quality(facts: ModelFacts) -> list[str]:
         headings = ("mean over the volumes", *(heading for heading, _ in shown.values()))
         lines += [f"{record.dataset}, {record.part}, protocol foreground:", _markdown((headings, rows))]
         lines += [*_ensemble(facts.card.name, means), "\n".join(f"- {line}" for line in record.conventions)]
+    if facts.slices is not None:
+        heading = f"{facts.slices.protocol}, mean of {counted(facts.slices.volumes, 'volume')}:"
+        lines += [f"{heading[0].upper()}{heading[1:]}", _by_method(facts.slices.means)]
     for name, figures in facts.card.metrics.items():
         methods = {method: values for method, values in figures.items() if isinstance(values, dict)}
         if methods:
-            columns = list(dict.fromkeys(column for values in methods.values() for column in values))
-            rows = [[method, *(_figure(values.get(c)) for c in columns)] for method, values in methods.items()]
-            lines += [f"In the card, {name}, {_described(figures)}:", _markdown((("", *columns), rows))]
+            lines += [f"In the card, {name}, {_described(figures)}:", _by_method(methods)]
     return lines
+
+
+def _by_method(methods: Mapping[str, Mapping[str, float]]) -> str:
+    columns = list(dict.fromkeys(column for values in methods.values() for column in values))
+    rows = [[method, *(_figure(values.get(c)) for c in columns)] for method, values in methods.items()]
+    return _markdown((("", *columns), rows))
 
 
 def _ensemble(model: str, means: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -213,6 +224,8 @@ def _failures(facts: ModelFacts) -> list[str]:
                 f"- In {boxes:.0f} of {patches:.0f} patches even what was measured has come out as something else. "
                 f"{scanning_rings.describe()}."
             )
+    if facts.slices is not None:
+        lines.append(f"- Least gain over consistent interpolation: {facts.slices.least}.")
     if facts.picture:
         return ["\n".join(lines), f"![{CAPTION}]({facts.picture})", CAPTION]
     return ["\n".join(lines)] if lines else []
