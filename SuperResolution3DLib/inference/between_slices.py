@@ -116,6 +116,11 @@ def between_slices(
     del sr  # before another volume of its size is made
     interpolated = in_file(_interpolated(lr, grid, region, engine.memory)) if with_interpolated else None
     projected = settings.data_consistency == "project"
+    slices_report = stack.report(profile, noise, wanted, residual)
+    if settings.region is not None:
+        size = result.shape[stack.axis.axis]
+        length = size * profile.hr_spacing
+        slices_report = replace(slices_report, result_size=size, field_of_view_mm=length, is_part=True)
     report = Computation(
         program=__version__,
         torch=str(torch.__version__),
@@ -137,7 +142,7 @@ def between_slices(
             projected=projected,
             model_dependent=True,  # nobody knows the slices' true profile
         ),
-        slices=stack.report(profile, noise, wanted, residual),
+        slices=slices_report,
         **{**vars(engine.report), "warnings": (*warnings, *engine.report.warnings)},
     )
     return Result(result, report, interpolated)

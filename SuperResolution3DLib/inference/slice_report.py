@@ -32,6 +32,8 @@ class SliceReport:
     """by which the distance of two neighbours is off the mean at most; each slice was taken where it lies"""
     profile_width_mm: float | None = None
     """full width at half maximum that was computed with: the thickness, but narrower where that was assumed"""
+    is_part: bool = False
+    """the result is that of a region: its size and field of view are the region's"""
 
     def to_dict(self) -> dict[str, Any]:
         """Return this report as it is written to JSON."""
@@ -53,5 +55,5 @@ class SliceReport:
         return (
             f"{self.plane} slices of {sizes} mm{uneven}, thickness {self.slice_thickness_mm:.3g} mm "
             f"({source[self.thickness_source]}){width}: {result}, through-plane x{factor:.3g}, field of view "
-            f"{self.field_of_view_mm:.2f} mm kept, slice axis {axis}"
+            f"{self.field_of_view_mm:.2f} mm {'of the region' if self.is_part else 'kept'}, slice axis {axis}"
         )

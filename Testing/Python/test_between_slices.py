@@ -101,7 +101,10 @@ def test_a_region_is_that_part_of_the_whole(tmp_path):
     stack = a_stack(affine=an_affine((2, 0, 1), (-1, 1, -1)), axis="J")
     whole = super_resolve(stack, model, FP32).volume
     region = (slice(7, 30), slice(2, 6), slice(0, 33))
-    part = super_resolve(stack, model, replace(FP32, region=region)).volume
+    found = super_resolve(stack, model, replace(FP32, region=region))
+    part, told = found.volume, found.report.slices
+    assert told.result_size == part.shape[1] and told.field_of_view_mm == pytest.approx(part.shape[1] * part.spacing[1])
+    assert f"field of view {told.field_of_view_mm:.2f} mm of the region, slice axis found" in told.sentence
     inverse = np.linalg.inv(whole.affine) @ part.affine
     start = np.rint(inverse[:3, 3]).astype(int)[::-1]
     np.testing.assert_allclose(inverse[:3, 3][::-1], start, atol=1e-6)
