@@ -24,15 +24,19 @@ def check_intensities(array: np.ndarray, name: object = "The volume") -> None:
     """Refuse a volume (D, H, W), any unit, that float32 arithmetic cannot hold.
 
     Args:
-        array: finite voxels.
+        array: voxels.
         name: what the volume is called in the sentence.
 
     Raises:
-        VolumeError: voxels beyond 1e30 in magnitude, as marks of missing data are, or all within less than 1e-30.
+        VolumeError: voxels that are not finite or beyond 1e30 in magnitude, as marks of missing data are, or all within
+            less than 1e-30.
     """
     if array.dtype.kind != "f":
         return
-    low, high = float(array.min()), float(array.max())
+    low, high = float(array.min()), float(array.max())  # either is NaN if a voxel is
+    if not (math.isfinite(low) and math.isfinite(high)):
+        count = array.size - int(np.count_nonzero(np.isfinite(array)))
+        raise VolumeError(Sentence("volume-not-finite", {"path": str(name), "count": count, "size": array.size}))
     if max(abs(low), abs(high)) > LARGEST:
         count = sum(int(np.count_nonzero(np.abs(plane) > LARGEST)) for plane in array)
         values = {"name": str(name), "count": count, "size": array.size, "limit": LARGEST, "low": low, "high": high}

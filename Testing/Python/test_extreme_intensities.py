@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from models import a_tiny_model, a_tiny_model_file
+from models import a_through_plane_model, a_tiny_model, a_tiny_model_file
 
 from SuperResolution3DLib.__main__ import main
 from SuperResolution3DLib.errors import ExitCode, VolumeError
@@ -15,6 +15,7 @@ from SuperResolution3DLib.volumes.volume import Volume, cast_like, write_volume
 FP32 = Settings(device="cpu", precision="fp32")
 SCALE = (2, 2, 2)
 NO_DATA = 3.4e38
+IN_MEMORY = [(NO_DATA, "beyond"), (np.nan, "that are NaN or infinite"), (-np.inf, "that are NaN or infinite")]
 
 
 def marked(a_phantom, value=NO_DATA, dtype=np.float32, count=3) -> Volume:
@@ -58,14 +59,17 @@ def test_every_command_refuses_marks_of_missing_data_and_counts_them(
         lambda volume: interpolate_slices(volume, target_spacing=0.9),
     ],
 )
-def test_volumes_in_memory_are_refused_like_files(a_phantom, compute):
-    with pytest.raises(VolumeError, match="The volume has 3 of 2431 voxels beyond"):
-        compute(marked(a_phantom))
+@pytest.mark.parametrize(("value", "told"), IN_MEMORY)
+def test_volumes_in_memory_are_refused_like_files(a_phantom, compute, value, told):
+    with pytest.raises(VolumeError, match=f"The volume has 3 of 2431 voxels {told}"):
+        compute(marked(a_phantom, value))
 
 
-def test_a_volume_in_memory_with_such_voxels_is_not_super_resolved(tmp_path, a_phantom):
-    with pytest.raises(VolumeError, match="The volume has 3 of 2431 voxels beyond"):
-        super_resolve(marked(a_phantom), a_tiny_model(tmp_path), FP32)
+@pytest.mark.parametrize("make", [a_tiny_model, a_through_plane_model])
+@pytest.mark.parametrize(("value", "told"), IN_MEMORY)
+def test_a_volume_in_memory_with_such_voxels_is_not_super_resolved(tmp_path, a_phantom, make, value, told):
+    with pytest.raises(VolumeError, match=f"The volume has 3 of 2431 voxels {told}"):
+        super_resolve(marked(a_phantom, value), make(tmp_path), FP32)
 
 
 @pytest.mark.parametrize("policy", [IntensityPolicy(), IntensityPolicy("fixed", -1024, 3000)])
