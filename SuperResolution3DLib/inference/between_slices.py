@@ -99,9 +99,14 @@ def between_slices(
     engine = SliceEngine(model, grid, settings, monitor)
     engine.memory = _memory(volume, settings, monitor, engine, with_interpolated=with_interpolated)
     sr = engine.run(lr, region)
-    residual = _residual_percent(sr, lr, profile, settings, monitor)
+    residual, left, model_of_slices = None, None, ForwardModel.slices(profile)
+    if settings.data_consistency != "off" and settings.region is None:
+        monitor.progress("consistency", 0, 1)
+        residual = _residual_percent(sr, lr, model_of_slices)
+        monitor.progress("consistency", 1, 1)
     if settings.data_consistency == "project":
-        _project(sr, lr, ForwardModel.slices(profile))
+        _project(sr, lr, model_of_slices)
+        left = _residual_percent(sr, lr, model_of_slices) if model_of_slices.regularisation() else None
     result_affine = _result_affine(affine, profile, region, grid.result_voxels(region[0]).start)
 
     def in_file(array: np.ndarray) -> Volume:
@@ -116,7 +121,7 @@ def between_slices(
     del sr  # before another volume of its size is made
     interpolated = in_file(_interpolated(lr, grid, region, engine.memory)) if with_interpolated else None
     projected = settings.data_consistency == "project"
-    slices_report = stack.report(profile, noise, wanted, residual)
+    slices_report = replace(stack.report(profile, noise, wanted, residual), left_percent=left)
     if settings.region is not None:
         size = result.shape[stack.axis.axis]
         length = size * profile.hr_spacing
@@ -173,19 +178,12 @@ def _turned(profile: SliceProfile, *, mirrored: bool) -> SliceProfile:
     return replace(profile, centres=tuple(length - centre for centre in reversed(profile.centres)))
 
 
-def _residual_percent(
-    sr: np.ndarray, lr: np.ndarray, profile: SliceProfile, settings: Settings, monitor: Monitor
-) -> float | None:
+def _residual_percent(sr: np.ndarray, lr: np.ndarray, model: ForwardModel) -> float:
     """Return by how many % of the range the slices, made anew of the result, differ from those measured (RMS)."""
-    if settings.data_consistency == "off" or settings.region is not None:
-        return None
-    monitor.progress("consistency", 0, 1)
-    model = ForwardModel.slices(profile)
     squares = 0.0
     for block in model.blocks(sr.shape):
         squares += float(np.square(model.residual(sr[block], lr[block]), dtype=np.float64).sum())
         release_pages(sr)
-    monitor.progress("consistency", 1, 1)
     return 100 * float(np.sqrt(squares / lr.size))  # 1 network unit is the range of the intensity map
 
 

@@ -32,6 +32,9 @@ class SliceReport:
     """by which the distance of two neighbours is off the mean at most; each slice was taken where it lies"""
     profile_width_mm: float | None = None
     """full width at half maximum that was computed with: the thickness, but narrower where that was assumed"""
+    left_percent: float | None = None
+    """RMS in % of the range by which the slices still differ after a projection that cannot be exact: slices that
+    overlap; None where it is exact, or nothing was projected"""
     is_part: bool = False
     """the result is that of a region: its size and field of view are the region's"""
 
@@ -51,9 +54,10 @@ class SliceReport:
         axis = {"given": "as given", "found": "found"}[self.axis_source]
         uneven = f", uneven by up to {self.unevenness_percent:.2g} %" if self.unevenness_percent > 0 else ""
         result = f"{self.result_spacing_mm:.4g} mm between slices{adjusted}"
+        left = "" if self.left_percent is None else f", put back to within {self.left_percent:.2g} % as they overlap"
         factor = self.slice_spacing_mm / self.result_spacing_mm
         return (
             f"{self.plane} slices of {sizes} mm{uneven}, thickness {self.slice_thickness_mm:.3g} mm "
             f"({source[self.thickness_source]}){width}: {result}, through-plane x{factor:.3g}, field of view "
-            f"{self.field_of_view_mm:.2f} mm {'of the region' if self.is_part else 'kept'}, slice axis {axis}"
+            f"{self.field_of_view_mm:.2f} mm {'of the region' if self.is_part else 'kept'}, slice axis {axis}{left}"
         )

@@ -128,6 +128,20 @@ def test_projected_the_slices_are_those_that_were_measured(tmp_path):
     np.testing.assert_allclose(np.tensordot(profile.matrix(), hr, 1), stack.array, atol=0.01)  # of 1000
 
 
+def test_what_projecting_leaves_of_overlapping_slices_is_told(tmp_path):
+    model, stack = a_through_plane_model(tmp_path), a_stack()
+    exact = super_resolve(stack, model, replace(FP32, data_consistency="project")).report.slices
+    assert exact.left_percent is None and "put back" not in exact.sentence
+    result = super_resolve(stack, model, replace(FP32, slice_thickness=11.0, data_consistency="project"))
+    found = slice_stack(stack, 11.0)
+    left = np.tensordot(found.profile(found.target_spacing()).matrix(), result.volume.array, 1) - stack.array
+    low, high = np.percentile(stack.array, [0.5, 99.5])
+    told = result.report.slices
+    assert told.left_percent == pytest.approx(100 * np.sqrt(np.square(left).mean()) / (high - low), rel=1e-3)
+    assert 0 < told.left_percent < result.report.data_consistency.residual_rms_percent
+    assert f", put back to within {told.left_percent:.2g} % as they overlap" in told.sentence
+
+
 def test_the_report_says_what_was_taken_for_the_slices(tmp_path):
     model = a_through_plane_model(tmp_path)
     report = super_resolve(a_stack(), model, FP32).report

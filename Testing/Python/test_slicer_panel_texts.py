@@ -91,6 +91,13 @@ def test_the_agreement_of_slices_is_always_told_to_be_model_dependent(projected,
     assert "model-dependent" not in consistency_sentence(unchecked) + summary(unchecked)
 
 
+def test_what_projecting_leaves_of_overlapping_slices_is_told() -> None:
+    consistency = DataConsistency(mode="project", residual_rms_percent=6.7, projected=True, model_dependent=True)
+    slices = replace(SOME_SLICES, left_percent=2.345)
+    text = consistency_sentence(a_report(data_consistency=consistency, region=None, slices=slices))
+    assert "to 6.7 %, which were then put back to within 2.3 %, as they overlap; what lies between them" in text
+
+
 def untranslated(source: str) -> list[str]:
     """Return texts of several words that are no documentation and do not pass through ``_``."""
     tree = ast.parse(source)

@@ -64,14 +64,19 @@ def consistency_sentence(report: Report) -> str:
 
 
 def _slices_sentence(report: Report, residual: float) -> str:
-    template = (
-        _(
+    left = report.slices and report.slices.left_percent
+    if not report.data_consistency.projected:
+        template = _("Agrees with the measured slices to {residual:.2g} %; what lies between them is estimated.")
+    elif left is None:
+        template = _(
             "The network's own result agrees with the measured slices to {residual:.2g} %, which were then put back;"
             " what lies between them is estimated."
         )
-        if report.data_consistency.projected
-        else _("Agrees with the measured slices to {residual:.2g} %; what lies between them is estimated.")
-    )
+    else:
+        template = _(
+            "The network's own result agrees with the measured slices to {residual:.2g} %, which were then put back to"
+            " within {left:.2g} %, as they overlap; what lies between them is estimated."
+        )
     is_unlike = any(warned.kind in ("modality", "spacing") for warned in report.warnings)
     dependent = (
         _(
@@ -81,4 +86,4 @@ def _slices_sentence(report: Report, residual: float) -> str:
         if is_unlike
         else _("The figure is model-dependent: the true profile of slices is never known.")
     )
-    return f"{template.format(residual=residual)} {dependent}"
+    return f"{template.format(residual=residual, left=left)} {dependent}"
