@@ -259,7 +259,7 @@ def _write_means(path: Path, scores: Sequence[SliceScore]) -> None:
         }
     values = {
         "protocol": f"slices every {', '.join(f'{value:g}' for value in spacings)} mm, gap "
-        f"{', '.join(f'{value:.0%}' for value in gaps)}; PSNR of voxels without a slice's centre",
+        f"{', '.join(f'{value:.0%}' for value in gaps)}; PSNR and SSIM of voxels without a slice's centre",
         "volumes": sorted({score.file for score in scores}),
         "mean": means,
     }

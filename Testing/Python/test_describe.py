@@ -75,7 +75,7 @@ def test_a_model_for_slices_has_its_baselines_and_worst_patches_on_its_page(tmp_
     file, spacing, _ = min(gains, key=gains.__getitem__)
     assert describe.main([str(model), "--evaluation", str(out), "--out", str(tmp_path)]) == 0
     page = (tmp_path / "between.md").read_text()
-    assert "Slices every 4, 5 mm, gap 20%; PSNR of voxels without a slice's centre, mean of 2 volumes:" in page
+    assert "Slices every 4, 5 mm, gap 20%; PSNR and SSIM of voxels without a slice's centre, mean of 2 volumes:" in page
     for method in ("nearest", "linear", "cubic", "consistent", "between", "between, projected"):
         mean = np.mean([value for key, value in psnr.items() if key[2] == method])
         assert f"\n| {method} | {mean:.5g} |" in page

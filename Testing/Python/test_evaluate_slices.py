@@ -15,7 +15,9 @@ from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.slice_stack import slice_stack
 from SuperResolution3DLib.inference.thick_slices import degrade_slices
+from SuperResolution3DLib.metrics.evaluation_protocols import reference
 from SuperResolution3DLib.metrics.metrics import psnr
+from SuperResolution3DLib.metrics.ssim import ssim
 from SuperResolution3DLib.volumes.geometry import Orientation
 from SuperResolution3DLib.volumes.volume import Volume, write_volume
 from Training.data.index import read_index
@@ -65,6 +67,21 @@ def test_voxels_that_hold_a_slices_centre_do_not_count():
     method = SliceMethod("wrong where measured", lambda *_: wrong)
     (score,) = score_volume(a_volume(), "a", "MR", [SCAN], [method], None)
     assert score.psnr == np.inf and score.residual > 1
+
+
+def test_ssim_is_that_around_the_other_voxels():
+    case = simulated(a_volume(), SCAN)
+    holds = (np.array(case.told.centres) / case.told.hr_spacing).astype(int)
+    repeated = gaussian_filter(case.hr, (3, 0, 0))
+    repeated[holds] = case.hr[holds]
+    (score,) = score_volume(a_volume(), "a", "MR", [SCAN], [SliceMethod("repeated", lambda *_: repeated)], None)
+    wanted = reference(case.hr, "foreground")
+    pair = wanted.pair(repeated)
+    between = np.ones(len(case.hr), bool)
+    between[holds] = False
+    masks = [np.broadcast_to(kind[wanted.box[0], None, None], pair.hr.shape) for kind in (between, ~between)]
+    own, measured = (ssim(pair.sr, pair.hr, pair.data_range, mask) for mask in masks)
+    assert score.ssim == pytest.approx(own) and abs(measured - own) > 0.01
 
 
 def test_psnr_is_that_of_the_other_voxels():

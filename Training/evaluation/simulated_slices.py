@@ -53,7 +53,7 @@ class SliceScore:
     psnr: float
     """dB, over voxels without a slice's centre"""
     ssim: float
-    """3D Gaussian window, over the HR's foreground"""
+    """3D Gaussian window around voxels without a slice's centre, over the HR's foreground"""
     lpips: float | None
     """mean of the two views that show the slice axis; None: not wanted, or too small for it"""
     cutoff: float
@@ -164,7 +164,7 @@ def score_volume(
                 gap=scan.gap,
                 method=method.name,
                 psnr=psnr(pair.sr, pair.hr, pair.data_range, mask),
-                ssim=ssim(pair.sr, pair.hr, pair.data_range, pair.mask),
+                ssim=ssim(pair.sr, pair.hr, pair.data_range, mask),
                 lpips=None if lpips is None else through_plane_lpips(lpips, sr, hr),
                 cutoff=axis_cutoff(pair.sr, pair.hr, told.hr_spacing),
                 residual=100 * float(np.sqrt(np.mean(np.square(residual, dtype=np.float64)))) / pair.data_range,

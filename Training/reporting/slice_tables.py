@@ -21,10 +21,11 @@ BASELINES = (CUBIC, CONSISTENT)
 BELOW = "(!)"  # marks a model that is below consistent interpolation
 MOST_LISTED = 10
 CONVENTIONS = (
-    "PSNR of the voxels in which no slice has its centre, range and foreground as in the protocol foreground; SSIM 3D "
-    "Gaussian; LPIPS over the two views that show the slice axis; cutoff: cycles/mm along the slice axis up to which "
-    "spectrum and HR correlate above one half; residual: % of the range by which the slices, made anew, differ from "
-    "those measured; boxes: % of patches in which even what was measured has come out as something else; tissue: Dice."
+    "PSNR and SSIM (3D Gaussian) of the voxels in which no slice has its centre, range and foreground as in the "
+    "protocol foreground; LPIPS over the two views that show the slice axis; cutoff: cycles/mm along the slice axis up "
+    "to which spectrum and HR correlate above one half; residual: % of the range by which the slices, made anew, "
+    "differ from those measured; boxes: % of patches in which even what was measured has come out as something else; "
+    "tissue: Dice."
 )
 AGREEMENT = (
     "Correlation of intensities, and of what varies within a slice spacing along the computed stack's slice axis "
