@@ -38,7 +38,7 @@ import torch
 from tqdm import tqdm
 
 from SuperResolution3DLib.cli.standard_streams import never_fail
-from SuperResolution3DLib.errors import InputError, ModelError, VolumeError
+from SuperResolution3DLib.errors import InputError, ModelError
 from SuperResolution3DLib.forward.slice_axis import PLANES
 from SuperResolution3DLib.forward.slice_profile import SHAPES
 from SuperResolution3DLib.inference.devices import choose_device
@@ -212,16 +212,10 @@ def _stack_pairs(options: argparse.Namespace, methods: list[SliceMethod]) -> Ite
     if not rows or not {"set", "file"} <= rows[0].keys():
         raise InputError(f"{table} is no TSV with the columns set and file")
     sets = dict.fromkeys(row["set"] for row in rows)
-    failed = []
     for name in tqdm(sets, unit="set", disable=None):
         files = [row["file"] for row in rows if row["set"] == name]
         stacks = [Stack(file, read_volume(root / file)) for file in files]
-        try:
-            yield from score_set(name, stacks, methods)
-        except VolumeError as error:
-            failed.append(f"{name}: {error}")
-    for problem in failed:
-        log.warning("%s", problem)
+        yield from score_set(name, stacks, methods)
 
 
 def _lpips(options: argparse.Namespace) -> Lpips | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.inference.slice_stack import slice_stack
 from SuperResolution3DLib.inference.thick_slices import degrade_slices
 from SuperResolution3DLib.volumes.geometry import crop_affine
@@ -60,3 +61,20 @@ def test_two_reconstructions_of_one_real_scan_give_psnr_and_the_profile_of_edges
     assert pair.first == "5mm" and not pair.was_moved
     assert consistent.psnr > cubic.psnr > 10
     assert pair.edges["1mm"].rise < consistent.rise < cubic.rise
+
+
+def test_a_pair_that_cannot_be_registered_costs_no_other_pair(monkeypatch, caplog):
+    """Organs move: that one stack of a patient does not fit is no reason to lose the others."""
+    thin = a_thin_stack(10)
+    stacks = [Stack(axis, degrade_slices(thin, 4.0, axis=axis)[0]) for axis in "KJI"]
+    calls = iter(range(6))
+
+    def fails(moving: Volume, fixed: Volume) -> tuple[np.ndarray, float]:
+        if next(calls) in (0, 3):
+            raise VolumeError("The registration moves a stack by 25.0 mm, 1.0 degrees: not believed")
+        return np.eye(4), 0.0
+
+    monkeypatch.setattr("Training.evaluation.orthogonal_stacks.registered", fails)
+    pairs = list(score_set("patient", stacks, [CUBIC]))
+    assert [(pair.first, pair.second) for pair in pairs] == [("K", "I"), ("J", "K"), ("I", "K"), ("I", "J")]
+    assert "patient: K and J are left out: The registration moves a stack by 25.0 mm" in caplog.text

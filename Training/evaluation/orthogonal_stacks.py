@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from SuperResolution3DLib.errors import VolumeError
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_SHAPE
 from SuperResolution3DLib.inference.slice_stack import SliceStack, slice_stack
 from SuperResolution3DLib.volumes.body_axes import is_isotropic
@@ -93,7 +94,8 @@ class Stack:
 
 
 def score_set(name: str, stacks: Sequence[Stack], methods: Sequence[SliceMethod]) -> Iterator[StackPair]:
-    """Score methods on each stack of a patient by each other one.
+    """Score methods on each stack of a patient by each other one; pairs that do not overlap or cannot be registered are
+    named and left out.
 
     Args:
         name: of the set.
@@ -101,7 +103,7 @@ def score_set(name: str, stacks: Sequence[Stack], methods: Sequence[SliceMethod]
         methods: to be scored.
 
     Raises:
-        VolumeError: two stacks do not overlap, or cannot be registered.
+        GeometryError: a stack without a unique slice axis.
     """
     for first in stacks:
         others = [stack for stack in stacks if stack is not first and _learns(first.volume, stack.volume)]
@@ -115,11 +117,15 @@ def score_set(name: str, stacks: Sequence[Stack], methods: Sequence[SliceMethod]
             seen = second.volume
             fine = seen if is_isotropic(seen.spacing) else between(seen, slice_stack(seen), [LINEAR])[0]
             step = slice_step(first.volume, slices.axis.axis)
-            motion, shift = registered(blurred(fine, step), blurred(linear, slice_step(seen)))
-            was_moved = not parallel or shift > max(seen.spacing)
-            comparison = Comparison(
-                first.volume, slices, Volume(seen.array, motion @ seen.affine) if was_moved else seen
-            )
+            try:
+                motion, shift = registered(blurred(fine, step), blurred(linear, slice_step(seen)))
+                was_moved = not parallel or shift > max(seen.spacing)
+                comparison = Comparison(
+                    first.volume, slices, Volume(seen.array, motion @ seen.affine) if was_moved else seen
+                )
+            except VolumeError as error:
+                log.warning("%s: %s and %s are left out: %s", name, first.name, second.name, error)
+                continue
             agreement = comparison.intensity(comparison.sampled(linear))
             if was_moved and agreement < LEAST_AGREEMENT:
                 log.warning(
