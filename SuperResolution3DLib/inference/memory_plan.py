@@ -8,7 +8,6 @@ from SuperResolution3DLib.advice import SMALLER_REGION
 from SuperResolution3DLib.errors import ResourceError
 from SuperResolution3DLib.inference.sliding_window import WindowGrid
 from SuperResolution3DLib.models.model_card import ModelCard
-from SuperResolution3DLib.networks.receptive_field import Footprint
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, padded_shape, sr_shape
 
@@ -20,7 +19,7 @@ LARGEST_TAIL_TILE = 32  # LR voxels per axis; larger ones gain nothing and leave
 LARGEST_TAIL_TILE_ON_GPU = 48  # where halos cost more than caches; still fewer numbers than 32 bits count
 SMALLEST_TILE = 8  # LR voxels per axis
 NETWORKS_OVERLAP = 0.5  # of the windows of a network that needs them; every voxel lies in the middle half of one
-_WORKSPACE = 1.3  # of the activations: reordered copies that convolution libraries make
+WORKSPACE = 1.3  # of the activations: reordered copies that convolution libraries make
 # Likewise on the CPU, as measured by Testing/benchmarks/inference.py: the C library cuts what it aligns a little too
 # short for the next tensor of the same size, so some of what is freed lies unused until the stage ends.
 _TRUNK_ON_CPU = {4: 1.22, 2: 1.38}  # by the bytes of a number
@@ -174,9 +173,10 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
 
     def trunk_bytes(tile: Shape) -> float:
         is_whole = tile == box_shape(needed)
+        workspace = _TRUNK_ON_CPU[itemsize] if on_cpu else WORKSPACE
         padded = padded_shape(needed, tile, (halo,) * 3, shape)
         beside = 0 if is_whole and on_cpu else kept(tile)  # a whole trunk's last activations become the features
-        return volume + beside + trunk_tile_bytes(padded, size, itemsize, on_cpu=on_cpu)
+        return volume + beside + tile_bytes(padded, size.trunk_channels * itemsize, workspace)
 
     def tail_bytes(tile: Shape) -> float:
         padded = padded_shape(run.region, tile, size.tail_halo, shape)
@@ -200,7 +200,7 @@ def _plan_windows(run: Run, edge: int, itemsize: int, device_bytes: float, *, on
     size = run.card.footprint()
     channels = (size.tail_channels_on_cpu if on_cpu else None) or size.tail_channels
     window = limited(run.shape, (edge,) * 3)
-    workspace = _WINDOWS_ON_CPU if on_cpu else _WORKSPACE
+    workspace = _WINDOWS_ON_CPU if on_cpu else WORKSPACE
     peak = (
         4 * math.prod(run.shape)
         + (2 * run.result_bytes if on_cpu else 0)
@@ -215,14 +215,9 @@ def size_text(num_bytes: int) -> str:
     return f"{num_bytes / GIB:.1f} GiB" if num_bytes >= GIB else f"{max(num_bytes / MIB, 1):.0f} MiB"
 
 
-def tile_bytes(padded: Shape, bytes_per_voxel: int, workspace: float = _WORKSPACE) -> float:
+def tile_bytes(padded: Shape, bytes_per_voxel: int, workspace: float = WORKSPACE) -> float:
     """Return the bytes that a tile takes with its halo, and with what convolution libraries take beside it."""
     return workspace * math.prod(padded) * bytes_per_voxel
-
-
-def trunk_tile_bytes(padded: Shape, size: Footprint, itemsize: int, *, on_cpu: bool) -> float:
-    """Return the bytes that a tile of the trunk takes, as ``tile_bytes`` does."""
-    return tile_bytes(padded, size.trunk_channels * itemsize, _TRUNK_ON_CPU[itemsize] if on_cpu else _WORKSPACE)
 
 
 def limited(shape: Shape, most: Shape) -> Shape:

@@ -7,20 +7,20 @@ from SuperResolution3DLib.advice import SMALLER_REGION_OR_COARSER
 from SuperResolution3DLib.forward.consistent_interpolation import DEFAULT_NOISE
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.memory_plan import (
+    WORKSPACE,
     TilePlan,
     check_peak,
     fitting,
     limited,
     tile_bytes,
     trunk_halo,
-    trunk_tile_bytes,
 )
 from SuperResolution3DLib.models.model_card import ModelCard
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, padded_shape
 
 LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
 LARGEST_TAIL_TILE_ON_GPU = (96, 96, 96)  # where halos cost more than caches
-_DECODER_ON_CPU = {4: 1.25, 2: 1.45}  # of its activations, by the bytes of a number; see ``memory_plan``
+_WORKSPACE_ON_CPU = 1.2  # of the activations, as measured by Testing/benchmarks/slice_memory.py; see ``memory_plan``
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     needed = expand((slice(0, shape[0]), *run.region[1:]), (0, *size.tail_halo[1:]), shape)
     result = (run.grid.result_voxels(run.region[0]), *run.region[1:])
     features = math.prod(box_shape(needed)) * size.features * itemsize
+    workspace = _WORKSPACE_ON_CPU if on_cpu else WORKSPACE
     volume = 4 * math.prod(shape) * run.fold**2
     held = volume + (4 * math.prod(run.result_shape) if on_cpu and not run.on_disk else 0)  # while the decoder runs
 
@@ -113,15 +114,13 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     def trunk_bytes(tile: Shape) -> float:
         beside = 0 if on_cpu and tile == box_shape(needed) else kept(tile)  # a whole trunk's activations become them
         padded = padded_shape(needed, tile, (halo,) * 3, shape)
-        return volume + beside + trunk_tile_bytes(padded, size, itemsize, on_cpu=on_cpu)
+        return volume + beside + tile_bytes(padded, size.trunk_channels * itemsize, workspace)
 
     def tail_bytes(tile: Shape) -> float:
         padded = padded_shape(result, tile, size.tail_halo, (hr_size, *shape[1:]))
         beside = held + kept(trunk_tile) + 2 * 4 * math.prod(padded) * run.fold**2  # interpolation and pixels, fp32
-        if not on_cpu:
-            return beside + tile_bytes(padded, size.tail_channels * itemsize)
-        channels = size.tail_channels_on_cpu or size.tail_channels
-        return beside + tile_bytes(padded, channels * itemsize, _DECODER_ON_CPU[itemsize])
+        channels = (size.tail_channels_on_cpu if on_cpu else None) or size.tail_channels
+        return beside + tile_bytes(padded, channels * itemsize, workspace)
 
     trunk_tile = fitting(box_shape(needed), trunk_bytes, device_bytes)
     most = LARGEST_TAIL_TILE if on_cpu else LARGEST_TAIL_TILE_ON_GPU

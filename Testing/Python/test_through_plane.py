@@ -144,14 +144,14 @@ def test_each_stage_is_planned_as_the_cpu_computes_it(a_model):
     slice_voxels, result_voxels, size = 6 * 40 * 30, 33 * 40 * 30, a_model.card.footprint()
     assert size.tail_channels_on_cpu == 2 * 4 + 4 * 2**2  # mixed, convolved; 4 channels of 2 x 2 pixels
     wide = replace(a_model.card, config=a_model.card.config | {"growth": 400})
-    for itemsize, trunk, tail in ((4, 1.22, 1.25), (2, 1.38, 1.45)):
+    for itemsize in (4, 2):
         volume = 4 * slice_voxels * 4  # fp32, 2 x 2 pixels a voxel of the trunk
         plan = plan_slices(replace(run, card=wide), itemsize, GIB, on_cpu=True)
-        assert plan.peak_bytes == int(volume + trunk * itemsize * slice_voxels * wide.footprint().trunk_channels)
+        assert plan.peak_bytes == int(volume + 1.2 * slice_voxels * wide.footprint().trunk_channels * itemsize)
         result, interpolation_and_pixels = 4 * result_voxels * 4, 2 * 4 * result_voxels * 4
         held = volume + result + interpolation_and_pixels + slice_voxels * size.features * itemsize
         plan = plan_slices(run, itemsize, GIB, on_cpu=True)
-        assert plan.peak_bytes == int(held + tail * (result_voxels * 24 * itemsize))
+        assert plan.peak_bytes == int(held + 1.2 * result_voxels * 24 * itemsize)
 
 
 def test_plans_between_slices_stay_within_what_is_allowed(a_model):
