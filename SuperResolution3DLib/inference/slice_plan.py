@@ -21,6 +21,7 @@ from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, expand, padd
 LARGEST_TAIL_TILE = (64, 64, 64)  # result voxels, rows and columns; larger ones leave the caches
 LARGEST_TAIL_TILE_ON_GPU = (96, 96, 96)  # where halos cost more than caches
 _WORKSPACE_ON_CPU = 1.2  # of the activations, as measured by Testing/benchmarks/slice_memory.py; see ``memory_plan``
+_TILED_TRUNK_ON_CPU = 1.7  # where a trunk does not run at once: what one tile frees, the next one seldom fits
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,11 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
         return 0 if on_cpu and run.on_disk and tile != box_shape(needed) else features
 
     def trunk_bytes(tile: Shape) -> float:
-        beside = 0 if on_cpu and tile == box_shape(needed) else kept(tile)  # a whole trunk's activations become them
+        is_whole = tile == box_shape(needed)
+        beside = 0 if on_cpu and is_whole else kept(tile)  # a whole trunk's activations become them
         padded = padded_shape(needed, tile, (halo,) * 3, shape)
-        return volume + beside + tile_bytes(padded, size.trunk_channels * itemsize, workspace)
+        share = workspace if is_whole or not on_cpu else _TILED_TRUNK_ON_CPU
+        return volume + beside + tile_bytes(padded, size.trunk_channels * itemsize, share)
 
     def tail_bytes(tile: Shape) -> float:
         padded = padded_shape(result, tile, size.tail_halo, (hr_size, *shape[1:]))

@@ -158,14 +158,14 @@ def test_plans_between_slices_stay_within_what_is_allowed(a_model):
     run = SliceRun(a_model.card, GRID, (6, 96, 96), (slice(0, 6), slice(0, 96), slice(0, 96)))
     most = plan_slices(run, 4, GIB, on_cpu=True)
     assert (most.trunk_tile, most.tail_tile) == ((6, 96, 96), (33, 64, 64))
-    for share in (0.9, 0.6, 0.4):
+    for share in (0.9, 0.7, 0.6):
         assert plan_slices(run, 4, share * most.peak_bytes, on_cpu=True).peak_bytes <= share * most.peak_bytes
 
 
 def test_little_memory_cuts_the_trunk_and_too_little_is_told(a_model):
-    lr = slices(96, 96)
+    lr = slices(192, 192)
     whole = SliceEngine(a_model, GRID, FP32).run(lr)
-    tight = SliceEngine(a_model, GRID, EngineSettings(device="cpu", precision="fp32", memory_limit=0.0025))
+    tight = SliceEngine(a_model, GRID, EngineSettings(device="cpu", precision="fp32", memory_limit=0.008))
     np.testing.assert_allclose(tight.run(lr), whole, atol=2e-3)
     assert tight.report.trunk_tiles > 1 and not tight.report.trunk_saw_whole_volume
     with pytest.raises(
