@@ -25,7 +25,7 @@ UNCOVERED = (
     "of them."
 )
 MADE = "The model was tested on LR volumes that were made from HR volumes, not on pairs of scans."
-CAPTION = "The worst patches of one test volume; on the left up to which share of the Nyquist frequency they agree."
+CAPTION = "The worst patches of one volume; on the left up to which share of the Nyquist frequency they agree."
 BASELINE = "zero-filled"
 COLUMNS = {
     "foreground/psnr": ("PSNR (dB)", 2),
