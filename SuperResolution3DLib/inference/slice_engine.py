@@ -133,6 +133,7 @@ class SliceEngine(Engine):
             if features is None:
                 features = self.memory.features((1, tile.shape[1], *box_shape(needed)), tile)
             features[(..., *relative(box, needed))] = tile
+            del tile  # before the next one is computed
             self.memory.release()
         self._step("trunk", total, total)
         if features is None:
