@@ -9,18 +9,21 @@ from SuperResolution3DLib.forward.slice_profile import ProfileShape
 from SuperResolution3DLib.volumes.body_axes import grid_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
 from SuperResolution3DLib.volumes.result_files import ResultFiles
+from SuperResolution3DLib.volumes.sidecar import sidecar_of, slice_sizes_text
 from SuperResolution3DLib.volumes.volume import Volume, read_volume
 
 log = logging.getLogger(__name__)
 
 
 def degrade(options: argparse.Namespace, describe: Callable[[Volume], str]) -> None:
-    """Write the stack of slices of an HR volume, and the HR voxels that it stands for.
+    """Write the stack of slices of an HR volume, its sidecar, and the HR voxels that it stands for.
 
     Raises:
         InputError: an unusable volume or output, or impossible slices.
     """
-    with ResultFiles([options.output, options.hr_out], inputs=[options.hr], overwrite=options.overwrite) as results:
+    sidecar = sidecar_of(options.output)
+    volumes, inputs = [options.output, options.hr_out], [options.hr]
+    with ResultFiles(volumes, [sidecar], inputs, overwrite=options.overwrite) as results:
         hr = read_volume(options.hr, choice_of(options))
 
         from SuperResolution3DLib.inference.thick_slices import degrade_slices
@@ -29,11 +32,12 @@ def degrade(options: argparse.Namespace, describe: Callable[[Volume], str]) -> N
         profile: ProfileShape = options.profile or "gaussian"
         stack, cropped, _ = degrade_slices(hr, options.slice_spacing, options.slice_thickness, options.axis, profile)
         results.write_volume(options.output, stack)
+        thickness = options.slice_thickness or options.slice_spacing
+        results.write_text(sidecar, slice_sizes_text(thickness, options.slice_spacing))
         if options.hr_out:
             results.write_volume(options.hr_out, cropped)
         results.place()
-    thickness = options.slice_thickness or options.slice_spacing
-    print(f"wrote {options.output}: {describe(stack)}, {profile} slices {thickness:g} mm thick")
+    print(f"wrote {options.output}: {describe(stack)}, {profile} slices {thickness:g} mm thick, as {sidecar.name} says")
     if options.hr_out:
         print(f"wrote {options.hr_out}: {describe(cropped)}")
 

@@ -36,10 +36,15 @@ def write_slice_sizes(
     Raises:
         OSError: it cannot be written.
     """
+    if text := slice_sizes_text(thickness, spacing, positions):
+        sidecar_of(path).write_text(text, "utf-8")
+
+
+def slice_sizes_text(thickness: float | None, spacing: float | None, positions: tuple[float, ...] | None = None) -> str:
+    """Return what a sidecar holds of the sizes and uneven positions (mm) that are known; "" without any."""
     values = {THICKNESS: thickness, SPACING: spacing, POSITIONS: positions}
     known = {key: value for key, value in values.items() if value is not None}
-    if known:
-        sidecar_of(path).write_text(json.dumps(known), "utf-8")
+    return json.dumps(known) if known else ""
 
 
 def _told(path: Path) -> dict[str, Any]:

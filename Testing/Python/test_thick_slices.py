@@ -189,7 +189,7 @@ def a_folder(tmp_path, monkeypatch):
 def test_slices_are_made_and_interpolated_from_the_command_line(a_folder, capsys):
     degrade = "degrade hr.nrrd slices.nrrd --slice-thickness 5 --slice-spacing 6.2 --axis J --hr-out cropped.nrrd"
     assert main(degrade.split()) == 0
-    assert "gaussian slices 5 mm thick" in capsys.readouterr().out
+    assert "gaussian slices 5 mm thick, as slices.json says" in capsys.readouterr().out
     interpolate = "interpolate slices.nrrd fine.nrrd --method consistent --slice-thickness 5 --target-spacing 0.8"
     assert main(interpolate.split()) == 0
     printed = capsys.readouterr().out
@@ -201,9 +201,24 @@ def test_slices_are_made_and_interpolated_from_the_command_line(a_folder, capsys
     np.testing.assert_allclose(field_of_view(fine), field_of_view(slices), atol=0.01)
     assert np.abs(centre_of(fine) - centre_of(read_volume("hr.nrrd"))).max() < 0.05 * min(fine.spacing)
     assert read_volume("cropped.nrrd").shape == (43, 44, 45)
-    assert main(["interpolate", "slices.nrrd", "auto.nrrd", "--method", "consistent", "--target-spacing", "auto"]) == 0
+    auto = "interpolate slices.nrrd auto.nrrd --method consistent --target-spacing auto --overwrite"
+    assert main(auto.split()) == 0
+    assert "thickness 5 mm (from the file)" in capsys.readouterr().out
+    (a_folder / "slices.json").unlink()
+    assert main(auto.split()) == 0
     assert "thickness 6.2 mm (assumed to be the spacing)" in capsys.readouterr().out
     assert read_volume("auto.nrrd").spacing[1] == pytest.approx(0.9, abs=0.01)
+
+
+def test_another_sidecar_is_not_overwritten_unasked(a_folder, capsys):
+    (a_folder / "out.json").write_text("{}")
+    degrade = "degrade hr.nrrd out.nrrd --slice-spacing 4 --axis K"
+    assert main(degrade.split()) == 2
+    assert "out.json" in capsys.readouterr().err
+    assert not (a_folder / "out.nrrd").exists()
+    assert main([*degrade.split(), "--overwrite"]) == 0
+    volume = read_volume("out.nrrd")
+    assert (volume.slice_thickness, volume.slice_spacing) == (4, 4)
 
 
 @pytest.mark.parametrize(
