@@ -33,19 +33,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from machine import Usage, fastest_product, machine_name, used_by
+from watched_plan import WatchedPlan
 
 from SuperResolution3DLib.errors import is_out_of_memory
 from SuperResolution3DLib.forward.kspace import crop_to_multiple, degrade, zero_fill
 from SuperResolution3DLib.inference.devices import DTYPES, choose_device
-from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.inference.memory_plan import MIB, TilePlan
+from SuperResolution3DLib.inference.memory_plan import MIB
 from SuperResolution3DLib.inference.rewrites import TransposedUpsampling
 from SuperResolution3DLib.models.checkpoint import Model, build_network, load_model, save_model
 from SuperResolution3DLib.models.installed_models import find_model
 from SuperResolution3DLib.networks.rrdb import Upsampling
 from SuperResolution3DLib.networks.rrdb_config import RRDBConfig
-from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DLib.volumes.intensity import IntensityPolicy
 from SuperResolution3DLib.volumes.volume import read_volume
 
@@ -96,16 +95,6 @@ class Measured:
         """Read what another process measured; a class of its main module is none of this one's."""
         found = json.loads(text)
         return cls(Usage(**found.pop("usage")), **found)
-
-
-class WatchedEngine(Engine):
-    """Remembers its last plan."""
-
-    plan: TilePlan | None = None
-
-    def _run_planned(self, volume: torch.Tensor, region: Box, plan: TilePlan) -> np.ndarray:
-        self.plan = plan
-        return super()._run_planned(volume, region, plan)
 
 
 def main() -> None:
@@ -191,7 +180,7 @@ def measure(task: Task) -> str:
 
     def run(volume: np.ndarray) -> np.ndarray:
         if task.method.startswith("engine"):
-            engine = WatchedEngine(model, EngineSettings(str(task.device), task.method.removeprefix("engine-")))
+            engine = WatchedPlan(model, EngineSettings(str(task.device), task.method.removeprefix("engine-")))
             sr = engine.run(volume)
             planned.extend([engine.plan.peak_bytes] if engine.plan else [])
             return sr

@@ -15,15 +15,15 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import torch
 from machine import processor, used_by
+from watched_plan import WatchedPlan
 
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
-from SuperResolution3DLib.inference.memory_plan import MIB, TilePlan
+from SuperResolution3DLib.inference.memory_plan import MIB
 from SuperResolution3DLib.inference.slice_engine import SliceEngine
 from SuperResolution3DLib.inference.slice_plan import SliceGrid
 from SuperResolution3DLib.inference.slice_stack import slice_stack
 from SuperResolution3DLib.models.checkpoint import load_model
 from SuperResolution3DLib.models.installed_models import find_model
-from SuperResolution3DLib.volumes.box import Box
 from SuperResolution3DLib.volumes.volume import Volume
 
 STACKS = "10,128,128:12,160,160:16,192,192:20,256,256:24,320,320"
@@ -31,14 +31,8 @@ SMALL = (8, 16, 16)  # run first, to load what every run needs
 SPACING, PIXEL = 5.0, 0.5  # of the slices and within them, mm
 
 
-class WatchedEngine(SliceEngine):
-    """Remembers its last plan."""
-
-    plan: TilePlan | None = None
-
-    def _run_planned(self, volume: torch.Tensor, region: Box, plan: TilePlan) -> np.ndarray:
-        self.plan = plan
-        return super()._run_planned(volume, region, plan)
+class WatchedEngine(WatchedPlan, SliceEngine):
+    """A slice engine whose plan is remembered."""
 
 
 def main() -> None:
