@@ -19,8 +19,6 @@ from Training.reporting.failures_figure import failures_path, write_failures
 PANEL_INCHES = 2.2
 DOTS_PER_INCH = 150
 WINDOW_PERCENTILES = (0.5, 99.7)
-
-
 BASELINE = "consistent"  # is shown beside a model's worst patches
 
 log = logging.getLogger(__name__)
