@@ -50,7 +50,7 @@ from Training.evaluation.held_out import held_out_entries
 from Training.evaluation.orthogonal_stacks import Stack, StackPair, score_set
 from Training.evaluation.perceptual_metrics import Lpips
 from Training.evaluation.seen_volumes import contents
-from Training.evaluation.simulated_slices import SliceScan, SliceScore, is_fine, score_volume
+from Training.evaluation.simulated_slices import SliceScan, SliceScore, fits, is_fine, score_volume
 from Training.evaluation.slice_methods import SliceMethod, interpolation_methods, model_methods
 from Training.evaluation.slice_results import METRICS, RESULTS
 from Training.exit_code import exit_code
@@ -181,7 +181,11 @@ def _simulated_scores(options: argparse.Namespace, methods: list[SliceMethod]) -
         for plane in options.plane:
             if not is_fine(entry.spacing, plane):
                 log.warning("%s has no %s slices: its voxels are too coarse across them", entry.file, plane)
-        possible = [scan for scan in scans if is_fine(entry.spacing, scan.plane)]
+        fine = [scan for scan in scans if is_fine(entry.spacing, scan.plane)]
+        possible = [scan for scan in fine if fits(entry.shape, entry.spacing, scan)]
+        for scan in fine:
+            if scan not in possible:
+                log.warning("%s is too short for %s slices every %g mm", entry.file, scan.plane, scan.spacing)
         if not possible:
             continue
         volume = read_entry(index.root, entry)

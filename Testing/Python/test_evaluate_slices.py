@@ -227,6 +227,16 @@ def test_the_command_writes_scores_table_and_picture(an_index, tmp_path, capsys)
     assert (tmp_path / "out" / "figure.png").stat().st_size > 1000
 
 
+def test_a_volume_too_short_for_two_slices_does_not_end_the_evaluation(tmp_path, caplog):
+    for name, size in (("train/a", 36), ("validation/b", 36), ("test/c", 12), ("test/d", 36)):
+        write_blobs(tmp_path, name, (size, 34, 38))
+    assert main(simulate(index_of(tmp_path), tmp_path / "out", "--slice-spacing", "3,9", "--slice-gap", "0")) == 0
+    assert "c.nii.gz is too short for axial slices every 9 mm" in caplog.text
+    with (tmp_path / "out" / "results.csv").open() as stream:
+        scans = {(Path(row["file"]).name, float(row["spacing"])) for row in csv.DictReader(stream)}
+    assert scans == {("c.nii.gz", 3), ("d.nii.gz", 3), ("d.nii.gz", 9)}
+
+
 def test_stacks_of_one_patient_are_compared(tmp_path, caplog):
     hr = Volume(an_object((60, 60, 60)), np.eye(4))
     lines = ["set\tfile"]

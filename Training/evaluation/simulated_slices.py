@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from SuperResolution3DLib.errors import VolumeError
+from SuperResolution3DLib.errors import GeometryError, VolumeError
 from SuperResolution3DLib.forward.axis_product import multiply_axes
 from SuperResolution3DLib.forward.slice_axis import PLANES
 from SuperResolution3DLib.forward.slice_profile import ProfileShape, SliceProfile
@@ -118,6 +118,16 @@ def simulated(volume: Volume, scan: SliceScan) -> SimulatedScan:
 def is_fine(spacing: Sequence[float], plane: str) -> bool:
     """Tell whether a volume of a canonical spacing (D, H, W) is fine enough along an axis to cut slices out of it."""
     return spacing[PLANES.index(plane)] <= LARGEST_ANISOTROPY * min(spacing)
+
+
+def fits(shape: Sequence[int], spacing: Sequence[float], scan: SliceScan) -> bool:
+    """Tell whether a volume of a canonical shape and spacing (D, H, W) is long enough for two slices of a scan."""
+    axis = PLANES.index(scan.plane)
+    try:
+        SliceProfile.over_volume(scan.shape, scan.spacing, scan.spacing, shape[axis], spacing[axis])
+    except GeometryError:
+        return False
+    return True
 
 
 def score_volume(
