@@ -206,6 +206,7 @@ ENGLISH: Final[dict[str, str]] = {
     "model-tensor-values": "{file}: tensor {tensor} holds values that are not finite numbers",
     "model-not-for-slices": "{model} is not for thick slices; it enlarges all axes",
     "model-not-called": "No model is called {name!r}; installed: {models}",
+    "model-called-like": "No model is called {name!r}; installed: {models}; the closest name is {closest}",
     "model-none": "No model is installed: put a model file into {folder} or name its folder in ${variable}",
     "model-no-home": "You have no home folder: set HOME, or name a folder of models in ${variable}",
     "model-none-fits": "{choice}; name a model with --model to use it nevertheless, or see `interpolate`",

@@ -5,6 +5,7 @@ import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from SuperResolution3DLib.errors import InputError, ModelError
@@ -114,8 +115,12 @@ def find_model(name_or_file: str | None) -> Path:
     for card, path in usable:
         if card.name == name_or_file:
             return path
-    names = ", ".join(card.name for card, _ in usable)
-    raise ModelError(Sentence("model-not-called", {"name": name_or_file, "models": names}))
+    names = [card.name for card, _ in usable]
+    values = {"name": name_or_file, "models": ", ".join(names)}
+    closest = get_close_matches(name_or_file, names, n=1)
+    if closest:
+        raise ModelError(Sentence("model-called-like", values | {"closest": closest[0]}))
+    raise ModelError(Sentence("model-not-called", values))
 
 
 def usable_models() -> list[InstalledModel]:

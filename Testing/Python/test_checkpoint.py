@@ -256,6 +256,13 @@ def test_an_unknown_name_lists_the_installed_models(two_folders):
         find_model("yours.safetensors")
 
 
+def test_a_name_that_is_nearly_right_is_told_the_closest(two_folders):
+    a_tiny_model_file(two_folders[0], name="brain-x4")
+    a_tiny_model_file(two_folders[0], name="brain-x4-sharp")
+    with pytest.raises(ModelError, match=r"called .old-brain-x4.; installed: .*; the closest name is brain-x4$"):
+        find_model("old-brain-x4")
+
+
 def test_no_model_at_all_says_where_to_put_one(two_folders, monkeypatch):
     monkeypatch.setattr("SuperResolution3DLib.models.installed_models.model_folders", list)
     with pytest.raises(ModelError, match="No model is installed: put a model file into"):

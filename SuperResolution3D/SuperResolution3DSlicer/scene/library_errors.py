@@ -148,6 +148,7 @@ ERRORS = {
     "model-tensor-values": _("{file}: tensor {tensor} holds values that are not finite numbers"),
     "model-not-for-slices": _("{model} is not for thick slices; it enlarges all axes"),
     "model-not-called": _("No model is called {name!r}; installed: {models}"),
+    "model-called-like": _("No model is called {name!r}; installed: {models}; the closest name is {closest}"),
     "model-none": _(
         "No model is installed: use Add model file..., put a model file into {folder}, or name its folder in "
         "${variable}"
