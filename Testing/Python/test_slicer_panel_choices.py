@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import slicer
 from panel_fixtures import MODEL, a_node, a_panel  # noqa: F401 (fixtures)
+from SuperResolution3DSlicer.panel.volume_model import CHOSEN_ATTRIBUTE
 
 from Testing.Slicer import double
 
@@ -63,13 +64,26 @@ def test_a_choice_during_a_run_is_shown_after_it(a_panel, a_node) -> None:
     assert shown(a_panel.ui) == (OTHER_MODEL, "cpu")
 
 
-def test_a_model_that_is_not_installed_is_told_and_goes_on_being_asked_for(a_panel, a_node) -> None:
+def test_instead_of_a_model_that_is_not_installed_the_best_is_taken_and_it_goes_on_being_asked_for(
+    a_panel, a_node
+) -> None:
+    a_panel.will("done")
     a_panel.choose(inputVolume=a_node, model=OTHER_MODEL)
     a_panel.choose(model="elsewhere")
-    assert shown(a_panel.ui)[0] == OTHER_MODEL
-    note = f"The model of this scene, elsewhere, is not installed; {OTHER_MODEL} is used instead."
+    assert shown(a_panel.ui)[0] == MODEL, "as nobody chose the one before it for lack of this one"
+    note = f"The model of this scene, elsewhere, is not installed; {MODEL} is used instead."
     assert note in a_panel.ui.noteLabel.text
     assert a_panel.parameters.model == "elsewhere"
+    a_panel.run()
+    assert Path(a_panel.processes[0].option("model")).stem == MODEL
+
+
+def test_a_volume_for_which_an_older_panel_chose_a_model_that_is_gone_gets_the_best(a_panel, a_node) -> None:
+    a_node.SetAttribute(CHOSEN_ATTRIBUTE, "gone")
+    a_panel.choose(inputVolume=a_node)
+    assert shown(a_panel.ui)[0] == MODEL
+    note = f"The model of this scene, gone, is not installed; {MODEL} is used instead."
+    assert note in a_panel.ui.noteLabel.text
 
 
 def test_two_panels_show_the_choice_of_one(a_panel, a_second_panel, a_node) -> None:

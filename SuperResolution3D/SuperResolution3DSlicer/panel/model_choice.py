@@ -71,18 +71,17 @@ class ModelChoice:
     def show(self, scan: Scan | None, wanted: str) -> None:
         """List the models for a volume and choose one; nobody hears of it, as no person chose.
 
-        It is the wanted one, else the best for the volume, without a volume the one of the highest rank. A wanted one
-        that is not installed leaves the choice as it is.
+        It is the wanted one; where nobody wants one, or it is not installed, the best for the volume, without a volume
+        the one of the highest rank.
         """
         choice = None if scan is None else choose(scan, self._models.values())
         self.proposal = None if choice is None else choice.sentence
         self.none_fits = choice is not None and bool(choice.others) and not choice.fitting
-        current = self.current_name
         was_blocked = self._combo.blockSignals(True)
         self._list(choice)
         best = self.first if choice is None else choice.best
         unasked = best.card.name if best is not None else ""
-        name = wanted if wanted in self._models else (current if wanted and current in self._models else unasked)
+        name = wanted if wanted in self._models else unasked
         names = [entry[1] for entry in self._entries]
         self._combo.currentIndex = names.index(name) if name else -1
         self._combo.blockSignals(was_blocked)
