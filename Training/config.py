@@ -17,6 +17,7 @@ LARGEST_SEED = 2**31 - 1
 LoggerName = Literal["tensorboard", "csv", "wandb"]
 THROUGH_PLANE = "through-plane"  # the network for thick slices
 MODEL_NAME = re.compile(r"\w[\w.+ -]*")  # of a model file and of a method's folder
+LABELS = ("name", "modality", "licence", "description", "subject", "rank")  # of ModelConfig: no weight depends on them
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ python Training/publish.py RUN/best.safetensors Resources/Models --metrics valid
 The figures come from Testing/benchmarks: quality.py --json, trunk_halo.py and inference.py; of models for thick
 slices from metrics.json of evaluate.py --forward slice-profile. With --index the volumes of the training are degraded
 and measured as calibrate.py does, so that what is unlike them can be told in use. The weights stay as they are. A card
-that names volumes or paths, which the files of older versions do, is refused without --without-names.
+that names volumes or paths, which the files of older versions do, is refused without --without-names. A trust mask is
+bound to the companion's file: publish both models first, then calibrate.py makes the files that ship.
 """
 
 import argparse
@@ -28,8 +29,10 @@ from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.models.card_privacy import private_texts, without_names
 from SuperResolution3DLib.models.checkpoint import load_model, save_model
 from Training.calibration.ranges import with_ranges
+from Training.config import LABELS
 from Training.data.index import read_index
 from Training.evaluation.methods import ModelMethod
+from Training.preset import parts_of
 
 LARGEST_FILE = 10_000_000  # bytes; the repository is cloned whole by everybody who builds the extension
 
@@ -46,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cuda-seconds", type=float, help="seconds per million SR voxels on a GPU")
     parser.add_argument("--hardware", help="what the seconds were measured on")
     parser.add_argument("--index", type=Path, help="index.json of the training, to write what its volumes were like")
+    parser.add_argument("--preset", help="of train.py: its name, subject, description, rank and so on go into the card")
     parser.add_argument("--note", help="what else a person should know of the training")
     parser.add_argument("--without-names", action="store_true", help="take names of volumes and paths out of the card")
     options = parser.parse_args(arguments)
@@ -63,8 +67,8 @@ def publish(options: argparse.Namespace) -> Path:
 
     Raises:
         ModelError: the model cannot be loaded.
-        InputError: no figures of that name, an index without the volumes of the training, a card that names volumes or
-            paths, or a file too large to ship.
+        InputError: no figures or preset of that name, an index without the volumes of the training, a card that names
+            volumes or paths, or a file too large to ship.
     """
     model = load_model(options.model)
     known = model.card
@@ -78,6 +82,7 @@ def publish(options: argparse.Namespace) -> Path:
     }
     card = replace(
         known,
+        **({} if options.preset is None else _labels(options.preset)),
         metrics=dict(_metrics(text) for text in options.metrics) or known.metrics,
         performance=known.performance | {name: value for name, value in performance.items() if value is not None},
         training=known.training | ({"note": options.note} if options.note else {}),
@@ -97,6 +102,14 @@ def publish(options: argparse.Namespace) -> Path:
     path: Path = options.folder / f"{card.name}.safetensors"
     save_model(path, model.network.state_dict(), card, torch.float16)
     return path
+
+
+def _labels(preset: str) -> dict[str, Any]:
+    """Return what a preset calls its model, by the names of the card's fields."""
+    model: dict[str, Any] = {}
+    for part in parts_of([preset]):
+        model |= part.get("model", {})
+    return {name: model[name] for name in LABELS if name in model}
 
 
 def _metrics(text: str) -> tuple[str, dict[str, Any]]:

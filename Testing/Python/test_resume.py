@@ -141,7 +141,8 @@ def test_place_pace_and_length_may_change_and_the_card_tells_the_lengths(a_gan_r
     first.rename(second)
     others = {"optimisation.steps": 8, "optimisation.decay_steps": 1, "data.cache": tmp_path / "cache"}
     others |= {"data.num_workers": 1, "loop.save_every": 3, "loop.keep": 1, "loop.best": "ssim", "loop.threads": 2}
-    others |= {"model.description": "Longer", "loss.perceptual.chunk": 5, "loop.validate_every": 4}
+    others |= {"model.description": "Longer", "model.subject": "Blobs", "model.rank": 3}
+    others |= {"loss.perceptual.chunk": 5, "loop.validate_every": 4}
     assert main(arguments(index, second, **options | others)) == 0
     assert main(arguments(index, second, **options | others)) == 0  # nothing is left to be done, nor to be told
     pace = {"precision": "32-true", "processes": 1}

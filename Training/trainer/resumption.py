@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from SuperResolution3DLib.models.model_card import ModelCard
-from Training.config import TrainConfig
+from Training.config import LABELS, TrainConfig
 from Training.trainer.initial_generator import as_json
 
 # What may change: place, pace, the model's labels, and how long the run is. All fields of ``loop`` may, too.
 PLACE = ("out", "data.index", "data.cache", "loss.perceptual.weights", "loss.perceptual.download")
 PACE = ("data.num_workers", "data.preparation_workers", "loss.perceptual.chunk")
-LABELS = ("model.name", "model.modality", "model.licence", "model.description")
 LENGTH = ("optimisation.steps", "optimisation.decay_steps")
 SELECTION = ("data.fold", "data.modality")  # the volumes count, not how they were chosen
-FREE = (*PLACE, *PACE, *LABELS, *LENGTH, *SELECTION)
+FREE = (*PLACE, *PACE, *(f"model.{name}" for name in LABELS), *LENGTH, *SELECTION)
 
 
 def identity(config: TrainConfig, card: ModelCard) -> dict[str, Any]:
