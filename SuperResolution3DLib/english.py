@@ -114,7 +114,7 @@ ENGLISH: Final[dict[str, str]] = {
     "input-trust-region": "--trust-map works on the whole volume, not on a --region",
     "input-region": "--region {region} is empty or reaches beyond the volume, whose shape is {shape} (slices, rows, "
     "columns)",
-    "input-slices-only": "{model} is for thick slices: it has neither windows nor an ensemble; omit both",
+    "input-slices-only": "{model} is for thick slices and does not run in windows: omit --window",
     "input-mirror": "{model} works on the {grid} grid, which is another one in a mirror: omit --ensemble",
     "input-gpu-number": "There is no GPU {index}: {count} found, counted from 0",
     "input-slices-closer": "Slices every {spacing:g} mm are closer than the volume's own {own:.4g} mm {direction}; "

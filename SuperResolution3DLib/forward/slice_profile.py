@@ -11,7 +11,7 @@ and h need not divide s. Slice centres may be uneven by up to 10 % of the spacin
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -119,6 +119,11 @@ class SliceProfile:
     def hr_centres(self) -> np.ndarray:
         """Centres of the HR voxels in mm, (HR size,) float64."""
         return (np.arange(self.hr_size) + 0.5) * self.hr_spacing
+
+    def mirrored(self) -> "SliceProfile":
+        """Return the same slices and HR voxels along an axis that runs the other way."""
+        length = self.hr_size * self.hr_spacing
+        return replace(self, centres=tuple(length - centre for centre in reversed(self.centres)))
 
     def matrix(self) -> np.ndarray:
         """Return A, (slices, HR size) float64 and read-only: the share of each HR voxel in each slice.

@@ -19,6 +19,7 @@ from SuperResolution3DLib.inference.settings import Result, Settings, canonical_
 from SuperResolution3DLib.inference.slice_engine import SliceEngine
 from SuperResolution3DLib.inference.slice_plan import SliceGrid
 from SuperResolution3DLib.inference.slice_stack import SliceStack, along_axis, slice_stack
+from SuperResolution3DLib.inference.trust.ensemble import run_ensemble
 from SuperResolution3DLib.inference.trust.range_check import slice_warnings, stack_warnings
 from SuperResolution3DLib.models.checkpoint import Model
 from SuperResolution3DLib.sentence import Sentence
@@ -64,14 +65,14 @@ def between_slices(
     type, unit and field of view (slice edges).
 
     Raises:
-        InputError: an impossible thickness or target spacing, windows, or an ensemble.
+        InputError: an impossible thickness or target spacing, or windows.
         GeometryError: no unique slice axis.
         VolumeError: the volume is constant or beyond what float32 holds, or the result is not finite.
         ResourceError: the result does not fit.
         CancelledError: the monitor said so.
     """
     card, started = model.card, time.monotonic()
-    if settings.window is not None or settings.ensemble:
+    if settings.window is not None:
         raise InputError(Sentence("input-slices-only", {"model": card.name}))
     check_intensities(volume.array)
     stack = stack_of(volume, settings)
@@ -85,7 +86,8 @@ def between_slices(
     affine = turn.canonical_affine(volume.affine, volume.shape)
     region = canonical_region(volume, turn, settings.region)
     shape, noise = card.forward.get("shape", DEFAULT_SHAPE), card.forward.get("noise", DEFAULT_NOISE)
-    profile = _turned(stack.profile(wanted, shape), mirrored=turn.flips[0])
+    profile = stack.profile(wanted, shape)
+    profile = profile.mirrored() if turn.flips[0] else profile
     # A fixed range is not that of the volume, so its offset has to stay.
     offset = 0 if model.intensity.policy == "fixed" else large_offset(slices)
     measured = without_offset(slices, offset)
@@ -98,7 +100,7 @@ def between_slices(
     grid = SliceGrid(profile, float(np.mean(stack.axis.in_plane)), noise)
     engine = SliceEngine(model, grid, settings, monitor)
     engine.memory = _memory(volume, settings, monitor, engine, with_interpolated=with_interpolated)
-    sr = engine.run(lr, region)
+    sr = run_ensemble(engine, lr, region).mean if settings.ensemble else engine.run(lr, region)
     residual, left, model_of_slices = None, None, ForwardModel.slices(profile)
     if settings.data_consistency != "off" and settings.region is None:
         monitor.progress("consistency", 0, 1)
@@ -156,26 +158,21 @@ def between_slices(
 def _memory(
     volume: Volume, settings: Settings, monitor: Monitor, engine: SliceEngine, *, with_interpolated: bool
 ) -> ResultMemory:
-    """Choose where the result lies: in fp32 while it is computed, and in the file's type."""
-    result = slices_bytes(volume, settings)
-    written = result * (1 + with_interpolated)
+    """Choose where the result lies: in fp32 while it is computed, and in the file's type.
+
+    An ensemble has the mean of the results so far beside that of a member, but only until it gets the file's type.
+    """
+    result, itemsize = slices_bytes(volume, settings), volume.array.dtype.itemsize
+    interpolated = result * with_interpolated
     features = 4 * volume.array.size * engine.model.card.footprint().features // engine.fold**2
     return choose_memory(
-        4 * result // volume.array.dtype.itemsize + written,
-        written + features,
+        result // itemsize * (4 + max(itemsize, 4 * settings.ensemble)) + interpolated,
+        result + interpolated + features,
         settings,
         monitor,
         on_cpu=engine.device.type == "cpu",
         advice=SMALLER_REGION_OR_COARSER,
     )
-
-
-def _turned(profile: SliceProfile, *, mirrored: bool) -> SliceProfile:
-    """Return the profile along an axis that runs the other way."""
-    if not mirrored:
-        return profile
-    length = profile.hr_size * profile.hr_spacing
-    return replace(profile, centres=tuple(length - centre for centre in reversed(profile.centres)))
 
 
 def _residual_percent(sr: np.ndarray, lr: np.ndarray, model: ForwardModel) -> float:

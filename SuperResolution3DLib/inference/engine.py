@@ -49,7 +49,7 @@ from SuperResolution3DLib.volumes.box import (
     tiles,
     whole,
 )
-from SuperResolution3DLib.volumes.geometry import Grid
+from SuperResolution3DLib.volumes.geometry import Grid, Orientation
 
 SKIP_SLAB = 8  # LR slices whose zero-filled volume is added at once
 QUEUED = 16  # of the trunk's convolutions that a GPU is given at once: a run shall end soon after it is cancelled
@@ -81,10 +81,8 @@ class Engine:
             self._warn("device-gpu", reason=reason)
         self.precision = choose_precision(self.settings.precision, self.device)
         self.network = model.network
-        self.window, self.overlap = self.settings.window, self.settings.overlap
-        windows = chosen_windows(model.card, self.window, self.overlap)
-        if windows is not None:
-            self.window, self.overlap = windows
+        windows = chosen_windows(model.card, self.settings.window, self.settings.overlap)
+        self.window, self.overlap = windows or (self.settings.window, self.settings.overlap)
 
     @torch.inference_mode()
     @kept_memory()
@@ -123,6 +121,10 @@ class Engine:
             except (MemoryError, RuntimeError, ResourceError) as error:  # which holds memory until it is left
                 reason = reason_to_go_on(error, self.device, may_choose=self.settings.device == "auto")
             plan = self._after_failure(reason, plan)
+
+    def run_mirrored(self, lr: np.ndarray, flip: Orientation, region: Box) -> np.ndarray:
+        """Run on a mirror image of a volume (D, H, W); return the result of the volume's region, mirrored back."""
+        return flip.from_canonical(self.run(flip.to_canonical(lr), flip.box_to_canonical(region, lr.shape)))
 
     def _run_planned(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
         kinds = (nn.Conv3d, nn.ConvTranspose3d)
@@ -165,9 +167,8 @@ class Engine:
         """Return the features of a box of the volume, (1, F, D, H, W) on the device."""
         boxes = equal_tiles(needed, plan.trunk_tile, (plan.trunk_halo,) * 3, _shape(volume))
         self.report.trunk_tiles = len(boxes)
-        self.report.trunk_saw_whole_volume = (len(boxes) == 1 and needed == whole(volume.shape)) or trunk_is_exact(
-            self.model.card, plan.trunk_halo
-        )
+        is_exact = trunk_is_exact(self.model.card, plan.trunk_halo)
+        self.report.trunk_saw_whole_volume = (len(boxes) == 1 and needed == whole(volume.shape)) or is_exact
         convolutions = self.network.trunk_convolutions()
         total = len(boxes) * len(convolutions)
         features: Tensor | None = None
@@ -226,10 +227,9 @@ class Engine:
     def _prepare(self, volume: Tensor, region: Box) -> TilePlan:
         """Move the network to the device in a number format that a tile of this volume proves, and plan the tiles."""
         self._check_cancelled()
-        network = self.model.network
         if self.precision != "fp32" and not self._is_accurate(DTYPES[self.precision], volume):
             self._compute_in_fp32()
-        self.network = converted(network, self.device, DTYPES[self.precision])
+        self.network = converted(self.model.network, self.device, DTYPES[self.precision])
         self.report.device, self.report.precision = device_name(self.device), self.precision
         allowed = allowed_bytes(self.device, self.settings.memory_limit)
         try:

@@ -25,6 +25,7 @@ from SuperResolution3DLib.networks.hooks import before_each
 from SuperResolution3DLib.networks.through_plane import SliceQuery, ThroughPlaneNet, slice_query
 from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes.box import Box, Shape, box_shape, equal_tiles, expand, relative, whole
+from SuperResolution3DLib.volumes.geometry import Orientation
 
 
 class SliceEngine(Engine):
@@ -67,6 +68,15 @@ class SliceEngine(Engine):
             for part, outer in zip(region[1:], (rows, columns), strict=True)
         )
         return found[(slice(None), *inside)]
+
+    def run_mirrored(self, lr: np.ndarray, flip: Orientation, region: Box) -> np.ndarray:
+        """As ``Engine.run_mirrored``; seen from their other end, uneven slices lie elsewhere."""
+        grid = self.slices
+        self.slices = grid.mirrored() if flip.flips[0] else grid
+        try:
+            return super().run_mirrored(lr, flip, region)
+        finally:
+            self.slices = grid
 
     def _run_planned(self, volume: Tensor, region: Box, plan: TilePlan) -> np.ndarray:
         convolutions = [module for module in self.network.modules() if isinstance(module, nn.Conv3d)]

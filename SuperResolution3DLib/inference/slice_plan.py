@@ -34,15 +34,22 @@ class SliceGrid:
     """spacing within the slices' plane, mm"""
     noise: float = DEFAULT_NOISE
     """of the interpolation that the network adds to"""
+    mirror: "SliceGrid | None" = None
+    """what this is the mirror image of, if it is one: both are cut at the same places"""
+
+    def mirrored(self) -> "SliceGrid":
+        """Return the mirror image along the slice axis."""
+        return self.mirror or SliceGrid(self.profile.mirrored(), self.pixel, self.noise, self)
 
     def result_voxels(self, slices: slice) -> slice:
         """Return the result voxels that stand for some of the slices, from edge to edge, midway between two centres."""
-        first, last = (self._edge(slices.start), self._edge(slices.stop))
-        return slice(first, last)
+        return slice(self._edge(slices.start), self._edge(slices.stop))
 
     def _edge(self, number: int) -> int:
         """Return the result voxel nearest to the lower edge of a slice."""
         centres, size = self.profile.centres, self.profile.hr_size
+        if self.mirror is not None:  # in the middle of a voxel it would be rounded the other way here
+            return size - self.mirror._edge(len(centres) - number)
         if number in (0, len(centres)):
             return size if number else 0
         return round((centres[number - 1] + centres[number]) / 2 / self.profile.hr_spacing)

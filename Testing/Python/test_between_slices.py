@@ -179,9 +179,8 @@ def test_volumes_unlike_those_of_the_training_are_told(tmp_path):
         ({"slice_thickness": 20.0}, InputError, "impossible for slices every 4.3 mm"),
         ({"target_spacing": 5.0}, InputError, "does not suit slices every 4.3 mm"),
         ({"target_spacing": 0.05}, InputError, "does not suit slices every 4.3 mm"),
-        ({"window": 8}, InputError, "neither windows nor an ensemble"),
+        ({"window": 8}, InputError, "between is for thick slices and does not run in windows: omit --window"),
         ({"region": (slice(0, 99), slice(0, 4), slice(0, 4))}, InputError, "does not lie in the volume"),
-        ({"ensemble": True}, InputError, "neither windows nor an ensemble"),
     ],
 )
 def test_what_cannot_be_computed_is_refused(a_model, settings, error, message):

@@ -125,7 +125,9 @@ def test_a_mapped_result_has_the_voxels_of_one_in_memory(tmp_path, a_scratch, a_
     assert first == second
 
 
-@pytest.mark.parametrize("changes", [{}, {"data_consistency": "project"}, {"region": REGION}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"data_consistency": "project"}, {"region": REGION}, {"ensemble": True}], ids=str
+)
 def test_between_mapped_slices_there_are_the_same_voxels(tmp_path, a_scratch, a_phantom, monkeypatch, changes):
     model, settings = a_through_plane_model(tmp_path), replace(FP32, **changes)
     both = in_memory_and_mapped(monkeypatch, a_scratch, a_stack(a_phantom), model, settings, with_zero_filled=True)

@@ -50,7 +50,7 @@ def run_ensemble(engine: Engine, lr: np.ndarray, region: Box | None = None, *, w
     """Super-resolve the eight mirror images of a volume; of the engine's warnings each is told once.
 
     Args:
-        engine: of a model that ``check_ensemble`` accepts; its report then counts the members.
+        engine: of a model for thick slices, or one that ``check_ensemble`` accepts; its report then counts the members.
         lr: (D, H, W) float32 in network units, the whole volume.
         region: the LR voxels (D, H, W) whose result is wanted; all by default.
         with_spread: keep account of the standard deviation, too (Welford 1962): one more volume of the result's size.
@@ -65,12 +65,11 @@ def run_ensemble(engine: Engine, lr: np.ndarray, region: Box | None = None, *, w
     try:
         for number, flip in enumerate(FLIPS):
             together.number = number
-            box = flip.box_to_canonical(region, lr.shape)
             if number == 0:  # nothing is flipped: the engine's own array
-                mean = engine.run(lr, box)
+                mean = engine.run(lr, region)
                 squares = np.zeros_like(mean if with_spread else squares)
             else:  # the result has no name here: it must be gone when the next one is made
-                _take_in(flip.from_canonical(engine.run(flip.to_canonical(lr), box)), number + 1, mean, squares)
+                _take_in(engine.run_mirrored(lr, flip, region), number + 1, mean, squares)
     finally:
         engine.monitor = followed
     engine.report.ensemble = len(FLIPS)
