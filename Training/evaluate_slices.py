@@ -97,6 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add("--out", required=True, type=Path, help="folder of the results")
     add("--model", nargs="+", action="extend", default=[], metavar="[LABEL=]MODEL", help="model files, or names")
+    add("--ensemble", action="store_true", help="one more row per model: the mean over the eight mirror images")
     add(
         "--slice-spacing",
         type=_numbers,
@@ -137,7 +138,7 @@ def run(options: argparse.Namespace, command: str = "") -> None:
     settings = EngineSettings(str(choose_device(options.device)), options.precision)
     methods = interpolation_methods()
     for given in options.model:
-        methods += model_methods(given, settings)
+        methods += model_methods(given, settings, with_ensemble=options.ensemble)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,7 +13,9 @@ from training_runs import index_of, write_blobs
 from SuperResolution3DLib.forward.axis_operator import Slices
 from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.settings import Settings
 from SuperResolution3DLib.inference.slice_stack import slice_stack
+from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.inference.thick_slices import degrade_slices
 from SuperResolution3DLib.metrics.evaluation_protocols import reference
 from SuperResolution3DLib.metrics.metrics import psnr
@@ -27,6 +29,7 @@ from Training.evaluation.simulated_slices import SliceScan, axis_cutoff, score_v
 from Training.evaluation.slice_blur import blurred, slice_step
 from Training.evaluation.slice_methods import SliceMethod, interpolation_methods, model_methods
 from Training.evaluation.stack_registration import registered
+from Training.reporting.slice_figure import draw_slices
 from Training.reporting.slice_tables import simulated_tables
 
 SCAN = SliceScan("axial", 4.0, 0.2)
@@ -227,6 +230,17 @@ def test_the_command_writes_scores_table_and_picture(an_index, tmp_path, capsys)
     assert (tmp_path / "out" / "figure.png").stat().st_size > 1000
 
 
+def test_the_mean_over_mirror_images_is_a_row_of_its_own(an_index, tmp_path):
+    model, out = f"ours={a_through_plane_file(tmp_path)}", tmp_path / "out"
+    options = ["--slice-spacing", "4.5", "--slice-gap", "0", "--ensemble", "--precision", "fp32"]
+    assert main(simulate(an_index, out, "--model", model, *options)) == 0
+    with (out / "results.csv").open() as stream:
+        psnr = {row["method"]: float(row["psnr"]) for row in csv.DictReader(stream)}
+    assert list(psnr)[-3:] == ["ours", "ours, projected", "ours, ensemble"]
+    assert psnr["ours, ensemble"] != psnr["ours"]
+    assert "\n| ours, ensemble |" in (out / "table.md").read_text()
+
+
 def test_a_volume_too_short_for_two_slices_does_not_end_the_evaluation(tmp_path, caplog):
     for name, size in (("train/a", 36), ("validation/b", 36), ("test/c", 12), ("test/d", 36)):
         write_blobs(tmp_path, name, (size, 34, 38))
@@ -245,13 +259,15 @@ def test_stacks_of_one_patient_are_compared(tmp_path, caplog):
         lines.append(f"patient\t{axis}.nii.gz")
     write_volume(Volume(an_object((15, 60, 60), seed=9), np.diag([1, 1, 4, 1])), tmp_path / "other.nii.gz")
     (tmp_path / "stacks.tsv").write_text("\n".join(lines))
-    assert main(["--orthogonal", str(tmp_path / "stacks.tsv"), "--device", "cpu", "--out", str(tmp_path / "out")]) == 0
+    words = ["--orthogonal", tmp_path / "stacks.tsv", "--out", tmp_path / "out", "--device", "cpu", "--ensemble"]
+    assert main([str(word) for word in [*words, "--model", a_through_plane_file(tmp_path)]]) == 0
     with (tmp_path / "out" / "results.csv").open() as stream:
         rows = {(row["first"], row["method"]): row for row in csv.DictReader(stream)}
     for first in ("K.nii.gz", "I.nii.gz"):
         details = [float(rows[first, method]["detail"]) for method in ("nearest", "linear", "cubic", "consistent")]
         assert details == sorted(details) and details[-1] > details[1] + 0.02
         assert float(rows[first, "cubic"]["intensity"]) > 0.9
+        assert rows[first, "between, ensemble"]["intensity"] != rows[first, "between"]["intensity"]
     assert rows["K.nii.gz", "cubic"]["psnr"] == rows["K.nii.gz", "cubic"]["rise"] == ""
     assert (tmp_path / "out" / "figure-2.png").stat().st_size > 1000
 
@@ -305,6 +321,25 @@ def test_a_model_is_not_scored_on_what_it_was_trained_on(an_index, tmp_path, cap
     model = str(a_through_plane_file(tmp_path, training={"train": [entry.sha256]}))
     assert main(simulate(an_index, tmp_path / "out", "--model", model)) == 2
     assert "was trained on test/c.nii.gz" in capsys.readouterr().err
+
+
+def test_a_row_of_mirror_images_is_what_users_get(tmp_path):
+    settings = EngineSettings("cpu", "fp32")
+    stack = degrade_slices(a_volume(), 4.0, 3.2, "K")[0]
+    alone, _, mean = model_methods(str(a_through_plane_file(tmp_path)), settings, with_ensemble=True)
+    assert (mean.name, mean.variant) == ("between, ensemble", "ensemble")
+    (row, other) = between(stack, slice_stack(stack), [mean, alone])
+    wanted = super_resolve(stack, mean.model, Settings("cpu", "fp32", ensemble=True)).volume
+    np.testing.assert_allclose(row.array, wanted.array, atol=0.01)  # of 600
+    np.testing.assert_allclose(row.affine, wanted.affine, atol=1e-9)
+    assert np.abs(other.array - row.array).max() > 0.5
+
+
+def test_worst_patches_are_drawn_of_a_models_own_result_alone(tmp_path):
+    volume = Volume(an_object((60, 64, 62)), np.eye(4))
+    rows = model_methods(str(a_through_plane_file(tmp_path)), EngineSettings("cpu", "fp32"), with_ensemble=True)
+    draw_slices(tmp_path / "figure.png", volume, SCAN, [CONSISTENT, *rows], "MR")
+    assert [path.name for path in tmp_path.glob("failures-*")] == ["failures-between.png"]
 
 
 def test_a_model_is_scored_on_the_interpolation_that_its_card_names(tmp_path):

@@ -13,10 +13,10 @@ from SuperResolution3DLib.forward.slice_profile import SliceProfile
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
 from SuperResolution3DLib.inference.slice_engine import SliceEngine, check_through_plane
 from SuperResolution3DLib.inference.slice_plan import SliceGrid
+from SuperResolution3DLib.inference.trust.ensemble import run_ensemble
 from SuperResolution3DLib.models.checkpoint import Model, load_model
 from SuperResolution3DLib.models.installed_models import find_model
-
-PROJECTED = "projected"
+from Training.evaluation.methods import Variant
 
 Between = Callable[[np.ndarray, SliceProfile, float], np.ndarray]
 
@@ -30,8 +30,8 @@ class SliceMethod:
     """slices (D, H, W), what is assumed of them, and the spacing within their plane (mm), to (M, H, W)"""
     model: Model | None = None
     """None: an interpolation"""
-    is_projected: bool = False
-    """put back on what the slices measured"""
+    variant: Variant | None = None
+    """what is done besides running the model once; projected: on what the slices measured"""
 
 
 def interpolation_methods() -> list[SliceMethod]:
@@ -44,12 +44,13 @@ def interpolation_methods() -> list[SliceMethod]:
     ]
 
 
-def model_methods(given: str, settings: EngineSettings) -> list[SliceMethod]:
+def model_methods(given: str, settings: EngineSettings, *, with_ensemble: bool = False) -> list[SliceMethod]:
     """Return a model's own result and its projection on what the slices measured.
 
     Args:
         given: [LABEL=]MODEL, an installed model's name or a file.
         settings: where it is computed.
+        with_ensemble: add the mean over the mirror images.
 
     Raises:
         ModelError: it is not there, damaged, or enlarges all axes.
@@ -59,17 +60,21 @@ def model_methods(given: str, settings: EngineSettings) -> list[SliceMethod]:
     check_through_plane(model)
     label = label or model.card.name
     network = _Network(model, settings)
-    return [
+    methods = [
         SliceMethod(label, network.compute, model),
-        SliceMethod(f"{label}, {PROJECTED}", network.projected, model, is_projected=True),
+        SliceMethod(f"{label}, projected", network.projected, model, "projected"),
     ]
+    if with_ensemble:
+        ensemble = _Network(model, settings, is_ensemble=True)
+        methods.append(SliceMethod(f"{label}, ensemble", ensemble.compute, model, "ensemble"))
+    return methods
 
 
 class _Network:
     """A model whose last result is kept, because it is projected next."""
 
-    def __init__(self, model: Model, settings: EngineSettings) -> None:
-        self.model, self.settings = model, settings
+    def __init__(self, model: Model, settings: EngineSettings, *, is_ensemble: bool = False) -> None:
+        self.model, self.settings, self.is_ensemble = model, settings, is_ensemble
         self._lr: np.ndarray | None = None
         self._asked: tuple[SliceProfile, float] | None = None
         self._found = np.empty(0)
@@ -79,7 +84,9 @@ class _Network:
             to_network = self.model.intensity.fit(lr)
             noise = self.model.card.forward.get("noise", DEFAULT_NOISE)
             engine = SliceEngine(self.model, SliceGrid(profile, pixel, noise), self.settings)
-            self._found = to_network.from_network(engine.run(to_network.to_network(lr)))
+            normalised = to_network.to_network(lr)
+            sr = run_ensemble(engine, normalised).mean if self.is_ensemble else engine.run(normalised)
+            self._found = to_network.from_network(sr)
             self._lr, self._asked = lr, (profile, pixel)
         return self._found
 

@@ -42,7 +42,7 @@ def draw_slices(path: Path, volume: Volume, scan: SliceScan, methods: Sequence[S
     _draw_views(path, scan, case, computed)
     axis = PLANES.index(scan.plane)
     for method in methods:
-        if method.model is None or method.is_projected:
+        if method.model is None or method.variant is not None:
             continue
         hr, *shown = (np.moveaxis(part, 0, axis) for part in (case.hr, computed[BASELINE], computed[method.name]))
         patches = dict(zip((BASELINE, method.name), shown, strict=True))
