@@ -36,6 +36,7 @@ from SuperResolution3DLib.sentence import Sentence
 from SuperResolution3DLib.volumes import nifti
 from SuperResolution3DLib.volumes.box import Box, box_text
 from SuperResolution3DLib.volumes.dicom.choice import choice_of
+from SuperResolution3DLib.volumes.hounsfield import HounsfieldShares
 from SuperResolution3DLib.volumes.output_place import temporary_folder
 from SuperResolution3DLib.volumes.result_files import ResultFiles
 from SuperResolution3DLib.volumes.volume import Volume, read_volume, written_extension
@@ -222,7 +223,8 @@ def _with_modality(volume: Volume, modality: str | None) -> Volume:
 
 def _choose_model(job: Job, volume: Volume, monitor: Monitor) -> Path:
     """Return the file of the best model for a volume, and tell which it is and why."""
-    scan = Scan(volume.affine, volume.modality, job.axis or axis_in_file(volume), job.target_spacing)
+    like_ct = None if volume.modality else HounsfieldShares.of(volume.array).are_of_ct
+    scan = Scan(volume.affine, volume.modality, job.axis or axis_in_file(volume), job.target_spacing, like_ct)
     choice = choose(scan, usable_models())
     if choice.best is None:
         raise ModelError(Sentence("model-none-fits", {"choice": choice.sentence}))

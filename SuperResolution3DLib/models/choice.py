@@ -1,4 +1,4 @@
-"""Which model fits a volume, told from the volume's header and the models' cards alone, and what would happen then."""
+"""Which model fits a volume, told from the volume's header and the models' cards, and what would happen then."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ AUTO = "auto"  # the name that stands for the best model
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What the header of a volume says of it."""
+    """What the header of a volume says of it, and its intensities where the header does not say the modality."""
 
     affine: np.ndarray
     """(4, 4), IJK to RAS mm"""
@@ -30,6 +30,8 @@ class Scan:
     """K, J or I, the axis of the slices where a person named it"""
     target_spacing: float | None = None
     """mm wanted between slices; None: the pixel size, but 0.4 mm at least"""
+    looks_like_ct: bool | None = None
+    """whether the intensities are those of CT; None: nobody has looked, or the modality is known"""
 
     @cached_property
     def spacing(self) -> tuple[float, float, float]:
@@ -87,7 +89,7 @@ class Choice:
             return Sentence("choice-equal", several)
         values: dict[str, object] = {
             "size": self.scan.size,
-            "modality": self.scan.modality,
+            "modality": self.scan.modality or ("CT" if self.scan.looks_like_ct else Sentence("all-but-ct")),
             "method": self.scan.interpolation,
         }
         if self.others and all(_modality(self.scan, model.card) for model, _ in self.others if model.card):
@@ -147,9 +149,15 @@ def _network(scan: Scan, card: ModelCard) -> Sentence | None:
 
 
 def _modality(scan: Scan, card: ModelCard) -> Sentence | None:
-    if card.fits_modality(scan.modality):
+    if not card.fits_modality(scan.modality):
+        return Sentence("unfit-modality", {"trained": card.modality, "modality": scan.modality})
+    if scan.modality or scan.looks_like_ct is None:
         return None
-    return Sentence("unfit-modality", {"trained": card.modality, "modality": scan.modality})
+    if scan.looks_like_ct and not card.fits_modality("CT"):
+        return Sentence("unfit-like-ct", {"trained": card.modality})
+    if not scan.looks_like_ct and card.dicom_modalities == ("CT",):
+        return Sentence("unfit-unlike-ct")
+    return None
 
 
 def _one_axis(scan: Scan, card: ModelCard) -> Sentence | None:

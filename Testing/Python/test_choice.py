@@ -158,6 +158,30 @@ def test_what_is_no_stack_for_a_model_of_slices_is_told(spacing, why):
     assert [str(reason) for _, reason in choice.others] == [why]
 
 
+@pytest.mark.parametrize(
+    ("modality", "like_ct", "best", "reason"),
+    [
+        ("", True, "through-plane-ct", "for MR, and the volume looks like CT"),
+        ("", False, "through-plane-mr", "for CT, and the volume does not look like it"),
+        ("MR", None, "through-plane-mr", "for CT, not for MR"),
+        ("CT", None, "through-plane-ct", "for MR, not for CT"),
+    ],
+)
+def test_what_the_header_does_not_say_of_the_modality_the_intensities_do(modality, like_ct, best, reason):
+    models = installed(THROUGH_PLANE, replace(THROUGH_PLANE, name="through-plane-ct", modality="CT"))
+    choice = choose(Scan(an_affine((0.5, 0.5, 5.0)), modality, looks_like_ct=like_ct), models)
+    assert choice.best.card.name == best
+    assert [str(why) for _, why in choice.others] == [reason]
+
+
+@pytest.mark.parametrize(("like_ct", "other"), [(True, "CT"), (False, "anything but CT")])
+def test_no_model_for_what_the_intensities_look_like_is_told(like_ct, other):
+    only = installed(replace(THROUGH_PLANE, modality="MR" if like_ct else "CT"))
+    choice = choose(Scan(an_affine((0.5, 0.5, 5.0)), looks_like_ct=like_ct), only)
+    assert choice.best is None
+    assert str(choice.sentence) == f"No model is for {other}: consistent interpolation only"
+
+
 @pytest.mark.parametrize(("spacing", "fits"), [((1.0, 1.0, 4.0), True), ((4.0, 1.0, 1.0), False), ((1.0,) * 3, False)])
 def test_a_model_of_one_axis_fits_slices_along_it(spacing, fits):
     choice = choose(Scan(an_affine(spacing)), installed(a_tiny_card((4, 1, 1), name="thick")))

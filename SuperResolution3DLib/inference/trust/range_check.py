@@ -14,17 +14,13 @@ from SuperResolution3DLib.sentence import Sentence, Warned
 from SuperResolution3DLib.volumes.body_axes import DIRECTIONS, THROUGH_PLANE, grid_text, spacing_text
 from SuperResolution3DLib.volumes.box import Shape, sr_shape
 from SuperResolution3DLib.volumes.geometry import Orientation, sr_affine
+from SuperResolution3DLib.volumes.hounsfield import HounsfieldShares
 from SuperResolution3DLib.volumes.volume import Volume
 
 EXTENT_SLACK = 1.5  # times the largest, or the smallest divided by it
 NOISE_SLACK = 1.25  # times the largest; 10 % of noise make 1.5 times what the anatomy of a brain makes by itself
 QUANTILE_SLACK = 0.1  # of the intensity range, at either end
 EMPTY_BAND = 1 / 3  # of the smallest: interpolation by 1.5 or more leaves a fifth or less
-AIR_OF_CT = (-1100, -900)  # HU
-SHARE_OF_AIR = 0.02  # of the voxels
-# A cut without air has fat and soft tissue still: of two abdomens 23 % and 39 %, no MR volume reaches below -20.
-FAT_OF_CT, SOFT_TISSUE_OF_CT = (-150, -30), (0, 120)  # HU
-SHARE_OF_FAT, SHARE_OF_SOFT_TISSUE = 0.05, 0.2  # of the voxels
 
 
 def range_warnings(volume: Volume, card: ModelCard, lr: np.ndarray, shape: Shape, itemsize: int) -> list[Warned]:
@@ -105,18 +101,12 @@ def _modality(volume: Volume, card: ModelCard) -> list[Warned]:
         return [Warned("modality", about | {"modality": volume.modality})]
     if volume.modality or "CT" in card.dicom_modalities:
         return []
-    air, fat, soft = (_share(volume.array, window) for window in (AIR_OF_CT, FAT_OF_CT, SOFT_TISSUE_OF_CT))
-    if air >= SHARE_OF_AIR:
-        return [Warned("modality-like-ct", {**about, "share": air})]
-    if fat >= SHARE_OF_FAT and soft >= SHARE_OF_SOFT_TISSUE:
-        return [Warned("modality-like-ct-tissue", {**about, "fat": fat, "soft": soft})]
+    shares = HounsfieldShares.of(volume.array)
+    if shares.has_air:
+        return [Warned("modality-like-ct", {**about, "share": shares.air})]
+    if shares.has_tissue:
+        return [Warned("modality-like-ct-tissue", {**about, "fat": shares.fat, "soft": shares.soft_tissue})]
     return []
-
-
-def _share(array: np.ndarray, window: tuple[float, float]) -> float:
-    """Return how much of a volume (D, H, W) lies between two intensities."""
-    low, high = window
-    return np.count_nonzero((array > low) & (array < high)) / array.size
 
 
 def _spacing(volume: Volume, card: ModelCard, shape: Shape, itemsize: int) -> list[Warned]:
