@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calibrated_models import a_calibrated_model_file
 from models import a_through_plane_file, a_tiny_model_file
 from training_runs import index_of, write_blobs
 
@@ -91,6 +92,22 @@ def test_a_header_alone_makes_a_page(tmp_path, an_index_file):
     assert describe.main([str(a_model(tmp_path, an_index_file)), "--out", str(tmp_path)]) == 0
     page = (tmp_path / "tiny.md").read_text()
     assert "## Ranges" in page and "## Known failures" not in page
+
+
+def test_a_page_says_in_words_what_the_trust_mask_does_on_the_test(tmp_path):
+    figures = {"volumes": 5, "coverage": 0.946, "caught": 0.72, "rank_correlation_around": 0.85}
+    model = a_calibrated_model_file(tmp_path, metrics={"trust mask, test": figures})
+    assert describe.main([str(model), "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "tiny.md").read_text()
+    assert "with second) marks where the estimate may be off by more than 20% of the intensity range" in page
+    for row in (
+        "| volumes | 5 |",
+        "| outside the mask, off by no more than the bound | 0.946 |",
+        "| of all voxels that are off by more, those in the mask | 0.72 |",
+        "| rank correlation of the caution with the errors around | 0.85 |",
+    ):
+        assert row in page
+    assert "caught" not in page and "rank_correlation" not in page
 
 
 def test_what_cannot_be_described_is_refused(tmp_path, an_index_file, capsys):

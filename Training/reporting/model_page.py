@@ -37,6 +37,16 @@ COLUMNS = {
     "ring_boxes": ("boxes a volume", 1),
     "tissue_dice": ("tissue Dice", 3),
 }
+ON_THE_TEST = {
+    "volumes": "volumes",
+    "marked": "of the subject, the share that the mask marks",
+    "coverage": "outside the mask, off by no more than the bound",
+    "inside_off": "in the mask, off by more",
+    "caught": "of all voxels that are off by more, those in the mask",
+    "rank_correlation": "rank correlation of the caution with the voxel's own error",
+    "rank_correlation_reachable": "what one that knew the errors around each voxel would reach",
+    "rank_correlation_around": "rank correlation of the caution with the errors around",
+}
 LONGEST_CURVE = 12  # rows
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -201,9 +211,8 @@ def _trust(card: ModelCard) -> list[str]:
     )
     lines = [sentence]
     if found:
-        lines.append(
-            _markdown((("on the test volumes", ""), [[name, _figure(value)] for name, value in found.items()]))
-        )
+        rows = [[words, _figure(found[name])] for name, words in ON_THE_TEST.items() if name in found]
+        lines.append(_markdown((("on the test volumes", ""), rows)))
     return lines
 
 
