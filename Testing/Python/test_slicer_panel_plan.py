@@ -1,6 +1,7 @@
 """The line at the top of the panel, and the models that are listed for a volume."""
 
 import numpy as np
+import pytest
 import slicer
 from panel_fixtures import MODEL, SHAPE, a_node, a_panel  # noqa: F401 (fixtures)
 
@@ -13,7 +14,10 @@ import qt
 from SuperResolution3DSlicer.scene.library_words import WORDS
 
 OTHER_MODEL = f"{MODEL}-gan"
-FOR_SLICES = "through-plane-mr (does not fit: for pixels of 0.37 to 1.33 mm)"
+FOR_SLICES = (
+    "through-plane-ct (does not fit: for CT, and the volume does not look like it)",
+    "through-plane-mr (does not fit: for pixels of 0.37 to 1.33 mm)",
+)
 
 
 def a_volume(spacing: tuple[float, float, float], name: str) -> slicer.vtkMRMLScalarVolumeNode:
@@ -32,7 +36,7 @@ def test_the_first_thing_in_the_panel_says_what_will_happen(a_panel, a_node) -> 
     a_panel.choose(inputVolume=a_node)
     assert line.visible
     assert line.text == f"For T1 brain: axial slices of 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm with {MODEL}"
-    assert entries(a_panel) == [MODEL, OTHER_MODEL, "", FOR_SLICES]
+    assert entries(a_panel) == [MODEL, OTHER_MODEL, "", *FOR_SLICES]
 
 
 def test_models_that_do_not_fit_stand_below_a_line_and_say_why(a_panel, a_node, tmp_path) -> None:
@@ -42,7 +46,7 @@ def test_models_that_do_not_fit_stand_below_a_line_and_say_why(a_panel, a_node, 
     a_panel.choose(inputVolume=a_node, model="")
     assert entries(a_panel) == [
         *(MODEL, OTHER_MODEL, ""),
-        FOR_SLICES,
+        *FOR_SLICES,
         "a-finer-one (does not fit: for 0.5 to 1 mm each way)",
     ]
     assert a_panel.ui.modelSelector.currentText == MODEL
@@ -80,10 +84,20 @@ def test_the_modality_counts(a_panel, a_node) -> None:
     a_panel.choose(inputVolume=a_node)
     a_node.SetAttribute("SuperResolution3D.Modality", "CT")
     double.turn(80)
-    assert a_panel.ui.planLabel.text == "No model is for CT: consistent interpolation only"
+    assert a_panel.ui.planLabel.text == "No model fits axial slices of 3 x 3.2 x 4 mm: consistent interpolation only"
     assert entries(a_panel)[0] == f"{MODEL} (does not fit: for MR T1w, not for CT)"
     tip = a_panel.ui.modelSelector.itemData(0, qt.Qt.ToolTipRole)
     assert tip == f"{MODEL} (does not fit: for MR T1w, not for CT)"  # where the list is too narrow for the reason
+
+
+@pytest.mark.parametrize(("air", "model"), [(-1000, "through-plane-ct"), (0, "through-plane-mr")])
+def test_intensities_tell_the_model_where_nothing_says_the_modality(a_panel, air, model) -> None:
+    voxels = np.full(SHAPE, 40, np.int16)
+    voxels[:, : SHAPE[1] // 2] = air
+    node = add_volume(core.start(), voxels, turned((0.8, 0.8, 5), (0, 0, 0), left_handed=True), "a stack")
+    a_panel.choose(inputVolume=node)
+    assert a_panel.ui.modelSelector.currentText == model
+    assert a_panel.ui.planLabel.text.endswith(f"with {model}")
 
 
 def test_the_line_is_translated_with_all_its_parts(a_panel, a_node, monkeypatch) -> None:
