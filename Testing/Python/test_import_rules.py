@@ -38,7 +38,7 @@ GUI_MODULES = [
         *("inference.computation", "inference.memory_plan", "inference.monitor", "inference.sliding_window"),
         *("inference.slice_plan", "inference.slice_report", "inference.slice_stack", "forward.slice_axis"),
         *("volumes.sidecar", "volumes.slice_positions", "volumes.dicom.slice_sizes", "cli.slice_arguments"),
-        *("volumes.intensity", "models.trust_calibration"),
+        *("volumes.intensity", "volumes.hounsfield", "models.trust_calibration"),
     )
 ]
 TORCH_FREE = [LIBRARY, f"{LIBRARY}.networks.table", *GUI_MODULES] + [
