@@ -161,8 +161,8 @@ def test_what_is_no_stack_for_a_model_of_slices_is_told(spacing, why):
 @pytest.mark.parametrize(
     ("modality", "like_ct", "best", "reason"),
     [
-        ("", True, "through-plane-ct", "for MR, and the volume looks like CT"),
-        ("", False, "through-plane-mr", "for CT, and the volume does not look like it"),
+        ("", True, "through-plane-ct", "for MR, this looks like CT"),
+        ("", False, "through-plane-mr", "for CT, unlike this volume"),
         ("MR", None, "through-plane-mr", "for CT, not for MR"),
         ("CT", None, "through-plane-ct", "for MR, not for CT"),
     ],

@@ -15,7 +15,7 @@ from SuperResolution3DSlicer.scene.library_words import WORDS
 
 OTHER_MODEL = f"{MODEL}-gan"
 FOR_SLICES = (
-    "through-plane-ct (does not fit: for CT, and the volume does not look like it)",
+    "through-plane-ct (does not fit: for CT, unlike this volume)",
     "through-plane-mr (does not fit: for pixels of 0.37 to 1.33 mm)",
 )
 
