@@ -73,7 +73,7 @@ class Engine:
         self.settings = settings or EngineSettings()
         self.monitor = monitor or Monitor()
         self.memory = ResultMemory(self.settings.scratch)
-        self.report = EngineReport()
+        self.report, self.results_beside = EngineReport(), 0  # those that whoever runs it keeps meanwhile
         self.scale = model.card.scale
         self.grid: Grid = "center" if model.card.grid == "center" else "corner"
         self.device, reason = usable_device(self.settings.device)
@@ -246,7 +246,7 @@ class Engine:
 
     def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
         """Choose tiles that fit into the bytes that the device allows."""
-        run = Run(self.model.card, _shape(volume), region, self.window, self.memory.is_mapped)
+        run = Run(self.model.card, _shape(volume), region, self.window, self.memory.is_mapped, self.results_beside)
         return plan_tiles(run, DTYPES[self.precision].itemsize, allowed, on_cpu=self.device.type == "cpu")
 
     def _is_accurate(self, dtype: torch.dtype, volume: Tensor) -> bool:

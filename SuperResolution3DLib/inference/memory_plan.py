@@ -60,6 +60,8 @@ class Run:
     """edge of the windows that were asked for, LR voxels"""
     on_disk: bool = False
     """the result does not lie in main memory"""
+    results_beside: int = 0
+    """how many of the result's size there are beside it, in fp32: in an ensemble the mean so far"""
 
     @property
     def edge(self) -> int | None:
@@ -75,6 +77,11 @@ class Run:
     def result_bytes(self) -> int:
         """Return the main memory of the result in fp32, as the network gives it."""
         return 0 if self.on_disk else 4 * self.result_voxels
+
+    @property
+    def bytes_beside(self) -> int:
+        """Return the main memory of the results beside it."""
+        return self.results_beside * self.result_bytes
 
     @property
     def feature_bytes(self) -> int:
@@ -164,7 +171,7 @@ def plan_tiles(run: Run, itemsize: int, device_bytes: float, *, on_cpu: bool) ->
     card, shape, size = run.card, run.shape, run.card.footprint()
     needed = expand(run.region, size.tail_halo, shape)
     halo = trunk_halo(card)
-    volume = 4 * math.prod(shape)
+    volume = 4 * math.prod(shape) + (run.bytes_beside if on_cpu else 0)
     features = math.prod(box_shape(needed)) * size.features * itemsize
     held = volume + (run.result_bytes if on_cpu else 0)  # while the tail runs, beside the features
 
@@ -203,7 +210,7 @@ def _plan_windows(run: Run, edge: int, itemsize: int, device_bytes: float, *, on
     workspace = _WINDOWS_ON_CPU if on_cpu else WORKSPACE
     peak = (
         4 * math.prod(run.shape)
-        + (2 * run.result_bytes if on_cpu else 0)
+        + (2 * run.result_bytes + run.bytes_beside if on_cpu else 0)
         + tile_bytes(window, max(channels, size.trunk_channels) * itemsize, workspace)
     )
     check_peak(peak, device_bytes, SMALLER_REGION)

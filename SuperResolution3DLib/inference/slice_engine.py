@@ -151,7 +151,8 @@ class SliceEngine(Engine):
         return features
 
     def _plan(self, volume: Tensor, region: Box, allowed: float) -> TilePlan:
-        run = SliceRun(self.model.card, self.slices, self._trunk_shape(volume), region, self.memory.is_mapped)
+        shape, on_disk = self._trunk_shape(volume), self.memory.is_mapped
+        run = SliceRun(self.model.card, self.slices, shape, region, on_disk, self.results_beside)
         return plan_slices(run, DTYPES[self.precision].itemsize, allowed, on_cpu=self.device.type == "cpu")
 
     def _is_accurate(self, dtype: torch.dtype, volume: Tensor) -> bool:

@@ -67,6 +67,8 @@ class SliceRun:
     """of that shape, whose result is wanted"""
     on_disk: bool = False
     """the result does not lie in main memory"""
+    results_beside: int = 0
+    """as in ``Run``"""
 
     @classmethod
     def of_pixels(cls, card: ModelCard, grid: SliceGrid, shape: Shape, region: Box) -> "SliceRun":
@@ -113,8 +115,9 @@ def plan_slices(run: SliceRun, itemsize: int, device_bytes: float, *, on_cpu: bo
     result = (run.grid.result_voxels(run.region[0]), *run.region[1:])
     features = math.prod(box_shape(needed)) * size.features * itemsize
     workspace = _WORKSPACE_ON_CPU if on_cpu else WORKSPACE
-    volume = 4 * math.prod(shape) * run.fold**2
-    held = volume + (4 * math.prod(run.result_shape) if on_cpu and not run.on_disk else 0)  # while the decoder runs
+    result_bytes = 4 * math.prod(run.result_shape) if on_cpu and not run.on_disk else 0
+    volume = 4 * math.prod(shape) * run.fold**2 + run.results_beside * result_bytes
+    held = volume + result_bytes  # while the decoder runs
 
     def kept(tile: Shape) -> int:  # of the features
         return 0 if on_cpu and run.on_disk and tile != box_shape(needed) else features

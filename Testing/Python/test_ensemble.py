@@ -12,11 +12,13 @@ from SuperResolution3DLib.cli.time_left import TimeLeft
 from SuperResolution3DLib.errors import CancelledError, InputError
 from SuperResolution3DLib.inference.engine import Engine
 from SuperResolution3DLib.inference.engine_settings import EngineSettings
+from SuperResolution3DLib.inference.memory_plan import GIB, Run, plan_tiles
 from SuperResolution3DLib.inference.monitor import Monitor
 from SuperResolution3DLib.inference.settings import Settings
 from SuperResolution3DLib.inference.super_resolve import super_resolve
 from SuperResolution3DLib.inference.trust.ensemble import run_ensemble
 from SuperResolution3DLib.sentence import Warned
+from SuperResolution3DLib.volumes.box import whole
 from SuperResolution3DLib.volumes.volume import Volume
 
 FP32 = EngineSettings(device="cpu", precision="fp32")
@@ -86,6 +88,20 @@ def test_memory_does_not_grow_with_the_members(tmp_path):
         tracemalloc.stop()
     one_result = 4 * lr.size * 8
     assert peak < 2.5 * one_result  # the mean and one member
+
+
+def test_a_memory_limit_holds_for_a_member_and_the_mean_together(tmp_path):
+    lr = np.random.default_rng(0).random((24, 24, 24), np.float32)
+    model = a_tiny_model(tmp_path)
+    peak = plan_tiles(Run(model.card, lr.shape, whole(lr.shape)), 4, GIB, on_cpu=True).peak_bytes
+    engine = Engine(model, replace(FP32, memory_limit=(peak + 1) / GIB))
+    alone = engine.run(lr)
+    assert engine.report.tail_tiles == 1
+    mean = run_ensemble(engine, lr).mean
+    assert engine.report.tail_tiles > 1
+    assert mean.shape == alone.shape
+    engine.run(lr)
+    assert engine.report.tail_tiles == 1
 
 
 def test_progress_goes_once_through_each_stage_and_never_back(tmp_path, an_lr_volume):

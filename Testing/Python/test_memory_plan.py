@@ -190,6 +190,22 @@ def test_an_ensemble_holds_its_mean_beside_the_result_of_a_member():
     assert host_bytes(run, 2, with_trust_map=True) == voxels * 29
 
 
+@pytest.mark.parametrize("window", [None, 8])
+def test_on_the_cpu_tiles_leave_room_for_results_beside(window):
+    one = Run(a_tiny_card((4, 1, 1)), SHAPE, whole(SHAPE), window)
+    two = replace(one, results_beside=2)
+    results = 2 * 4 * 4 * math.prod(SHAPE)
+
+    def peak(run, *, on_cpu=True):
+        return plan_tiles(run, 4, GIB, on_cpu=on_cpu).peak_bytes
+
+    assert peak(two) == peak(one) + results
+    assert peak(two, on_cpu=False) == peak(one, on_cpu=False)
+    assert peak(replace(two, on_disk=True)) == peak(replace(one, on_disk=True))
+    if window is None:
+        assert plan_tiles(two, 4, peak(one), on_cpu=True).peak_bytes <= peak(one)
+
+
 @pytest.mark.parametrize("region", [np.s_[0:11, 0:30, 0:7], np.s_[3:5, 10:21, 6:7], np.s_[9:11, 0:1, 2:5]])
 @pytest.mark.parametrize(("edge", "overlap"), [(8, 0.625), (8, 0.0), (5, 0.9), (40, 0.5)])
 def test_windows_are_counted_as_they_are_laid(region, edge, overlap):

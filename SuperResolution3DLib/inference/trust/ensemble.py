@@ -61,6 +61,7 @@ def run_ensemble(engine: Engine, lr: np.ndarray, region: Box | None = None, *, w
     region = region or whole(lr.shape)
     followed = engine.monitor
     engine.monitor = together = _Together(followed, len(FLIPS))
+    engine.results_beside = 1 + with_spread  # from the first member on, so that all run in the same tiles
     mean = squares = np.empty(0, np.float32)
     try:
         for number, flip in enumerate(FLIPS):
@@ -71,7 +72,7 @@ def run_ensemble(engine: Engine, lr: np.ndarray, region: Box | None = None, *, w
             else:  # the result has no name here: it must be gone when the next one is made
                 _take_in(engine.run_mirrored(lr, flip, region), number + 1, mean, squares)
     finally:
-        engine.monitor = followed
+        engine.monitor, engine.results_beside = followed, 0
     engine.report.ensemble = len(FLIPS)
     engine.report.warnings = list(dict.fromkeys(engine.report.warnings))
     return Ensemble(mean, np.sqrt(squares / (len(FLIPS) - 1), out=squares) if with_spread else None)

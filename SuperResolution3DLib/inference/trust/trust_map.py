@@ -79,7 +79,9 @@ def run_trusted(engine: Engine, companion: Model, lr: np.ndarray, calibration: T
         ResourceError, InputError, CancelledError: as ``Engine.run``.
     """
     ensemble = run_ensemble(engine, lr, with_spread=True)
-    second = Engine(companion, engine.settings, engine.monitor).run(lr)
+    other = Engine(companion, engine.settings, engine.monitor)
+    other.results_beside = 2  # the mean and the spread
+    second = other.run(lr)
     found = signals(ensemble, second, lr, engine.scale, engine.grid)
     caution = caution_of(found, calibration.factor, calibration.exponents)
     return Trusted(ensemble.mean, in_percent(caution, calibration))
