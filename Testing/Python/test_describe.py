@@ -94,6 +94,20 @@ def test_a_header_alone_makes_a_page(tmp_path, an_index_file):
     assert "## Ranges" in page and "## Known failures" not in page
 
 
+def test_a_blends_page_tells_what_both_models_were_trained_on(tmp_path):
+    def of(command: str) -> dict:
+        return {"name": "x", "training": {"volumes": {"train": {"MR": 2}}, "command": command, "hours": 3}}
+
+    blend = {"alpha": 0.85, "first": of("train.py A"), "second": of("train.py B")}
+    model = a_tiny_model_file(tmp_path, training={"blend": blend, "note": "Seen."})
+    assert describe.main([str(model), "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "tiny.md").read_text()
+    assert page.count("Train: 2 MR; each volume's sha256 stands in the card.") == 1
+    assert "Recipe of 85% of the weights: `train.py B`; 3 hours." in page
+    assert "Recipe of 15% of the weights: `train.py A`; 3 hours." in page
+    assert "Note: Seen." in page
+
+
 def test_a_page_says_in_words_what_the_trust_mask_does_on_the_test(tmp_path):
     figures = {"volumes": 5, "coverage": 0.946, "caught": 0.72, "rank_correlation_around": 0.85}
     model = a_calibrated_model_file(tmp_path, metrics={"trust mask, test": figures})

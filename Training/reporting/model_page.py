@@ -1,6 +1,6 @@
 """A model's page: what its header says, and what an evaluation found, as Markdown for the person who decides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,23 +103,40 @@ def _use(facts: ModelFacts) -> list[str]:
 
 
 def _data(facts: ModelFacts) -> list[str]:
-    training = facts.card.training
-    lines = []
+    trainings = _trainings(facts.card.training)
+    lines = list(dict.fromkeys(line for training in trainings.values() for line in _volumes(training)))
+    if facts.licences:
+        lines.append("Licences of the training volumes, those of the models it comes from included:")
+        lines.append(_markdown((("licence", "volumes"), [(name, str(n)) for name, n in facts.licences.items()])))
+    recipes = [f"Recipe{whose}: {recipe}." for whose, one in trainings.items() if (recipe := _recipe(one))]
+    return [*lines, *recipes, *_note(facts.card.training)]
+
+
+def _trainings(training: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return a model's training, or those of the two models that it is a blend of, by what a line calls them."""
+    blend = training.get("blend")
+    if not isinstance(blend, dict):
+        return {"": training}
+    shares = {"second": blend["alpha"], "first": 1 - blend["alpha"]}
+    return {f" of {share:.0%} of the weights": blend[part].get("training", {}) for part, share in shares.items()}
+
+
+def _volumes(training: Mapping[str, Any]) -> Iterator[str]:
     volumes = training.get("volumes", {})
     for part in ("train", "validation"):
         if part in volumes:
             counts = ", ".join(f"{count} {modality or 'unnamed'}" for modality, count in volumes[part].items())
-            lines.append(f"{part.capitalize()}: {counts}; each volume's sha256 stands in the card.")
-    if facts.licences:
-        lines.append("Licences of the training volumes, those of the models it comes from included:")
-        lines.append(_markdown((("licence", "volumes"), [(name, str(n)) for name, n in facts.licences.items()])))
+            yield f"{part.capitalize()}: {counts}; each volume's sha256 stands in the card."
+
+
+def _recipe(training: Mapping[str, Any]) -> str:
     recipe = [f"`{training['command']}`"] if "command" in training else []
     recipe += [f"{training[name]:g} {name}" for name in ("steps", "hours") if name in training]
     backbone = training.get("perceptual_backbone")
     recipe += [f"perceptual backbone: {backbone['name']}"] if backbone else []
     parent = training.get("init_from")
     recipe += [f"began with the weights of {parent.get('name')}"] if isinstance(parent, dict) else []
-    return [*lines, *([f"Recipe: {'; '.join(recipe)}."] if recipe else []), *_note(training)]
+    return "; ".join(recipe)
 
 
 def _note(training: Mapping[str, Any]) -> list[str]:
