@@ -33,7 +33,7 @@ COARSER = 1.6  # times the coarsest voxels of the training that a volume may hav
 FIT_VOXELS = 20_000  # of each
 CUT_MARGIN = 2  # LR voxels beside a cut: degrading wraps around there, which no use does
 HEADING = "\ntest" + " " * 40 + "  marked  outside, off  inside, off  caught  rank (reachable)  around"
-VERSION = 2  # of what is measured; another one makes old files invalid
+VERSION = 3  # of what is measured; another one makes old files invalid
 
 
 @dataclass(frozen=True, eq=False)

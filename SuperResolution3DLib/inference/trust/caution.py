@@ -16,7 +16,7 @@ from SuperResolution3DLib.inference.trust.ensemble import Ensemble
 from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.volumes.geometry import Grid, Scale
 
-NEAR = 1.0  # HR voxels, sigma of a Gaussian; around detail and companion it is one LR voxel
+NEAR = 0.5  # HR voxels, sigma of a Gaussian; around the companion it is half an LR voxel, around detail a whole one
 EDGE = 0.7  # HR voxels, sigma of the Gaussian whose gradient is taken
 FLOOR = 1e-3  # network units, so that no signal is zero
 OF_THRESHOLD = 100  # in the file: the caution in percent of that from which a voxel belongs to the mask
@@ -41,7 +41,7 @@ def signals(
     if ensemble.spread is None:
         raise ValueError("The ensemble was run without its spread")
     yield _local_rms(ensemble.spread, NEAR)
-    yield _local_rms(ensemble.mean - companion, scale)
+    yield _local_rms(ensemble.mean - companion, [factor / 2 for factor in scale])
     degraded = degrade(ensemble.mean, scale, grid)
     yield _local_rms(ensemble.mean - zero_fill(degraded, scale, grid), scale)
     yield _local_rms(zero_fill(degraded - lr, scale, grid), NEAR)
@@ -69,7 +69,7 @@ def in_percent(caution: np.ndarray, calibration: TrustCalibration) -> np.ndarray
     return np.minimum(percent, HIGHEST, out=percent).astype(np.uint8)
 
 
-def _local_rms(array: np.ndarray, sigma: float | Scale) -> np.ndarray:
+def _local_rms(array: np.ndarray, sigma: float | Sequence[float]) -> np.ndarray:
     mean = ndimage.gaussian_filter(np.square(array), sigma)
     np.sqrt(mean, out=mean)
     mean += np.float32(FLOOR)
