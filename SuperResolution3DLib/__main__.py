@@ -61,7 +61,7 @@ Searched, first to last: the folders in ${MODELS_VARIABLE}, the user's model fol
 program. Nothing is downloaded. To remove a model, delete its file.""",
     "blend": """\
 example:
-  superres3d blend rrdb-mr-brain-x4 rrdb-mr-brain-x4-gan --alpha 0.3 sharper.safetensors
+  superres3d blend mr-brain-x4 mr-brain-x4-gan --alpha 0.3 sharper.safetensors
 
 The knob between fidelity (a model trained on pixels) and sharpness (the same model fine-tuned against a
 discriminator). Measured quality belongs to the parents and is not carried over.""",

@@ -1,6 +1,6 @@
 """Measure where a model can be trusted, and write it into the model's card.
 
-python Training/calibrate.py --index index.json --model rrdb-mr-brain-x4 --companion rrdb-mr-brain-x4-gan \
+python Training/calibrate.py --index index.json --model mr-brain-x4 --companion mr-brain-x4-gan \
     --modality MR --edge 128 --hold-back train/flair-07.nii.gz train/t2-03.nii.gz --out CALIBRATED
 
 OUT/NAME.safetensors is the model with the ranges of its training volumes in its card: in use, a volume that lies

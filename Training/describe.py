@@ -1,6 +1,6 @@
 """Write a model's page: use, data and licences, ranges, quality against every baseline, curve, known failures.
 
-python Training/describe.py rrdb-mr-brain-x4 --evaluation EVALUATION --log RUN/log.jsonl --table DATA/MANIFEST.tsv \
+python Training/describe.py mr-brain-x4 --evaluation EVALUATION --log RUN/log.jsonl --table DATA/MANIFEST.tsv \
     --failure "Sulci narrower than a voxel may close." --out Resources/Documentation/models
 
 OUT/NAME.md holds what the model's header says; with a folder of evaluate.py also its table and, beside the page, the

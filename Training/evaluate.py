@@ -1,7 +1,7 @@
 """Score models and interpolations on held-out volumes: the paper's Table 1 and Figure 2, on any data.
 
 python Training/evaluate.py --index index.json --split test --modality "MR T1w" --interpolations all \
-    --model rrdb-mr-brain-x4 GAN=run/best.safetensors --out EVALUATION
+    --model mr-brain-x4 GAN=run/best.safetensors --out EVALUATION
 
 The folder gets results.csv, table.md, table.tex, report.html and figure2-DATASET.png. The same command continues after
 a stop: results that are finished are not computed again. Started by torchrun or srun, several processes share the

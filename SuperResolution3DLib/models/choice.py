@@ -131,7 +131,7 @@ def why_not(scan: Scan, card: ModelCard) -> Sentence | None:
 def plan_sentence(scan: Scan, card: ModelCard) -> Sentence:
     """Say what a model makes of a volume.
 
-    ``For T1 brain: 3.2 mm -> 0.8 mm with rrdb-mr-brain-x4``, or of a model for slices
+    ``For MR brain: 3.2 mm -> 0.8 mm with mr-brain-x4``, or of a model for slices
     ``Axial slices 0.5 x 0.5 x 5 mm -> 0.5 mm isotropic with through-plane-mr``.
     """
     values: dict[str, object] = {"after": _after(scan, _result_spacing(scan, card)), "model": card.name}

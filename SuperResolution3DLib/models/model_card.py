@@ -44,7 +44,7 @@ class ModelCard:
     """What a model file says of itself."""
 
     name: str
-    """how the model is chosen, for example rrdb-mr-brain-x4"""
+    """how the model is chosen, for example mr-brain-x4"""
     network: str
     """entry of networks.table.NETWORKS"""
     config: dict[str, Any]

@@ -14,7 +14,7 @@ from Testing.Slicer.volumes import add_volume, turned
 
 AFFINE = turned((3.0, 3.2, 4.0), (-12.3, 45.1, 7.7), left_handed=True)
 SHAPE = (9, 13, 11)
-MODEL = "rrdb-mr-brain-x4"
+MODEL = "mr-brain-x4"
 
 
 @pytest.fixture

@@ -263,6 +263,12 @@ def test_a_name_that_is_nearly_right_is_told_the_closest(two_folders):
         find_model("old-brain-x4")
 
 
+@pytest.mark.parametrize("name", ["mr-brain-x4", "mr-brain-x4-gan"])
+def test_the_name_that_a_shipped_model_once_had_is_told_that_of_today(two_folders, name):
+    with pytest.raises(ModelError, match=f"called 'rrdb-{name}'; installed: .*; the closest name is {name}$"):
+        find_model(f"rrdb-{name}")
+
+
 def test_no_model_at_all_says_where_to_put_one(two_folders, monkeypatch):
     monkeypatch.setattr("SuperResolution3DLib.models.installed_models.model_folders", list)
     with pytest.raises(ModelError, match="No model is installed: put a model file into"):
@@ -282,7 +288,7 @@ def test_a_models_rank_counts_not_its_name_nor_that_somebody_added_it(tmp_path, 
     assert [model.card.name for model in installed_models() if model.card][:2] == ["brain", "brain-gan"]
     assert find_model(None).stem == "brain"
     a_tiny_model_file(tmp_path, name="brain", rank=0)
-    assert find_model(None).stem == "rrdb-mr-brain-x4"
+    assert find_model(None).stem == "mr-brain-x4"
 
 
 def test_a_user_without_a_home_folder_still_has_the_other_models(two_folders, monkeypatch):

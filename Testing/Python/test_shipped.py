@@ -15,7 +15,8 @@ from SuperResolution3DLib.models.card_privacy import private_texts
 from SuperResolution3DLib.models.checkpoint import load_model
 from SuperResolution3DLib.models.choice import Scan, choose
 from SuperResolution3DLib.models.installed_models import InstalledModel
-from SuperResolution3DLib.models.model_card import read_card
+from SuperResolution3DLib.models.model_card import file_sha256, read_card
+from SuperResolution3DLib.models.trust_calibration import TrustCalibration
 from SuperResolution3DLib.volumes.volume import read_volume
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
@@ -33,11 +34,13 @@ def test_a_shipped_model_is_small_and_tells_where_it_comes_from(path):
     assert path.stat().st_size <= 10_000_000
     assert card.name == path.stem
     assert card.licence
-    assert card.training["command"].startswith("python Training/train.py")
-    assert card.training["train"] and card.training["validation"]
-    assert not set(card.training["train"]) & set(card.training["validation"])
-    assert all(len(sha256) == 64 for sha256 in card.training["train"])
-    assert sum(card.training["volumes"]["train"].values()) == len(card.training["train"])
+    blend = card.training.get("blend")
+    for training in [blend[part]["training"] for part in ("first", "second")] if blend else [card.training]:
+        assert training["command"].startswith("python Training/train.py")
+        assert training["train"] and training["validation"]
+        assert not set(training["train"]) & set(training["validation"])
+        assert all(len(sha256) == 64 for sha256 in training["train"])
+        assert sum(training["volumes"]["train"].values()) == len(training["train"])
     assert private_texts(json.loads(card.to_json())) == []
     assert card.metrics["validation"]
     assert card.performance["trunk_halo"] > 0
@@ -82,8 +85,17 @@ def test_a_shipped_model_beats_zero_filling_on_the_sample(path):
 def test_the_shipped_model_for_the_samples_lr_is_the_faithful_one():
     lr = read_volume(RESOURCES / "SampleData" / "t1-brain-niimath-crop-lr-x4.nii.gz")
     choice = choose(Scan(lr.affine), [InstalledModel(path, read_card(path)) for path in MODELS])
-    assert str(choice.sentence) == "For T1 brain: 3.2 mm -> 0.8 mm with rrdb-mr-brain-x4"
-    assert choice.best.card.summary == "T1 brain. Faithful."
+    assert str(choice.sentence) == "For MR brain: 3.2 mm -> 0.8 mm with mr-brain-x4"
+    assert choice.best.card.summary == "MR brain. Faithful."
+
+
+def test_the_shipped_pair_has_a_trust_mask_which_is_bound_to_the_very_file_of_its_companion():
+    card = read_card(RESOURCES / "Models" / "mr-brain-x4.safetensors")
+    calibration = TrustCalibration.required(card.trust, card.name)
+    assert calibration.companion == "mr-brain-x4-gan"
+    assert calibration.companion_sha256 == file_sha256(RESOURCES / "Models" / "mr-brain-x4-gan.safetensors")
+    assert calibration.volumes >= 9
+    assert card.metrics["trust mask, test"]["coverage"] >= 0.85
 
 
 def test_the_sample_is_the_one_that_its_note_describes():

@@ -17,7 +17,7 @@ from SuperResolution3DSlicer.scene.modality import modality_of
 
 from SuperResolution3D import SuperResolution3DLogic
 
-NOTE = "head is CT; rrdb-mr-brain-x4 was trained on MR T1w, so expect artefacts."
+NOTE = "head is CT; mr-brain-x4 was trained on MR, so expect artefacts."
 
 
 def imported(node: slicer.vtkMRMLScalarVolumeNode, *modalities: str) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from SuperResolution3DLib.errors import ModelError
-from SuperResolution3DLib.models.installed_models import user_model_folder
-from SuperResolution3DLib.models.model_card import HEADER_KEY
+from SuperResolution3DLib.models.installed_models import find_model, user_model_folder
+from SuperResolution3DLib.models.model_card import HEADER_KEY, read_card
 from Testing.Python.models import a_tiny_card, a_tiny_model_file
 from Testing.Slicer.module import ThePanel, loaded_module
 
@@ -111,7 +111,7 @@ def test_unusable_file_in_the_users_folder_is_left_out_of_the_list_and_named(mon
     with loaded_module(monkeypatch, tmp_path) as module:
         ui = ThePanel(module).ui
         models = [ui.modelSelector.itemText(row) for row in range(ui.modelSelector.count)]
-        assert models == ["rrdb-mr-brain-x4", "through-plane-ct", "through-plane-mr", "rrdb-mr-brain-x4-gan"]
+        assert models == ["mr-brain-x4", "through-plane-ct", "through-plane-mr", "mr-brain-x4-gan"]
         sentence = "Not usable, the list's tooltip says why: a&lt;b.safetensors, slow.safetensors, unknown.safetensors."
         assert ui.modelCardLabel.text.endswith(sentence)
         assert "name must be a text, not 5" in ui.modelSelector.toolTip
@@ -166,11 +166,18 @@ def test_figures_are_of_the_volumes_that_other_models_were_measured_on_too() -> 
 
 
 def test_shipped_models_show_figures_of_the_same_volumes(monkeypatch, tmp_path) -> None:
+    pair = ("mr-brain-x4", "mr-brain-x4-gan")
+    cards = [read_card(find_model(name)) for name in pair]
     with loaded_module(monkeypatch, tmp_path) as module:
         ui = ThePanel(module).ui
-        assert "4 validation volumes, the same as rrdb-mr-brain-x4-gan: PSNR 24.9 dB" in ui.modelDetailsLabel.text
-        ui.modelSelector.currentIndex = ui.modelSelector.findText("rrdb-mr-brain-x4-gan")
-        assert "4 validation volumes, the same as rrdb-mr-brain-x4: PSNR 24.6 dB" in ui.modelDetailsLabel.text
+        for card, other in zip(cards, reversed(cards), strict=True):
+            ui.modelSelector.currentIndex = ui.modelSelector.findText(card.name)
+            (told,) = (part for part in ("test", "validation") if f" {part} volumes, " in ui.modelDetailsLabel.text)
+            measured = card.metrics[told]
+            assert (
+                f"{measured['volumes']} {told} volumes, the same as {other.name}: "
+                f"PSNR {measured[card.name]['psnr']:.1f} dB" in ui.modelDetailsLabel.text
+            )
 
 
 def read_header(path: Path) -> dict:

@@ -5,6 +5,8 @@ import pytest
 import slicer
 from panel_fixtures import AFFINE, MODEL, SHAPE, a_node, a_panel  # noqa: F401 (fixtures)
 
+from SuperResolution3DLib.models.installed_models import find_model
+from SuperResolution3DLib.models.model_card import read_card
 from Testing.Slicer import core, double
 from Testing.Slicer.volumes import add_volume, field_of_view_corners, turned
 
@@ -28,10 +30,11 @@ def test_panel_says_that_it_is_not_for_diagnosis(a_panel) -> None:
 
 def test_card_of_the_model_is_shown(a_panel) -> None:
     assert a_panel.ui.modelSelector.currentText == MODEL
-    assert a_panel.ui.modelCardLabel.text == "T1 brain. Faithful."
+    assert a_panel.ui.modelCardLabel.text == "MR brain. Faithful."
     assert a_panel.ui.modelDetails.collapsed
     text = a_panel.ui.modelDetailsLabel.text
-    for part in ("MR T1w", "4x along each axis", "2.67 to 5.33 mm", "Apache-2.0", "PSNR", "CPU 0.58 s"):
+    seconds = read_card(find_model(MODEL)).performance["cpu_seconds_per_million_voxels"]
+    for part in ("For MR,", "4x along each axis", "2.67 to 5.33 mm", "Apache-2.0", "PSNR", f"CPU {seconds:.2g} s"):
         assert part in text
 
 

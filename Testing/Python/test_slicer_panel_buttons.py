@@ -77,7 +77,7 @@ def test_a_volume_whose_lr_would_be_too_small_is_not_degraded(a_panel) -> None:
     a_panel.choose(inputVolume=small)
     sentence = (
         "head has 31 x 16 x 15 voxels (left-right, front-back, through-plane), and to degrade it by the factors 4 x 4 x"
-        " 4 of rrdb-mr-brain-x4 it needs 16 x 16 x 16 at least; choose another volume."
+        " 4 of mr-brain-x4 it needs 16 x 16 x 16 at least; choose another volume."
     )
     button = a_panel.ui.simulateButton
     assert (button.enabled, button.toolTip) == (False, sentence)

@@ -79,10 +79,10 @@ def test_instead_of_a_model_that_is_not_installed_the_best_is_taken_and_it_goes_
 
 
 def test_a_volume_for_which_an_older_panel_chose_a_model_that_is_gone_gets_the_best(a_panel, a_node) -> None:
-    a_node.SetAttribute(CHOSEN_ATTRIBUTE, "gone")
+    a_node.SetAttribute(CHOSEN_ATTRIBUTE, "rrdb-mr-brain-x4-gan")
     a_panel.choose(inputVolume=a_node)
     assert shown(a_panel.ui)[0] == MODEL
-    note = f"The model of this scene, gone, is not installed; {MODEL} is used instead."
+    note = f"The model of this scene, rrdb-mr-brain-x4-gan, is not installed; {MODEL} is used instead."
     assert note in a_panel.ui.noteLabel.text
 
 

@@ -156,10 +156,10 @@ def a_calibrated_model(a_panel, tmp_path, monkeypatch) -> None:
 
 
 def test_a_model_without_calibration_has_no_trust_map_and_the_box_says_so(a_panel, a_node) -> None:
-    a_panel.choose(inputVolume=a_node, trustMap=True)
+    a_panel.choose(inputVolume=a_node, model=f"{MODEL}-gan", trustMap=True)
     box = a_panel.ui.trustMapBox
     assert not box.enabled
-    assert box.toolTip == f"{MODEL} was not calibrated, so nothing can be said of where it may be off."
+    assert box.toolTip == f"{MODEL}-gan was not calibrated, so nothing can be said of where it may be off."
     a_panel.will("done")
     a_panel.run()
     assert a_panel.processes[0].option("trust-map") == ""

@@ -35,7 +35,7 @@ def test_the_first_thing_in_the_panel_says_what_will_happen(a_panel, a_node) -> 
     assert not line.visible
     a_panel.choose(inputVolume=a_node)
     assert line.visible
-    assert line.text == f"For T1 brain: axial slices of 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm with {MODEL}"
+    assert line.text == f"For MR brain: axial slices of 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm with {MODEL}"
     assert entries(a_panel) == [MODEL, OTHER_MODEL, "", *FOR_SLICES]
 
 
@@ -64,7 +64,7 @@ def test_where_no_model_fits_none_is_taken_unasked(a_panel) -> None:
     a_panel.ui.modelSelector.currentIndex = 0
     double.turn(80)
     assert a_panel.ui.planLabel.text == (
-        f"For T1 brain: 0.3 mm -> 0.075 mm with {MODEL}, a model for 2.67 to 5.33 mm each way"
+        f"For MR brain: 0.3 mm -> 0.075 mm with {MODEL}, a model for 2.67 to 5.33 mm each way"
     )
     assert a_panel.ui.applyButton.enabled
 
@@ -85,9 +85,9 @@ def test_the_modality_counts(a_panel, a_node) -> None:
     a_node.SetAttribute("SuperResolution3D.Modality", "CT")
     double.turn(80)
     assert a_panel.ui.planLabel.text == "No model fits axial slices of 3 x 3.2 x 4 mm: consistent interpolation only"
-    assert entries(a_panel)[0] == f"{MODEL} (does not fit: for MR T1w, not for CT)"
+    assert entries(a_panel)[0] == f"{MODEL} (does not fit: for MR, not for CT)"
     tip = a_panel.ui.modelSelector.itemData(0, qt.Qt.ToolTipRole)
-    assert tip == f"{MODEL} (does not fit: for MR T1w, not for CT)"  # where the list is too narrow for the reason
+    assert tip == f"{MODEL} (does not fit: for MR, not for CT)"  # where the list is too narrow for the reason
 
 
 @pytest.mark.parametrize(("air", "model"), [(-1000, "through-plane-ct"), (0, "through-plane-mr")])
@@ -105,5 +105,5 @@ def test_the_line_is_translated_with_all_its_parts(a_panel, a_node, monkeypatch)
     monkeypatch.setitem(WORDS, "size-of-slices", "{plane}e Schichten von {sizes}")
     a_panel.choose(inputVolume=a_node)
     assert a_panel.ui.planLabel.text == (
-        f"Mit {MODEL} (T1 brain): axiale Schichten von 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm"
+        f"Mit {MODEL} (MR brain): axiale Schichten von 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm"
     )

@@ -258,7 +258,7 @@ def test_report_holds_versions_settings_figures_and_log(a_panel, a_node) -> None
     text = slicer.app.clipboard().text()
     for part in (
         slicer.app.applicationVersion,
-        "model rrdb-mr-brain-x4",
+        "model mr-brain-x4",
         '"residual_rms_percent": 0.5',
         "warning: a warning",
     ):

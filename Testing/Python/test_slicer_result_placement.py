@@ -80,7 +80,7 @@ def test_scaling_one_axis_alone_keeps_the_place(a_blob, tmp_path) -> None:
 
 @pytest.mark.parametrize("a_blob", ["oblique", "left-handed"], indirect=True)
 def test_the_shipped_model_keeps_the_place(a_blob, tmp_path) -> None:
-    job = Job(Path("lr.nrrd"), Path("sr.nrrd"), model="rrdb-mr-brain-x4", device="cpu", zero_filled=Path("zf.nrrd"))
+    job = Job(Path("lr.nrrd"), Path("sr.nrrd"), model="mr-brain-x4", device="cpu", zero_filled=Path("zf.nrrd"))
     *options, _separator, _input, _output = job.to_arguments()
     sr = _through_worker(a_blob, tmp_path, options)
     zero_filled = add_result(read_result(tmp_path / "zf.nrrd"), "zero-filled", a_blob, {})
@@ -92,7 +92,7 @@ def test_the_shipped_model_keeps_the_place(a_blob, tmp_path) -> None:
 
 @pytest.mark.parametrize("a_blob", ["left-handed"], indirect=True)
 def test_a_region_lies_where_it_was_cut(a_blob, tmp_path) -> None:
-    options = ["super-resolve", "--model=rrdb-mr-brain-x4", "--device=cpu", "--region=3:9,4:11,5:12"]
+    options = ["super-resolve", "--model=mr-brain-x4", "--device=cpu", "--region=3:9,4:11,5:12"]
     sr = _through_worker(a_blob, tmp_path, options)
     ends = np.stack(np.meshgrid((4.5, 11.5), (3.5, 10.5), (2.5, 8.5), indexing="ij"), axis=-1)  # outer faces, I J K
     affine = affine_of(a_blob)

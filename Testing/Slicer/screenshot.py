@@ -47,7 +47,7 @@ CAPTION = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--model", default="rrdb-mr-brain-x4")
+    parser.add_argument("--model", default="mr-brain-x4")
     options = parser.parse_args()
     running = core.start()
     lr, hr = (_load(running, sample.node_name, path) for sample, path in zip(SAMPLES, sample_files(), strict=True))

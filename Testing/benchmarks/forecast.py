@@ -1,6 +1,6 @@
 """Compare the panel's forecast with what runs of five sizes take on this machine, in seconds of CPU time.
 
-    python Testing/benchmarks/forecast.py --model rrdb-mr-brain-x4
+    python Testing/benchmarks/forecast.py --model mr-brain-x4
     python Testing/benchmarks/forecast.py --model through-plane-mr
 
 The tile that the panel's button times is run first, then one volume of noise of each size by the command line, as the
