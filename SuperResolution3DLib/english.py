@@ -58,7 +58,7 @@ ENGLISH: Final[dict[str, str]] = {
     "modality": "The volume is {modality}, {model} was trained on {trained}",
     "modality-like-ct": "The volume looks like CT ({share:.0%} of its voxels lie near -1000 HU), {model} was trained "
     "on {trained}",
-    "modality-like-ct-tissue": "The volume looks like CT ({fat:.0%} of its voxels lie where fat does, -150 to -30 HU, "
+    "modality-like-ct-tissue": "The volume looks like CT ({fat:.0%} of its voxels lie where fat does, -150 to -70 HU, "
     "and {soft:.0%} where soft tissue does), {model} was trained on {trained}",
     "spacing-voxels": "The voxels of {voxels} lie outside the {low:g} to {high:g} mm that {model} was trained on; the "
     "result will have {grid}, {bytes}",

@@ -156,7 +156,7 @@ def test_a_cut_of_a_ct_without_air_is_told_by_its_fat_and_soft_tissue():
         return [warned.message for warned in range_warnings(volume, a_tiny_card(), lr, voxels.shape, 2)]
 
     (sentence,) = told(array)
-    assert "20% of its voxels lie where fat does, -150 to -30 HU, and 40% where soft tissue does" in sentence
+    assert "20% of its voxels lie where fat does, -150 to -70 HU, and 40% where soft tissue does" in sentence
     assert told(array + 90) == [] and told(np.where(array == 55, 300, array)) == []
 
 

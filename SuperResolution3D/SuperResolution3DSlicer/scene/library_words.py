@@ -53,7 +53,7 @@ WORDS = {
         "The volume looks like CT ({share:.0%} of its voxels lie near -1000 HU), {model} was trained on {trained}"
     ),
     "modality-like-ct-tissue": _(
-        "The volume looks like CT ({fat:.0%} of its voxels lie where fat does, -150 to -30 HU, and {soft:.0%} where "
+        "The volume looks like CT ({fat:.0%} of its voxels lie where fat does, -150 to -70 HU, and {soft:.0%} where "
         "soft tissue does), {model} was trained on {trained}"
     ),
     "spacing-voxels": _(
