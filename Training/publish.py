@@ -34,6 +34,10 @@ from Training.data.index import read_index
 from Training.evaluation.methods import ModelMethod
 from Training.preset import parts_of
 
+SPACING = (
+    "LR voxel sizes (mm), along any axis, for which the model is chosen, where volumes of the validation show that it "
+    "holds beyond those of its training (default: those of the training)"
+)
 LARGEST_FILE = 10_000_000  # bytes; the repository is cloned whole by everybody who builds the extension
 
 
@@ -50,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hardware", help="what the seconds were measured on")
     parser.add_argument("--index", type=Path, help="index.json of the training, to write what its volumes were like")
     parser.add_argument("--preset", help="of train.py: its name, subject, description, rank and so on go into the card")
+    parser.add_argument("--spacing", type=_spacing, metavar="LOW,HIGH", help=SPACING)
     parser.add_argument("--note", help="what else a person should know of the training")
     parser.add_argument("--without-names", action="store_true", help="take names of volumes and paths out of the card")
     options = parser.parse_args(arguments)
@@ -74,6 +79,9 @@ def publish(options: argparse.Namespace) -> Path:
     known = model.card
     if options.index is not None:
         known = with_ranges(read_index(options.index), ModelMethod(model.card.name, model, EngineSettings()))
+    if options.spacing is not None:
+        along_each_axis = {"spacing": [options.spacing] * 3} if known.input_ranges else {}
+        known = replace(known, spacing_range=options.spacing, input_ranges=known.input_ranges | along_each_axis)
     performance = {
         "trunk_halo": options.trunk_halo,
         "cpu_seconds_per_million_voxels": options.cpu_seconds,
@@ -102,6 +110,16 @@ def publish(options: argparse.Namespace) -> Path:
     path: Path = options.folder / f"{card.name}.safetensors"
     save_model(path, model.network.state_dict(), card, torch.float16)
     return path
+
+
+def _spacing(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not 0 < low <= high < float("inf"):
+        raise argparse.ArgumentTypeError(f"wanted LOW,HIGH in mm, as in 2.6,4, got {text!r}")
+    return low, high
 
 
 def _labels(preset: str) -> dict[str, Any]:
