@@ -86,7 +86,7 @@ def test_every_combination_has_a_name_and_every_part_is_in_one():
     networks = ("", "-srresnet", "-dcsrn", "-rcan")
     wanted = {f"{name}-paper{network}" for name in DATA_SETS for network in networks}
     wanted |= {f"{name}-recommended" for name in DATA_SETS} | {"mr-brain-x4", "mr-brain-x4-gan"}
-    wanted |= {"through-plane-mr", "through-plane-ct"}
+    wanted |= {"through-plane-mr", "through-plane-ct", "ct-x4", "mr-mouse-brain-x4"}
     wanted |= {f"mr-brain-x4-{network}-small" for network in ("srresnet", "dcsrn", "rcan", "gan")}
     names = preset_names()
     assert names.keys() == wanted == RESOLVED.keys() - {"defaults"}
@@ -108,7 +108,7 @@ def test_later_parts_override_and_options_override_all(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "There is no preset .* neither a file nor one of ct, dcsrn, .*oasis-paper-rcan"),
+        (None, "There is no preset .* neither a file nor one of ct, ct-x4, dcsrn, .*oasis-paper-rcan"),
         ("a: [", "cannot be read"),
         ("- a", "holds no fields"),
         ("optimisation: {stepps: 3}", "does not accept option 'stepps'"),

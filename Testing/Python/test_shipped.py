@@ -21,6 +21,7 @@ from SuperResolution3DLib.volumes.volume import read_volume
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 MODELS = sorted((RESOURCES / "Models").glob("*.safetensors"))
+NOT_INSTALLED = sorted((RESOURCES / "OtherModels").glob("*.safetensors"))
 SAMPLE = RESOURCES / "SampleData" / "t1-brain-niimath-crop.nii.gz"
 
 
@@ -28,7 +29,7 @@ def test_a_model_is_shipped():
     assert MODELS
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*MODELS, *NOT_INSTALLED], ids=lambda path: path.stem)
 def test_a_shipped_model_is_small_and_tells_where_it_comes_from(path):
     card = read_card(path)
     assert path.stat().st_size <= 10_000_000
@@ -45,6 +46,13 @@ def test_a_shipped_model_is_small_and_tells_where_it_comes_from(path):
     assert card.metrics["validation"]
     assert card.performance["trunk_halo"] > 0
     assert card.performance["cpu_seconds_per_million_voxels"] > 0
+
+
+@pytest.mark.parametrize("path", NOT_INSTALLED, ids=lambda path: path.stem)
+def test_a_model_under_another_licence_is_not_installed_and_lies_beside_its_text(path):
+    licence = read_card(path).licence.removesuffix("-only")
+    assert (path.parent / f"{licence}.txt").read_text().lstrip().startswith("GNU GENERAL PUBLIC LICENSE")
+    assert all(read_card(model).licence == "Apache-2.0" for model in MODELS)
 
 
 ISOTROPIC = [path for path in MODELS if not read_card(path).enlarges_slices_only]
@@ -67,7 +75,10 @@ def test_a_shipped_model_for_slices_beats_their_interpolation_on_the_sample(path
     assert scores[0] > scores[1] + 0.3
 
 
-@pytest.mark.parametrize("path", ISOTROPIC, ids=lambda path: path.stem)
+FOR_THE_SAMPLE = [path for path in ISOTROPIC if "MR" in read_card(path).dicom_modalities]
+
+
+@pytest.mark.parametrize("path", FOR_THE_SAMPLE, ids=lambda path: path.stem)
 def test_a_shipped_model_beats_zero_filling_on_the_sample(path):
     model = load_model(path)
     sample = read_volume(SAMPLE)

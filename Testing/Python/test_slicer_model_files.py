@@ -111,7 +111,7 @@ def test_unusable_file_in_the_users_folder_is_left_out_of_the_list_and_named(mon
     with loaded_module(monkeypatch, tmp_path) as module:
         ui = ThePanel(module).ui
         models = [ui.modelSelector.itemText(row) for row in range(ui.modelSelector.count)]
-        assert models == ["mr-brain-x4", "through-plane-ct", "through-plane-mr", "mr-brain-x4-gan"]
+        assert models == ["mr-brain-x4", "through-plane-ct", "through-plane-mr", "ct-x4", "mr-brain-x4-gan"]
         sentence = "Not usable, the list's tooltip says why: a&lt;b.safetensors, slow.safetensors, unknown.safetensors."
         assert ui.modelCardLabel.text.endswith(sentence)
         assert "name must be a text, not 5" in ui.modelSelector.toolTip

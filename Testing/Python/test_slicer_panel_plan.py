@@ -14,9 +14,10 @@ import qt
 from SuperResolution3DSlicer.scene.library_words import WORDS
 
 OTHER_MODEL = f"{MODEL}-gan"
-FOR_SLICES = (
+UNFIT = (
     "through-plane-ct (does not fit: for CT, unlike this volume)",
     "through-plane-mr (does not fit: for pixels of 0.37 to 1.33 mm)",
+    "ct-x4 (does not fit: for CT, unlike this volume)",
 )
 
 
@@ -36,7 +37,7 @@ def test_the_first_thing_in_the_panel_says_what_will_happen(a_panel, a_node) -> 
     a_panel.choose(inputVolume=a_node)
     assert line.visible
     assert line.text == f"For MR brain: axial slices of 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm with {MODEL}"
-    assert entries(a_panel) == [MODEL, OTHER_MODEL, "", *FOR_SLICES]
+    assert entries(a_panel) == [MODEL, OTHER_MODEL, "", *UNFIT]
 
 
 def test_models_that_do_not_fit_stand_below_a_line_and_say_why(a_panel, a_node, tmp_path) -> None:
@@ -46,7 +47,7 @@ def test_models_that_do_not_fit_stand_below_a_line_and_say_why(a_panel, a_node, 
     a_panel.choose(inputVolume=a_node, model="")
     assert entries(a_panel) == [
         *(MODEL, OTHER_MODEL, ""),
-        *FOR_SLICES,
+        *UNFIT,
         "a-finer-one (does not fit: for 0.5 to 1 mm each way)",
     ]
     assert a_panel.ui.modelSelector.currentText == MODEL
@@ -84,10 +85,14 @@ def test_the_modality_counts(a_panel, a_node) -> None:
     a_panel.choose(inputVolume=a_node)
     a_node.SetAttribute("SuperResolution3D.Modality", "CT")
     double.turn(80)
-    assert a_panel.ui.planLabel.text == "No model fits axial slices of 3 x 3.2 x 4 mm: consistent interpolation only"
-    assert entries(a_panel)[0] == f"{MODEL} (does not fit: for MR, not for CT)"
-    tip = a_panel.ui.modelSelector.itemData(0, qt.Qt.ToolTipRole)
+    plan = "For CT: axial slices of 3 x 3.2 x 4 mm -> 0.75 x 0.8 x 1 mm with ct-x4"
+    assert a_panel.ui.planLabel.text == plan
+    assert entries(a_panel)[:3] == ["ct-x4", "", f"{MODEL} (does not fit: for MR, not for CT)"]
+    tip = a_panel.ui.modelSelector.itemData(2, qt.Qt.ToolTipRole)
     assert tip == f"{MODEL} (does not fit: for MR, not for CT)"  # where the list is too narrow for the reason
+    a_node.SetAttribute("SuperResolution3D.Modality", "PT")
+    double.turn(80)
+    assert a_panel.ui.planLabel.text == "No model is for PT: consistent interpolation only"
 
 
 @pytest.mark.parametrize(("air", "model"), [(-1000, "through-plane-ct"), (0, "through-plane-mr")])

@@ -214,11 +214,11 @@ def a_volume(shape: tuple[int, ...] = SHAPE) -> slicer.vtkMRMLScalarVolumeNode:
 
 
 def a_model() -> InstalledModel:
-    """Return the first installed model; the extension brings one."""
+    """Return the installed model that is taken where nobody names one; the extension brings one."""
     usable = [model for model in installed_models() if model.card is not None]
     if not usable:
         raise AssertionError("No model is installed, though the extension brings one")
-    return usable[0]
+    return max(usable, key=lambda model: model.card.rank)
 
 
 def world_bounds(node: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
