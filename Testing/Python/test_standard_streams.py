@@ -93,7 +93,8 @@ def test_a_training_keeps_its_exit_code_when_its_errors_cannot_be_told(streams):
 def test_an_interrupt_is_told_in_a_line_and_ends_the_process_as_the_shell_expects():
     program = (
         "from SuperResolution3DLib.cli.standard_streams import never_fail\n"
-        "import os, time; never_fail(); os.write(1, b'ready\\n'); time.sleep(60)"
+        "import os, signal, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored under nohup
+        "never_fail(); os.write(1, b'ready\\n'); time.sleep(60)"
     )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, text=True, **pipes)
