@@ -110,6 +110,13 @@ def test_the_map_lies_on_the_result_which_is_that_of_the_ensemble(a_model, a_com
     assert np.percentile(difference, 99) <= 1
 
 
+def test_what_the_companion_warns_of_is_reported_too(a_model, a_companion, a_phantom):
+    a_companion.network.window = 8
+    volume, settings = Volume(a_phantom.array, a_phantom.affine), replace(FP32, window=4)
+    warnings = super_resolve(volume, a_model, settings, companion=a_companion).report.warnings
+    assert [warned.code for warned in warnings].count("window") == 1
+
+
 def test_a_volume_unlike_those_of_the_training_gets_a_mask_that_says_so(tmp_path, a_companion, a_phantom):
     trust = replace(CALIBRATION, companion_sha256=a_companion.sha256).to_card()
     model = a_tiny_model(tmp_path, trust=trust, spacing_range=(3.0, 5.0))

@@ -82,6 +82,8 @@ def run_trusted(engine: Engine, companion: Model, lr: np.ndarray, calibration: T
     other = Engine(companion, engine.settings, engine.monitor)
     other.results_beside = 2  # the mean and the spread
     second = other.run(lr)
+    told = engine.report.warnings
+    told += [warned for warned in other.report.warnings if warned not in told]
     found = signals(ensemble, second, lr, engine.scale, engine.grid)
     caution = caution_of(found, calibration.factor, calibration.exponents)
     return Trusted(ensemble.mean, in_percent(caution, calibration))
