@@ -32,7 +32,9 @@ def a_model(folder: Path, index: Path, **fields) -> Path:
 
 
 def test_a_page_holds_header_evaluation_curve_licences_and_the_worst_patches(tmp_path, an_index_file):
-    model = a_model(tmp_path, an_index_file, metrics={"validation": {"protocol": "x", "cubic": {"psnr": 20.5}}})
+    model = a_model(
+        tmp_path, an_index_file, metrics={"validation": {"protocol": "x", "cubic": {"psnr": 20.5, "lpips": 0.25}}}
+    )
     options = ["--index", str(an_index_file), "--model", str(model), "--interpolations", "zero-filled", "--ensemble"]
     assert evaluate.main([*options, *QUICK, "--out", str(tmp_path / "evaluation")]) == 0
     log = tmp_path / "log.jsonl"
@@ -52,7 +54,7 @@ def test_a_page_holds_header_evaluation_curve_licences_and_the_worst_patches(tmp
         assert f"\n| {row} |" in page
     assert "`--ensemble` gains " in page
     assert "| 1 | 1 | 25.5 | 0.75 |" in page and "| 1 | 2 | 25.5 | 0.75 |" in page
-    assert "| cubic | 20.5 |" in page
+    assert "| cubic | 0.25 | 20.5 |\n\nIts LPIPS is of the slices in the central 60 %" in page
     assert "No trust mask was calibrated" in page
     assert "- Thin walls vanish.\n- Least gain over zero-filled: " in page
     assert "](tiny-failures.png)" in page

@@ -50,6 +50,10 @@ ON_THE_TEST = {
 LONGEST_CURVE = 12  # rows
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+OTHER_LPIPS = (
+    "Its LPIPS is of the slices in the central 60 % of each view: higher than from end to end, as in an evaluation, "
+    "and not to be compared with it."
+)
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,7 @@ def _quality(facts: ModelFacts) -> list[str]:
         methods = {method: values for method, values in figures.items() if isinstance(values, dict)}
         if methods:
             lines += [f"In the card, {name}, {_described(figures)}:", _by_method(methods)]
+            lines += [OTHER_LPIPS] if any("lpips" in values for values in methods.values()) else []
     return lines
 
 
@@ -223,8 +228,8 @@ def _trust(card: ModelCard) -> list[str]:
     sentence = (
         f"The trust mask (`--trust-map`, with {calibration.companion}) marks where the estimate may be off by more "
         f"than {calibration.bound:.0%} of the intensity range. Outside it at most {calibration.alpha:.0%} of voxels "
-        f"are, on average over volumes like the {calibration.volumes} of the calibration, which no model was trained "
-        "on; that is no proof for a single volume or voxel."
+        f"are, on average over volumes like the {calibration.volumes} of the calibration, on which neither of the "
+        "two was trained; that is no proof for a single volume or voxel."
     )
     lines = [sentence]
     if found:
