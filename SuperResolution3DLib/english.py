@@ -48,6 +48,7 @@ ENGLISH: Final[dict[str, str]] = {
     "unfit-pixels": "for pixels of {low} to {high} mm",
     "unfit-voxels": "for {low} to {high} mm each way",
     "reach": "{scale}, from voxels of {low} to {high} mm",
+    "reach-one": "{scale}, from voxels of {low} mm",
     "reach-slices": "Fills slices {near} to {far} mm apart, with pixels of {low} to {high} mm",
     # what to do
     "advice-device": "choose --device cpu or auto",
@@ -60,6 +61,7 @@ ENGLISH: Final[dict[str, str]] = {
     "on {trained}",
     "modality-like-ct-tissue": "The volume looks like CT ({fat:.0%} of its voxels lie where fat does, -150 to -70 HU, "
     "and {soft:.0%} where soft tissue does), {model} was trained on {trained}",
+    "modality-unlike-ct": "The volume does not look like CT in HU, {model} was trained on {trained}",
     "spacing-voxels": "The voxels of {voxels} lie outside the {low:g} to {high:g} mm that {model} was trained on; the "
     "result will have {grid}, {bytes}",
     "spacing-direction": "Voxels measure {size:.3g} mm {direction}, {model} was trained on {low:.3g} to {high:.3g} mm "
@@ -212,7 +214,7 @@ ENGLISH: Final[dict[str, str]] = {
     "model-called-like": "No model is called {name!r}; installed: {models}; the closest name is {closest}",
     "model-none": "No model is installed: put a model file into {folder} or name its folder in ${variable}",
     "model-no-home": "You have no home folder: set HOME, or name a folder of models in ${variable}",
-    "model-none-fits": "{choice}; name a model with --model to use it nevertheless, or see `interpolate`",
+    "model-none-fits": "{choice}{reasons}; name a model with --model to use it nevertheless, or see `interpolate`",
     "model-not-calibrated": "{model} was not calibrated, so nothing can be said of where it may be off: omit "
     "--trust-map, or calibrate it with Training/calibrate.py",
     "model-companion": "{model} was calibrated with another file of {companion} (sha256 {wanted}) than the installed "

@@ -227,7 +227,10 @@ def _choose_model(job: Job, volume: Volume, monitor: Monitor) -> Path:
     scan = Scan(volume.affine, volume.modality, job.axis or axis_in_file(volume), job.target_spacing, like_ct)
     choice = choose(scan, usable_models())
     if choice.best is None:
-        raise ModelError(Sentence("model-none-fits", {"choice": choice.sentence}))
+        others = () if choice.fitting else choice.others
+        reasons = "; ".join(f"{model.card.name} is {reason}" for model, reason in others if model.card)
+        values = {"choice": choice.sentence, "reasons": f" ({reasons})" if reasons else ""}
+        raise ModelError(Sentence("model-none-fits", values))
     monitor.tell(str(choice.sentence))
     return choice.best.path
 
@@ -285,6 +288,9 @@ def summary(report: Report) -> str:
     agreement = "" if residual is None else f"; agrees with the scan to {residual:.2g} % at the measured frequencies"
     if agreement and report.slices is not None:
         agreement = f"; agrees with the measured slices to {residual:.2g} %"
+    if agreement and report.data_consistency.projected:
+        left = report.slices and report.slices.left_percent
+        agreement += ", which were then put back" + (f" to within {left:.2g} %" if left is not None else "")
     if agreement and report.data_consistency.model_dependent:
         agreement += " (model-dependent)"
     duration = format_duration(report.seconds)

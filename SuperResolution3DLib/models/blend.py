@@ -49,7 +49,7 @@ def blend(first: Model, second: Model, alpha: float, name: str = "") -> tuple[di
     card = replace(
         first.card,
         name=name or f"{first.card.name}-{second.card.name}-{alpha:g}",
-        description=f"{1 - alpha:.0%} {first.card.name} and {alpha:.0%} {second.card.name}",
+        description=f"{1 - alpha:.0%} {first.card.name} and {alpha:.0%} {second.card.name}.",
         licence=_both(first.card.licence, second.card.licence, " AND "),
         modality=_both(first.card.modality, second.card.modality, ", "),
         spacing_range=(low, high),

@@ -11,4 +11,6 @@ def reach_of(card: ModelCard) -> Sentence:
     if card.slice_spacing_range is not None:
         near, far = (f"{value:g}" for value in card.slice_spacing_range)
         return Sentence("reach-slices", {"near": near, "far": far, "low": low, "high": high})
-    return Sentence("reach", {"scale": scale_words(card.scale), "low": low, "high": high})
+    return Sentence(
+        "reach-one" if low == high else "reach", {"scale": scale_words(card.scale), "low": low, "high": high}
+    )

@@ -75,7 +75,8 @@ def test_super_resolve_takes_the_model_that_fits_and_says_which_and_why(a_folder
 
 def test_a_volume_that_no_model_fits_is_refused_unless_one_is_named(a_folder, capsys):
     a_tiny_model_file(a_folder.parent / "models", name="tiny", spacing_range=(2.0, 3.0))
-    assert "No model fits axial slices of 0.8 x 1.1 x 1.7 mm: consistent interpolation only" in refused(
+    wanted = "consistent interpolation only (tiny is for 2 to 3 mm each way); name a model with --model"
+    assert f"No model fits axial slices of 0.8 x 1.1 x 1.7 mm: {wanted}" in refused(
         "super-resolve lr.nii.gz sr.nii.gz --device cpu", capsys
     )
     assert "No model is for CT: " in refused("super-resolve lr.nii.gz sr.nii.gz --modality CT", capsys)
@@ -84,7 +85,9 @@ def test_a_volume_that_no_model_fits_is_refused_unless_one_is_named(a_folder, ca
 
 def test_two_models_of_one_rank_ask_for_a_choice(a_folder, capsys):
     a_tiny_model_file(a_folder.parent / "models", name="other")
-    assert "other and tiny fit equally well: choose one" in refused("super-resolve lr.nii.gz sr.nii.gz", capsys)
+    assert "other and tiny fit equally well: choose one; name a model" in refused(
+        "super-resolve lr.nii.gz sr.nii.gz", capsys
+    )
 
 
 def test_every_option_of_super_resolve_reaches_the_job(monkeypatch):

@@ -146,6 +146,18 @@ def test_a_volume_of_hounsfield_units_given_to_an_mr_model_is_told(modality):
     assert range_warnings(volume, a_tiny_card(modality="CT, MR"), lr, volume.shape, 2) == []
 
 
+def test_a_volume_unlike_ct_is_told_where_the_model_is_for_ct():
+    array = np.round(300 * a_ball()).astype(np.int16)
+    lr = IntensityPolicy().fit(array).to_network(array)
+
+    def told(modality: str) -> list[str]:
+        volume = Volume(array, np.diag([3, 3, 3, 1.0]), modality=modality)
+        return [warned.message for warned in range_warnings(volume, a_tiny_card(modality="CT"), lr, volume.shape, 2)]
+
+    assert told("") == ["The volume does not look like CT in HU, tiny was trained on CT"]
+    assert told("CT") == []
+
+
 def test_a_cut_of_a_ct_without_air_is_told_by_its_fat_and_soft_tissue():
     kinds = np.arange(30 * 34 * 32).reshape(30, 34, 32) % 10
     array = np.select([kinds < 2, kinds < 6], [-90, 55], 300).astype(np.int16)

@@ -84,7 +84,8 @@ def test_the_agreement_of_slices_is_always_told_to_be_model_dependent(projected,
     assert "agrees with the measured slices to 0.5 %" in text.replace("Agrees", "agrees")
     assert "what lies between them is estimated. The figure is model-dependent: the true profile of slices is " in text
     assert ("the scan is unlike those of the training" in text) == is_unlike
-    assert "; agrees with the measured slices to 0.5 % (model-dependent)" in summary(report)
+    put_back = ", which were then put back" if projected else ""
+    assert f"; agrees with the measured slices to 0.5 %{put_back} (model-dependent)" in summary(report)
     unchecked = a_report(
         data_consistency=replace(consistency, residual_rms_percent=None), region=None, slices=SOME_SLICES
     )
@@ -94,8 +95,10 @@ def test_the_agreement_of_slices_is_always_told_to_be_model_dependent(projected,
 def test_what_projecting_leaves_of_overlapping_slices_is_told() -> None:
     consistency = DataConsistency(mode="project", residual_rms_percent=6.7, projected=True, model_dependent=True)
     slices = replace(SOME_SLICES, left_percent=2.345)
-    text = consistency_sentence(a_report(data_consistency=consistency, region=None, slices=slices))
+    report = a_report(data_consistency=consistency, region=None, slices=slices)
+    text = consistency_sentence(report)
     assert "to 6.7 %, which were then put back to within 2.3 %, as they overlap; what lies between them" in text
+    assert "slices to 6.7 %, which were then put back to within 2.3 % (model-dependent)" in summary(report)
 
 
 def untranslated(source: str) -> list[str]:

@@ -154,7 +154,7 @@ ERRORS = {
         "${variable}"
     ),
     "model-no-home": _("You have no home folder: set HOME, or name a folder of models in ${variable}"),
-    "model-none-fits": _("{choice}; choose a model in the list to use it nevertheless"),
+    "model-none-fits": _("{choice}{reasons}; choose a model in the list to use it nevertheless"),
     "model-not-calibrated": _("{model} was not calibrated, so nothing can be said of where it may be off"),
     "model-companion": _(
         "{model} was calibrated with another file of {companion} (sha256 {wanted}) than the installed one ({found}): "

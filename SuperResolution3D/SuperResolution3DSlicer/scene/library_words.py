@@ -43,6 +43,7 @@ WORDS = {
     "unfit-pixels": _("for pixels of {low} to {high} mm"),
     "unfit-voxels": _("for {low} to {high} mm each way"),
     "reach": _("{scale}, from voxels of {low} to {high} mm"),
+    "reach-one": _("{scale}, from voxels of {low} mm"),
     "reach-slices": _("Fills slices {near} to {far} mm apart, with pixels of {low} to {high} mm"),
     "advice-device": _("choose CPU or Automatic under Device"),
     "advice-region": _("choose a smaller part under Region"),
@@ -56,6 +57,7 @@ WORDS = {
         "The volume looks like CT ({fat:.0%} of its voxels lie where fat does, -150 to -70 HU, and {soft:.0%} where "
         "soft tissue does), {model} was trained on {trained}"
     ),
+    "modality-unlike-ct": _("The volume does not look like CT in HU, {model} was trained on {trained}"),
     "spacing-voxels": _(
         "The voxels of {voxels} lie outside the {low:g} to {high:g} mm that {model} was trained on; the result will "
         "have {grid}, {bytes}"

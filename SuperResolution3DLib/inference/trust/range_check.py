@@ -99,9 +99,11 @@ def _modality(volume: Volume, card: ModelCard) -> list[Warned]:
     about = {"model": card.name, "trained": card.modality}
     if not card.fits_modality(volume.modality):
         return [Warned("modality", about | {"modality": volume.modality})]
-    if volume.modality or "CT" in card.dicom_modalities:
+    if volume.modality or {"CT", "MR"} <= set(card.dicom_modalities):
         return []
     shares = HounsfieldShares.of(volume.array)
+    if "CT" in card.dicom_modalities:
+        return [] if shares.are_of_ct else [Warned("modality-unlike-ct", about)]
     if shares.has_air:
         return [Warned("modality-like-ct", {**about, "share": shares.air})]
     if shares.has_tissue:
