@@ -13,12 +13,12 @@ import numpy as np
 import slicer
 
 from SuperResolution3DLib.errors import CancelledError, InputError, SuperResolutionError
-from SuperResolution3DLib.models.installed_models import InstalledModel, installed_models
 from SuperResolution3DSlicer.comparison.comparison import Comparison
 from SuperResolution3DSlicer.comparison.difference import difference_node
 from SuperResolution3DSlicer.comparison.layout import comparison_views, layout_xml
 from SuperResolution3DSlicer.comparison.overlay import lay_over, take_off
 from SuperResolution3DSlicer.panel.choices import PUBLISHED_WINDOW, DataConsistency, Region
+from SuperResolution3DSlicer.panel.model_file import model_of
 from SuperResolution3DSlicer.runs.dependencies import missing_packages
 from SuperResolution3DSlicer.runs.run import Follower
 from SuperResolution3DSlicer.runs.volume_task import ZERO_FILLED_ROLE, Request, SuperResolution, latest_result
@@ -69,9 +69,9 @@ class SelfTest:
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         node.SetAndObserveTransformNodeID(transform.GetID())
         result = self.newLogic(pretend("done")[0]).superResolve(node)
-        self.assertEqual(result.GetName(), result_name("head", a_model().card.scale))
+        self.assertEqual(result.GetName(), result_name("head", model_of(None).card.scale))
         self.assertIs(result.GetParentTransformNode(), transform)
-        self.assertEqual(result.GetAttribute("SuperResolution3D.Model"), a_model().card.name)
+        self.assertEqual(result.GetAttribute("SuperResolution3D.Model"), model_of(None).card.name)
         self.assertIs(latest_result(node), result)
 
     def test_parameters_are_saved_with_the_scene(self) -> None:
@@ -107,7 +107,7 @@ class SelfTest:
         node = a_volume()
         before = num_volumes()
         new_process, made = pretend("silent")
-        queue = self.newLogic(new_process).start([SuperResolution(Request(node, a_model()))], Follower())
+        queue = self.newLogic(new_process).start([SuperResolution(Request(node, model_of(None)))], Follower())
         self.assertFalse(queue.is_over)
         queue.cancel()
         wait_for(lambda: queue.is_over, LONGEST_CANCEL_S)
@@ -118,7 +118,7 @@ class SelfTest:
     def test_run_ends_when_its_input_is_deleted(self) -> None:
         new_process, made = pretend("silent")
         node = a_volume()
-        queue = self.newLogic(new_process).start([SuperResolution(Request(node, a_model()))], Follower())
+        queue = self.newLogic(new_process).start([SuperResolution(Request(node, model_of(None)))], Follower())
         slicer.mrmlScene.RemoveNode(node)
         self.assertTrue(queue.is_over)
         self.assertTrue(made[0].was_killed)
@@ -126,7 +126,7 @@ class SelfTest:
 
     def test_run_ends_when_the_scene_is_closed(self) -> None:
         new_process, made = pretend("silent")
-        queue = self.newLogic(new_process).start([SuperResolution(Request(a_volume(), a_model()))], Follower())
+        queue = self.newLogic(new_process).start([SuperResolution(Request(a_volume(), model_of(None)))], Follower())
         slicer.mrmlScene.Clear(False)
         self.assertTrue(queue.is_over)
         self.assertTrue(made[0].was_killed)
@@ -187,7 +187,7 @@ class SelfTest:
         started = time.monotonic()
         result = self.newLogic().superResolve(node, device="cpu", zeroFilled=True)
         self.assertLess(time.monotonic() - started, LONGEST_RUN_S)
-        scale = a_model().card.scale
+        scale = model_of(None).card.scale
         self.assertEqual(slicer.util.arrayFromVolume(result).size, np.prod(SHAPE) * np.prod(scale))
         np.testing.assert_allclose(world_bounds(result), world_bounds(node), atol=0.01)
         self.assertGreater(float(result.GetAttribute("SuperResolution3D.ResidualRmsPercent")), 0)
@@ -211,14 +211,6 @@ def a_volume(shape: tuple[int, ...] = SHAPE) -> slicer.vtkMRMLScalarVolumeNode:
     voxels = 1000 * np.exp(-8 * ((k - 0.4) ** 2 + (j - 0.6) ** 2 + (i - 0.5) ** 2))
     slicer.util.updateVolumeFromArray(node, voxels.astype(np.float32))
     return node
-
-
-def a_model() -> InstalledModel:
-    """Return the installed model that is taken where nobody names one; the extension brings one."""
-    usable = [model for model in installed_models() if model.card is not None]
-    if not usable:
-        raise AssertionError("No model is installed, though the extension brings one")
-    return max(usable, key=lambda model: model.card.rank)
 
 
 def world_bounds(node: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
